@@ -1,0 +1,1 @@
+"""Ask multi-condition questions of aerial and satellite images."""
