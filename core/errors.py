@@ -1,0 +1,73 @@
+"""Errors, split by who must act (docs/HOUSE.md, "Errors"). Anything else that escapes is a bug of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SurveyorError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class UsageError(SurveyorError, ValueError):
+    """The caller must change the input. The command line prints it on one line and exits with 2."""
+
+
+class QueryError(UsageError):
+    """A request that was not understood, with the place of the trouble.
+
+    Args:
+        message: one line: what is wrong and what to try.
+        query: the text as given.
+        spans: (start, stop) character offsets into `query` of the words that were not understood; may be empty.
+    """
+
+    def __init__(self, message: str, query: str, spans: Sequence[tuple[int, int]] = ()) -> None:
+        super().__init__(message)
+        self.query = query
+        self.spans = tuple(spans)
+
+    def pointer(self) -> str:
+        """The query with a line of carets below the words in trouble; '' when no place is known."""
+        if not self.spans:
+            return ""
+        line = [" "] * len(self.query)
+        for start, stop in self.spans:
+            line[start:stop] = "^" * (stop - start)
+        return f"{self.query}\n{''.join(line).rstrip()}"
+
+
+class UnknownPhrase(QueryError):
+    """A phrase that the grounder in use doesn't know; `known` lists the class names that it does."""
+
+    def __init__(
+        self, phrase: str, known: Sequence[str], query: str = "", spans: Sequence[tuple[int, int]] = (), hint: str = ""
+    ) -> None:
+        self.phrase = phrase
+        self.known = tuple(known)
+        message = f"the grounder does not know {phrase!r}; it knows: {', '.join(self.known)}."
+        super().__init__(f"{message} {hint}".strip(), query, spans)
+
+
+class MissingDependency(SurveyorError, ImportError):
+    """An optional package is not installed; `command` is the pip command that brings it."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(f"{what} needs a package that is not installed; run: {command}")
+        self.command = command
+
+
+class ModelOutputError(SurveyorError):
+    """A model's text that could not be read. Asked again within a bound, then recorded with its text."""
+
+    def __init__(self, message: str, raw: str) -> None:
+        super().__init__(message)
+        self.raw = raw
+
+
+class ToolFailed(SurveyorError):
+    """A tool could not do its step. Becomes `Observation.failure`; the run goes on where it can."""
+
+
+class BudgetExceeded(SurveyorError):
+    """The run hit its bound (steps, time, money); the trace so far is kept."""
