@@ -225,9 +225,9 @@ def to_shapely(polygon: PolygonLike) -> BaseGeometry:
 def farthest_points_in_polygon(polygon: PolygonLike, k: int) -> np.ndarray:
     """Up to `k` interior points that stand for a polygon, far from its edge and from each other.
 
-    The first is the pole of inaccessibility (centre of the largest inscribed circle; of nearly equal ones the one nearest
-    to the centroid); the others are chosen by farthest point sampling among interior points at least half as deep. These are the key points of box + key-point
-    prompts (GeoRSMLLM section III-A; the paper gives no rule, this one is ours).
+    The first is the pole of inaccessibility (centre of the largest inscribed circle; of nearly equal ones the one
+    nearest to the centroid); the others are chosen by farthest point sampling among interior points at least half as
+    deep. They are the key points of box + key-point prompts (GeoRSMLLM section III-A gives no rule, this one is ours).
 
     Args:
         polygon: (N, 2) ring or shapely geometry, px, any size.
@@ -244,7 +244,7 @@ def farthest_points_in_polygon(polygon: PolygonLike, k: int) -> np.ndarray:
     shape = _polygonal_part(to_shapely(polygon))
     if shape.area < _SAME:
         return shapely.get_coordinates(shapely.point_on_surface(to_shapely(polygon)))[:1]
-    radius_line = shapely.get_coordinates(shapely.maximum_inscribed_circle(shape, tolerance=0))
+    radius_line = shapely.get_coordinates(shapely.maximum_inscribed_circle(shape))
     pole, depth = radius_line[0], float(np.linalg.norm(radius_line[0] - radius_line[1]))
     candidates = _grid_inside(shape, max(k, 16))
     depths = shapely.distance(shapely.points(candidates), shape.boundary)

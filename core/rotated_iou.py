@@ -144,7 +144,7 @@ def _iou_of_pairs(
 
 
 def _intersection_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Area of the intersection of convex clockwise quads, (P, 4, 2) x (P, 4, 2) -> (P,). Inside, pairs are the last axis."""
+    """Area of the intersection of convex clockwise quads, (P, 4, 2) x (P, 4, 2) -> (P,). Pairs run last inside."""
     origin = a[:, :1]
     ax, ay = np.ascontiguousarray(np.moveaxis(a - origin, 0, -1).transpose(1, 0, 2))
     bx, by = np.ascontiguousarray(np.moveaxis(b - origin, 0, -1).transpose(1, 0, 2))
