@@ -1,1 +1,87 @@
-"""Ask multi-condition questions of aerial and satellite images."""
+"""Ask multi-condition questions of aerial and satellite images, and get an answer that can be audited.
+
+    >>> import surveyor
+    >>> [step.instruction for step in surveyor.plan("planes longer than 40 m").steps]
+    ['detect all planes', 'select those longer than 40 m']
+
+Public names load on first use, so that `import surveyor` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent.answer import Answer
+    from .agent.run import ask, plan, run
+    from .core.errors import (
+        BudgetExceeded,
+        MissingDependency,
+        ModelOutputError,
+        QueryError,
+        SurveyorError,
+        ToolFailed,
+        UnknownPhrase,
+        UsageError,
+    )
+    from .core.plan import Plan
+    from .core.regions import Candidate, CandidateSet, Region
+    from .core.scene import Scene
+    from .core.trace import Trace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    ".agent.answer": ("Answer",),
+    ".agent.run": ("ask", "plan", "run"),
+    ".core.errors": (
+        "BudgetExceeded",
+        "MissingDependency",
+        "ModelOutputError",
+        "QueryError",
+        "SurveyorError",
+        "ToolFailed",
+        "UnknownPhrase",
+        "UsageError",
+    ),
+    ".core.plan": ("Plan",),
+    ".core.regions": ("Candidate", "CandidateSet", "Region"),
+    ".core.scene": ("Scene",),
+    ".core.trace": ("Trace",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Answer",
+    "BudgetExceeded",
+    "Candidate",
+    "CandidateSet",
+    "MissingDependency",
+    "ModelOutputError",
+    "Plan",
+    "QueryError",
+    "Region",
+    "Scene",
+    "SurveyorError",
+    "ToolFailed",
+    "Trace",
+    "UnknownPhrase",
+    "UsageError",
+    "ask",
+    "plan",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'surveyor' has no attribute {name!r}")
+    value = getattr(import_module(home, __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,75 @@
+# make demo    set up, draw a scene, ask a question of it:   make demo IMAGE=photo.jpg QUERY="..." [GSD=0.3] for your own
+# make test    set up with the development tools, run all CPU tests
+# make check   what CI runs: format, lint, types, tests
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types check bench clean
+
+PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SHELL := /bin/bash
+
+IMAGE ?=
+QUERY ?= planes on the west side of the runway
+GSD ?=
+OUT ?= out
+PYTEST_ARGS ?=
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# ---- environments: a stamp is as old as the pyproject.toml it was made from ----------------------------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name yours: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/.created
+	@echo "installing surveyor (about a minute the first time)" >&2
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.created
+	@echo "installing surveyor with its development tools (about a minute the first time)" >&2
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+# ---- what people run ------------------------------------------------------------------------------------------
+
+ifeq ($(strip $(IMAGE)),)
+demo: $(VENV)/.installed  ## set up, draw a scene, ask of it (or IMAGE=photo.jpg QUERY="..." GSD=0.3)
+	@mkdir -p $(OUT)
+	@$(BIN)/python examples/draw_scene.py $(OUT)/scene.tif
+	@$(BIN)/surveyor ask $(OUT)/scene.tif "$(QUERY)" --out $(OUT)
+else
+demo: $(VENV)/.installed
+	@$(BIN)/surveyor ask "$(IMAGE)" "$(QUERY)" --out "$(OUT)" $(if $(GSD),--gsd $(GSD))
+endif
+
+test: $(VENV)/.installed-dev  ## set up with the development tools, run all CPU tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev  ## ruff, formatting, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory types
+
+types: $(VENV)/.installed-dev  ## mypy on the package (a link, because the repository root is the package)
+	@mkdir -p .mypy_cache/path && ln -sfn ../.. .mypy_cache/path/surveyor
+	@cd .mypy_cache/path && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml --cache-dir .. -p surveyor
+
+format: $(VENV)/.installed-dev  ## put the code in order
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+check: lint test  ## what CI runs
+
+bench: $(VENV)/.installed-dev  ## every benchmark in benchmarks/, as a table each
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:  ## environment, caches and out/ away
+	rm -rf .venv out build .mypy_cache .ruff_cache .pytest_cache *.egg-info
