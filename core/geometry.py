@@ -241,9 +241,10 @@ def farthest_points_in_polygon(polygon: PolygonLike, k: int) -> np.ndarray:
     """
     if k < 1:
         raise UsageError(f"k is {k!r}, expected at least 1 point")
-    shape = _polygonal_part(to_shapely(polygon))
-    if shape.area < _SAME:
-        return shapely.get_coordinates(shapely.point_on_surface(to_shapely(polygon)))[:1]
+    whole = to_shapely(polygon)
+    shape = _largest_polygon(whole)
+    if shape is None:
+        return shapely.get_coordinates(shapely.point_on_surface(whole))[:1]
     radius_line = shapely.get_coordinates(shapely.maximum_inscribed_circle(shape))
     pole, depth = radius_line[0], float(np.linalg.norm(radius_line[0] - radius_line[1]))
     candidates = _grid_inside(shape, max(k, 16))
@@ -325,13 +326,13 @@ def _side_vectors(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ((quad[1] - quad[0]) + (quad[2] - quad[3])) / 2, ((quad[2] - quad[1]) + (quad[3] - quad[0])) / 2
 
 
-def _polygonal_part(shape: BaseGeometry) -> BaseGeometry:
-    """The largest polygon of a geometry, or the geometry itself when it holds none."""
-    parts = [part for part in shapely.get_parts(shape, return_index=False) if part.geom_type == "Polygon"]
-    return max(parts, key=lambda part: part.area) if parts else shape
+def _largest_polygon(shape: BaseGeometry) -> shapely.Polygon | None:
+    """The largest polygon of a geometry; None when there is none with area."""
+    parts = [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon) and part.area > _SAME]
+    return max(parts, key=lambda part: part.area, default=None)
 
 
-def _grid_inside(shape: BaseGeometry, least: int) -> np.ndarray:
+def _grid_inside(shape: shapely.Polygon, least: int) -> np.ndarray:
     """Points inside the polygon on a grid along its oriented box, which is refined until there are `least` of them."""
     rect = min_area_rect(shapely.get_coordinates(shape))
     side_u, side_v = rect[1] - rect[0], rect[3] - rect[0]

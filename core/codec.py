@@ -1,0 +1,210 @@
+"""Sets of points as text, the only form in which a language model tells where things are.
+
+The native dialect follows GeoRSMLLM section III-A. Its convention, in full:
+
+- an integer grid from 0 to 1000 along each axis (x by the image's width, y by its height), rounded half up, clipped;
+- a point is (x,y), x to the right, y down;
+- an oriented box is four corners, clockwise on screen, starting at the top-most, then left-most:
+  `[(x1,y1),(x2,y2),(x3,y3),(x4,y4)]`;
+- an upright box is its upper left and lower right corner, and may carry key points: `[(x1,y1),(x2,y2)] keypoints [(x,y),...]`;
+- a polygon is closed: its last point is its first;
+- several objects stand one a line; no object is the word `none`.
+
+Reading never guesses: text gives objects, an empty list for an explicit "none", or `ModelOutputError` with the text.
+Other models speak other dialects; `register` adds one under its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from .errors import ModelOutputError, UsageError
+from .frames import Frame, SizeWH
+from .geometry import canonical_corners, corners_to_box
+
+_MAX_CHARACTERS = 1_000_000
+_POINT = re.compile(r"\(\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*,\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*\)", re.ASCII)
+_LIST = re.compile(r"\[([^\[\]]*)\]")
+_KEYPOINTS = re.compile(r"[\s,;:]*key[ -]?points?\s*[:=]?\s*", re.IGNORECASE)
+_BETWEEN = re.compile(r"[\s,;.]*(?:and)?[\s,;]*", re.IGNORECASE)
+_NONE = re.compile(
+    r"(?:\[\s*\]|none|nothing|no (?:such )?(?:objects?|targets?|match(?:es)?|regions?|results?)(?: (?:found|detected))?)\.?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pointed:
+    """One object that a text points at, in full-scene px.
+
+    Attributes:
+        kind: "obb" (four corners), "box" (upright) or "polygon".
+        points_px: (4, 2) canonical corners; (2, 2) upper left and lower right; or (N, 2) ring, open.
+        keypoints_px: (K, 2) points inside a box; None when none were given.
+    """
+
+    kind: str
+    points_px: np.ndarray
+    keypoints_px: np.ndarray | None = None
+
+
+class Dialect(Protocol):
+    """How one family of models writes sets of points."""
+
+    name: str
+
+    def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
+        """The text for these objects in a scene of this size."""
+        ...
+
+    def decode(self, text: str, size_wh: SizeWH) -> list[Pointed]:
+        """The objects in the text, [] for an explicit none; otherwise raises ModelOutputError and nothing else."""
+        ...
+
+
+@dataclass(frozen=True)
+class PointCodec:
+    """The native dialect (see the module's head), on an integer grid of `steps`."""
+
+    name: str = "native"
+    steps: int = 1000
+
+    def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
+        """The text for the objects, one a line; "none" for an empty sequence.
+
+        Args:
+            objects: what to write, full-scene px. Points outside the scene are clipped to its edge.
+            size_wh: width and height of the scene in px.
+
+        Raises:
+            UsageError: an unknown kind, or points that do not fit it.
+
+        Example:
+            >>> box = Pointed("box", np.array([[10, 20], [60, 70]]), np.array([[35, 45]]))
+            >>> PointCodec().encode([box], (100, 100))
+            '[(100,200),(600,700)] keypoints [(350,450)]'
+        """
+        return "\n".join(self._encode_one(item, size_wh) for item in objects) if objects else "none"
+
+    def decode(self, text: str, size_wh: SizeWH) -> list[Pointed]:
+        """The objects in a model's reply, full-scene px.
+
+        Two points are an upright box, four (not closed) an oriented box, and a list whose last point is its first a
+        polygon. Spaces, line breaks, commas or "and" may stand between objects; other words may not. Numbers beyond the
+        grid are clipped to it by at most a tenth of its length, and are an error beyond that.
+
+        Raises:
+            ModelOutputError: any text that is neither such objects nor an explicit none; `raw` holds it.
+
+        Example:
+            >>> PointCodec().decode("[(100,200),(600,700)]", (50, 100))[0].points_px.tolist()
+            [[5.0, 20.0], [30.0, 70.0]]
+        """
+        if len(text) > _MAX_CHARACTERS:
+            raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
+        body = text.strip()
+        if _NONE.fullmatch(body):
+            return []
+        frame = Frame.grid(size_wh, self.steps)
+        objects: list[Pointed] = []
+        place = 0
+        while place < len(body):
+            found = _LIST.match(body, place)
+            if found is None:
+                raise ModelOutputError(f"expected '[(x,y),...]' or 'none' at {body[place : place + 40]!r}", text)
+            points, place = self._read_points(found.group(1), text), found.end()
+            keypoints = None
+            link = _KEYPOINTS.match(body, place)
+            if link is not None:
+                found = _LIST.match(body, link.end())
+                if found is None:
+                    raise ModelOutputError(f"expected a list of points after 'keypoints' at {place}", text)
+                keypoints, place = self._read_points(found.group(1), text), found.end()
+            objects.append(_as_object(points, keypoints, frame, text))
+            between = _BETWEEN.match(body, place)
+            place = between.end() if between else place
+        if not objects:
+            raise ModelOutputError("the reply is empty, expected '[(x,y),...]' or 'none'", text)
+        return objects
+
+    def _encode_one(self, item: Pointed, size_wh: SizeWH) -> str:
+        points = np.asarray(item.points_px, dtype=np.float64)
+        least = {"obb": 4, "box": 2, "polygon": 3}.get(item.kind)
+        if least is None:
+            raise UsageError(f"object kind is {item.kind!r}, expected 'obb', 'box' or 'polygon'")
+        if points.ndim != 2 or len(points) < least or (len(points) > least and item.kind != "polygon"):
+            raise UsageError(f"a {item.kind} has points of shape {points.shape!r}, expected ({least}, 2)")
+        grid = self._to_grid(points, size_wh)
+        if item.kind == "obb":
+            grid = canonical_corners(grid).astype(np.int64)
+        elif item.kind == "polygon":
+            grid = np.vstack([grid, grid[:1]])
+        text = _written(grid)
+        if item.keypoints_px is None:
+            return text
+        return f"{text} keypoints {_written(self._to_grid(np.asarray(item.keypoints_px), size_wh))}"
+
+    def _to_grid(self, points_px: np.ndarray, size_wh: SizeWH) -> np.ndarray:
+        grid = Frame.grid(size_wh, self.steps).from_scene(points_px)
+        if not np.isfinite(grid).all():
+            raise UsageError("a point to encode is NaN or infinite; drop it first")
+        return np.clip(np.floor(grid + 0.5), 0, self.steps).astype(np.int64)
+
+    def _read_points(self, inner: str, raw: str) -> np.ndarray:
+        found = list(_POINT.finditer(inner))
+        rest = _POINT.sub("", inner)
+        if not found or rest.replace(",", "").strip() or rest.count(",") > len(found):
+            raise ModelOutputError(f"expected points '(x,y),(x,y)' in {inner[:60]!r}", raw)
+        points = np.array([[float(match[1]), float(match[2])] for match in found])
+        slack = self.steps / 10
+        if (points < -slack).any() or (points > self.steps + slack).any():
+            raise ModelOutputError(f"a coordinate in {inner[:60]!r} is far outside the grid 0-{self.steps}", raw)
+        return np.clip(points, 0, self.steps)
+
+
+def _as_object(points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, raw: str) -> Pointed:
+    closed = len(points) > 3 and bool((points[0] == points[-1]).all())
+    keypoints_px = None if keypoints is None else frame.to_scene(keypoints)
+    if keypoints is not None and len(points) != 2:
+        raise ModelOutputError(f"key points follow {len(points)} points, expected a box of two points", raw)
+    if len(points) == 2:
+        return Pointed("box", corners_to_box(frame.to_scene(points)).reshape(2, 2), keypoints_px)
+    if closed:
+        return Pointed("polygon", frame.to_scene(points[:-1]))
+    if len(points) == 4:
+        return Pointed("obb", canonical_corners(frame.to_scene(points)))
+    raise ModelOutputError(f"a list of {len(points)} points is no box (2), oriented box (4) or closed polygon", raw)
+
+
+def _written(grid: np.ndarray) -> str:
+    return "[" + ",".join(f"({x},{y})" for x, y in grid.tolist()) + "]"
+
+
+_DIALECTS: dict[str, Dialect] = {"native": PointCodec()}
+
+
+def register(dialect: Dialect) -> None:
+    """Make a dialect known under its `name`; a name can be taken once.
+
+    Raises:
+        UsageError: the name is taken.
+    """
+    if dialect.name in _DIALECTS:
+        raise UsageError(f"the dialect name {dialect.name!r} is taken; choose another name")
+    _DIALECTS[dialect.name] = dialect
+
+
+def dialect(name: str = "native") -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        UsageError: unknown name; the message lists the known ones.
+    """
+    if name not in _DIALECTS:
+        raise UsageError(f"unknown dialect {name!r}, expected one of {', '.join(sorted(_DIALECTS))}")
+    return _DIALECTS[name]
