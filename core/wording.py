@@ -1,0 +1,407 @@
+"""The canonical English of every node of the condition tree.
+
+The words serve as verdict keys, as sub-instructions, as names of reference sets and as what is shown to people. They
+are unambiguous: `surveyor.agent.parser.parse(words(request)) == request` (property test). Brackets stand where plain
+English would leave open which noun a condition belongs to.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import assert_never
+
+from .conditions import (
+    And,
+    ClassIs,
+    Colour,
+    Compare,
+    Comparison,
+    Condition,
+    CountTest,
+    Direction,
+    Node,
+    Not,
+    Or,
+    Orientation,
+    Output,
+    Pick,
+    Position,
+    Quantity,
+    Relation,
+    Request,
+    Selection,
+    Shape,
+    SizeWord,
+)
+from .inflection import cardinal, ordinal, plural
+
+SIDES: dict[Direction, str] = {
+    "left": "west",
+    "right": "east",
+    "above": "north",
+    "below": "south",
+    "above left": "north-west",
+    "above right": "north-east",
+    "below left": "south-west",
+    "below right": "south-east",
+}
+_TOWARD: dict[Direction, str] = {
+    "left": "left of",
+    "right": "right of",
+    "above": "above",
+    "below": "below",
+    "above left": "to the upper left of",
+    "above right": "to the upper right of",
+    "below left": "to the lower left of",
+    "below right": "to the lower right of",
+}
+_FURTHER: dict[Direction, str] = {
+    "left": "further left than",
+    "right": "further right than",
+    "above": "further up than",
+    "below": "further down than",
+    "above left": "further to the upper left than",
+    "above right": "further to the upper right than",
+    "below left": "further to the lower left than",
+    "below right": "further to the lower right than",
+}
+_PLAIN_RELATIONS = {
+    "near": "near",
+    "inside": "inside",
+    "contains": "containing",
+    "overlaps": "overlapping",
+    "adjacent": "next to",
+    "surrounded": "surrounded by",
+}
+_CELLS = {
+    "top": "top centre",
+    "bottom": "bottom centre",
+    "left": "left centre",
+    "right": "right centre",
+    "center": "centre",
+}
+SUPERLATIVES: dict[tuple[str, str], str] = {
+    ("area", "max"): "largest",
+    ("area", "min"): "smallest",
+    ("length", "max"): "longest",
+    ("length", "min"): "shortest",
+    ("width", "max"): "widest",
+    ("width", "min"): "narrowest",
+    ("aspect", "max"): "most elongated",
+    ("aspect", "min"): "least elongated",
+    ("score", "max"): "most confident",
+    ("score", "min"): "least confident",
+    ("x", "min"): "leftmost",
+    ("x", "max"): "rightmost",
+    ("y", "min"): "topmost",
+    ("y", "max"): "bottommost",
+    ("distance", "min"): "nearest",
+    ("distance", "max"): "farthest",
+}
+_FROM = {("x", "min"): "left", ("x", "max"): "right", ("y", "min"): "top", ("y", "max"): "bottom"}
+_AMOUNTS: dict[Comparison, str] = {
+    ">": "more than",
+    ">=": "at least",
+    "<": "fewer than",
+    "<=": "at most",
+    "==": "exactly",
+}
+_MORE_THAN: dict[Comparison, str] = {
+    ">": "more {} than {}",
+    "<": "fewer {} than {}",
+    "==": "exactly as many {} as {}",
+    ">=": "at least as many {} as {}",
+    "<=": "at most as many {} as {}",
+}
+_SIMPLE_COMPARISONS: dict[tuple[str, str], str] = {
+    ("length", ">"): "longer than {}",
+    ("length", "<"): "shorter than {}",
+    ("width", ">"): "wider than {}",
+    ("width", "<"): "narrower than {}",
+    ("area", ">"): "larger than {}",
+    ("area", "<"): "smaller than {}",
+}
+_Adjective = SizeWord | Shape | Orientation | Colour
+_JUXTAPOSED = (Compare, Relation, Position)
+
+
+def words(node: Node) -> str:
+    """The canonical English of a node: "longer than 40 m", "planes near the river", "detect all planes".
+
+    Args:
+        node: any node of the tree in `surveyor.core.conditions`.
+
+    Example:
+        >>> from surveyor.core.conditions import Colour, Selection
+        >>> words(Selection(phrases=("storage tank",), where=Colour(word="white")))
+        'white storage tanks'
+    """
+    match node:
+        case Request():
+            return "; ".join(words(output) for output in node.outputs)
+        case Output():
+            return _output(node)
+        case Selection():
+            return _selection(node)
+        case CountTest():
+            return f"{_AMOUNTS[node.op]} {cardinal(node.n)}"
+        case Quantity():
+            return f"{_number(node.value)} {node.unit}"
+        case Pick():
+            return f"the {_rank(node)}"
+        case _:
+            return _condition(node)  # type: ignore[arg-type]
+
+
+def selecting(condition: Condition) -> str:
+    """The sub-instruction that applies a condition (GeoRSMLLM III-B): "select those on the east side of the river"."""
+    if isinstance(condition, Pick):
+        return f"select {words(condition)}"
+    return f"select those {_clause(condition, many=True).strip()}"
+
+
+def _number(value: float) -> str:
+    """The shortest exact decimal, without exponent: 40.0 -> "40"."""
+    text = format(Decimal(repr(float(value))), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+# ---- conditions ----------------------------------------------------------------------------------------------
+
+
+def _condition(node: Condition, level: int = 0) -> str:
+    """Words of a condition; `level` is 0 where "or" may stand bare, 1 where "and" may, 2 where neither may."""
+    match node:
+        case And():
+            text = " and ".join(_condition(part, 2) for part in node.conditions)
+            return f"({text})" if level > 1 else text
+        case Or():
+            parts = [_condition(part, 1) for part in node.conditions]
+            parts[:-1] = [
+                f"({text})" if _has_bare_not(part) else text
+                for text, part in zip(parts[:-1], node.conditions[:-1], strict=True)
+            ]
+            text = " or ".join(parts)
+            return f"({text})" if level > 0 else text
+        case Not():
+            inner = node.condition
+            if isinstance(inner, Pick):
+                return f"not {words(inner)}"
+            text = _condition(inner, 2)
+            return f"not ({text})" if isinstance(inner, Not) else f"not {text}"
+        case Pick():
+            return f"among {words(node)}"
+        case _:
+            return _atom(node)
+
+
+def _has_bare_not(node: Condition) -> bool:
+    """Whether a "not" would reach over a following "or"."""
+    return isinstance(node, Not) or (isinstance(node, And) and any(isinstance(part, Not) for part in node.conditions))
+
+
+def _atom(node: ClassIs | Compare | _Adjective | Position | Relation) -> str:
+    match node:
+        case ClassIs():
+            return f"of type {node.phrase}"
+        case SizeWord() | Shape() | Orientation() | Colour():
+            return node.word
+        case Compare():
+            return _compare(node)
+        case Position():
+            return _position(node)
+        case Relation():
+            return _relation(node)
+        case _:
+            assert_never(node)
+
+
+def _compare(node: Compare) -> str:
+    quantity = words(node.quantity)
+    if (node.attribute, node.op) in _SIMPLE_COMPARISONS:
+        return _SIMPLE_COMPARISONS[node.attribute, node.op].format(quantity)
+    amount = "less than" if node.op == "<" else _AMOUNTS[node.op]
+    if node.attribute == "length":
+        return f"{amount} {quantity} long"
+    if node.attribute == "width":
+        return f"{amount} {quantity} wide"
+    return f"with {'an' if node.attribute == 'area' else 'a'} {node.attribute} of {amount} {quantity}"
+
+
+def _position(node: Position) -> str:
+    if node.frame == "edge":
+        return "at the edge of the image" if node.place == "any" else f"at the {node.place} edge"
+    if node.frame == "cell":
+        return f"in the {_CELLS[node.place]}" if node.place in _CELLS else f"in the {node.place} corner"
+    return f"in the {node.place} {node.frame}"
+
+
+def _relation(node: Relation) -> str:
+    if node.reference is None:
+        return "in a row"
+    if node.relation == "between":
+        first = _reference(node.reference, "any")
+        return f"between {first}" if node.second is None else f"between {first} and {_reference(node.second, 'any')}"
+    target = _reference(node.reference, node.quantifier)
+    if node.relation == "beyond":
+        start = "more than" if node.distance is None else f"more than {words(node.distance)}"
+        if node.quantifier == "all":
+            return f"{start} from {_reference(node.reference, 'any')}"
+        return f"{start} from at least one of {target}"
+    if node.relation == "within" and node.distance is not None:
+        return f"within {words(node.distance)} of {target}"
+    if node.direction is not None:
+        if node.relation == "side":
+            return f"on the {SIDES[node.direction]} side of {target}"
+        return f"{(_TOWARD if node.relation == 'toward' else _FURTHER)[node.direction]} {target}"
+    return f"{_PLAIN_RELATIONS[node.relation]} {target}"
+
+
+def _reference(selection: Selection, quantifier: str) -> str:
+    """A selection after a preposition, in brackets where what follows could be taken for a part of it."""
+    if quantifier == "all":
+        text = _selection(selection)
+        text = "both" + text[len("the two") :] if text.startswith("the two ") and not selection.picks else f"all {text}"
+    elif _is_plain_union(selection):
+        return _selection(selection, joint=" or ")
+    else:
+        text = _selection(selection)
+    return f"({text})" if _is_open_ended(text) else text
+
+
+def _is_plain_union(selection: Selection) -> bool:
+    return len(selection.phrases) > 1 and selection.where is None and not selection.picks
+
+
+def _is_open_ended(text: str) -> bool:
+    """Whether "and", "or", "that" or a comma stands outside of brackets."""
+    depth = 0
+    for word in text.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split():
+        depth += (word == "(") - (word == ")")
+        if depth == 0 and word in ("and", "or", "that", ",", "of"):
+            return True
+    return False
+
+
+# ---- selections ----------------------------------------------------------------------------------------------
+
+
+def _selection(node: Selection, joint: str = " and ") -> str:
+    branches = _branches(node)
+    if branches:
+        return ", and ".join(_selection(branch) for branch in branches)
+    first = node.picks[0] if node.picks else None
+    count = first.count if first else node.expected
+    adjectives, rest = _split_adjectives(node.where)
+    noun = joint.join(phrase if count == 1 else plural(phrase) for phrase in node.phrases)
+    lead, suffix, trailer = _determiner(node.expected), "", ""
+    if first is not None and first.by == "distance":
+        lead = "the " if first.count == 1 else f"the {cardinal(first.count)} "
+        trailer = f"{_rank_order(first)}{_superlative(first)}"
+    elif first is not None and first.first > 1 and (first.by, first.order) in _FROM:
+        lead = f"the {_ranks(first)} "
+        suffix = f" from the {_FROM[first.by, first.order]}"
+    elif first is not None:
+        lead = f"{words(first)} "
+    text = lead + "".join(f"{adjective.word} " for adjective in adjectives) + noun + suffix
+    text += _clause(rest, many=count != 1)
+    if trailer:
+        text += f"{' and' if rest is not None else ''} {trailer}"
+    for pick in node.picks[1:]:
+        text = f"{words(pick)} of {text}"
+    return text
+
+
+def _determiner(expected: int | None) -> str:
+    if expected is None:
+        return ""
+    return "the " if expected == 1 else f"the {cardinal(expected)} "
+
+
+def _split_adjectives(where: Condition | None) -> tuple[list[_Adjective], Condition | None]:
+    """The adjectives that can stand before the noun, and the condition that is left."""
+    parts = list(where.conditions) if isinstance(where, And) else [] if where is None else [where]
+    adjectives: list[_Adjective] = []
+    while parts and isinstance(parts[0], _Adjective):
+        adjectives.append(parts.pop(0))
+    if not parts:
+        return adjectives, None
+    return adjectives, parts[0] if len(parts) == 1 else And(conditions=tuple(parts))
+
+
+def _clause(condition: Condition | None, many: bool) -> str:
+    """The condition after its noun: " longer than 40 m", " that are not near the river"."""
+    if condition is None:
+        return ""
+    text = _condition(condition)
+    lead = condition
+    while isinstance(lead, And | Or):
+        lead = lead.conditions[0]
+    if isinstance(lead, _JUXTAPOSED) and not text.startswith("("):
+        return f" {text}"
+    return f" that {'are' if many else 'is'} {text}"
+
+
+def _branches(node: Selection) -> list[Selection]:
+    """The parts of a union whose classes have conditions of their own ("long planes, and ships"); else empty."""
+    if not isinstance(node.where, Or) or node.picks or node.expected is not None:
+        return []
+    branches = []
+    for part in node.where.conditions:
+        inner = part.conditions if isinstance(part, And) else (part,)
+        if not isinstance(inner[0], ClassIs) or any(isinstance(other, ClassIs) for other in inner[1:]):
+            return []
+        rest = inner[1] if len(inner) == 2 else And(conditions=inner[1:]) if len(inner) > 2 else None
+        branches.append(Selection(phrases=(inner[0].phrase,), where=rest))
+    fits = tuple(branch.phrases[0] for branch in branches) == node.phrases
+    return branches if fits and any(branch.where is not None for branch in branches) else []
+
+
+# ---- ranks ---------------------------------------------------------------------------------------------------
+
+
+def _superlative(pick: Pick) -> str:
+    text = SUPERLATIVES[pick.by, pick.order]
+    if pick.reference is not None:
+        text += f" {'to' if pick.order == 'min' else 'from'} {_reference(pick.reference, 'any')}"
+    return text
+
+
+def _ranks(pick: Pick) -> str:
+    if pick.count == 1:
+        return ordinal(pick.first)
+    return f"{ordinal(pick.first)} to {ordinal(pick.first + pick.count - 1)}"
+
+
+def _rank_order(pick: Pick) -> str:
+    return "" if pick.first == 1 else f"{_ranks(pick)} "
+
+
+def _rank(pick: Pick) -> str:
+    """The rank without article: "largest", "two largest", "second largest", "second from the left"."""
+    if pick.first > 1 and (pick.by, pick.order) in _FROM:
+        return f"{_ranks(pick)} from the {_FROM[pick.by, pick.order]}"
+    number = f"{cardinal(pick.count)} " if pick.first == 1 and pick.count > 1 else ""
+    return f"{number}{_rank_order(pick)}{_superlative(pick)}"
+
+
+# ---- outputs -------------------------------------------------------------------------------------------------
+
+
+def _output(node: Output) -> str:
+    target = _selection(node.target)
+    target = f"({target})" if node.verb == "compare" and _is_open_ended(target) else target
+    definite = target.startswith("the ")
+    everything = target if definite else f"all {target}"
+    if node.verb == "measure":
+        unit = f" in {node.unit}" if node.unit else ""
+        return f"measure the {node.attribute} of {everything}{unit}"
+    if node.verb == "exists":
+        if node.test is not None:
+            return f"check whether there are {words(node.test)} {target}"
+        return f"check whether there {'is' if definite else 'are any'} {target}"
+    if node.verb == "compare" and node.other is not None and node.op is not None:
+        other = _selection(node.other)
+        other = f"({other})" if _is_open_ended(other) else other
+        return f"check whether there are {_MORE_THAN[node.op].format(target, other)}"
+    return f"{node.verb} {everything}"
