@@ -1,0 +1,70 @@
+"""Counting, with what is undecided kept apart: a verdict is unknown when the undecided ones could turn it."""
+
+from __future__ import annotations
+
+import operator
+
+from ..core.conditions import Comparison, CountTest, Verdict
+from ..core.regions import CandidateSet
+from .values import Count, Truth
+
+_OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq}
+_IN_WORDS = {">": "more than", ">=": "at least", "<": "fewer than", "<=": "at most", "==": "exactly"}
+_BETWEEN = {
+    ">": "more than",
+    ">=": "at least as many as",
+    "<": "fewer than",
+    "<=": "at most as many as",
+    "==": "as many as",
+}
+
+
+def count(candidates: CandidateSet) -> Count:
+    """How many are kept, and how many are undecided.
+
+    Example:
+        >>> count(CandidateSet())
+        Count(n=0, undecided=0)
+    """
+    return Count(len(candidates.kept), len(candidates.undecided))
+
+
+def check(candidates: CandidateSet, test: CountTest) -> Truth:
+    """Whether the number kept passes the test; unknown when the undecided ones could turn the answer.
+
+    Example:
+        >>> check(CandidateSet(), CountTest(op=">=", n=1))
+        Truth(verdict=False, reason='there are 0, and at least 1 was asked')
+    """
+    found = count(candidates)
+    holds = _OPERATORS[test.op]
+    verdict = _agreed({bool(holds(n, test.n)) for n in range(found.n, found.at_most + 1)})
+    verb = "is" if found.n == 1 and not found.undecided else "are"
+    asked = f"{_IN_WORDS[test.op]} {test.n} {'was' if test.n == 1 else 'were'} asked"
+    return Truth(verdict, f"there {verb} {_number(found)}, and {asked}")
+
+
+def compare(a: CandidateSet | Count, b: CandidateSet | Count, op: Comparison) -> Truth:
+    """Whether `a` op `b` holds for the numbers kept; unknown when the undecided ones could turn the answer.
+
+    Example:
+        >>> compare(Count(3), Count(2, undecided=1), ">").verdict is None
+        True
+    """
+    first, second = (part if isinstance(part, Count) else count(part) for part in (a, b))
+    holds = _OPERATORS[op]
+    firsts, seconds = (sorted({part.n, part.at_most}) for part in (first, second))
+    outcomes = {bool(holds(n, m)) for n in firsts for m in seconds}
+    if op == "==" and first.n <= second.at_most and second.n <= first.at_most:
+        outcomes.add(True)
+    verdict = _agreed(outcomes)
+    said = {True: "is", False: "is not", None: "may or may not be"}[verdict]
+    return Truth(verdict, f"{_number(first)} {said} {_BETWEEN[op]} {_number(second)}")
+
+
+def _agreed(outcomes: set[bool]) -> Verdict:
+    return outcomes.pop() if len(outcomes) == 1 else None
+
+
+def _number(found: Count) -> str:
+    return f"{found.n} to {found.at_most}" if found.undecided else str(found.n)

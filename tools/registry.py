@@ -1,0 +1,242 @@
+"""The tools a plan can name. A tool is a plain function elsewhere; here it gets a name, typed arguments and inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..core.conditions import Attribute, Comparison, Condition, CountTest, Pick, Unit
+from ..core.errors import UsageError
+from ..core.plan import describe_faults
+from ..core.protocols import Grounder, Segmenter
+from ..core.regions import CandidateSet
+from .bands import CRISP, Bands
+from .values import Value
+
+if TYPE_CHECKING:
+    from ..core.scene import Scene
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a run offers to its tools."""
+
+    scene: Scene
+    grounder: Grounder
+    segmenter: Segmenter
+    bands: Bands = CRISP
+
+
+class Arguments(BaseModel):
+    """Base of every tool's arguments: plain data, a key that isn't known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoArguments(Arguments):
+    """For tools that need their inputs only."""
+
+
+class GroundArguments(Arguments):
+    """What to look for; several phrases form a union."""
+
+    phrases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+
+
+class SelectArguments(Arguments):
+    """The condition to judge."""
+
+    condition: Condition
+
+
+class PickArguments(Arguments):
+    """The ranks to take."""
+
+    pick: Pick
+
+
+class MeasureArguments(Arguments):
+    """What to measure, and the unit asked for (None: metres when known, else pixels)."""
+
+    attribute: Attribute
+    unit: Unit | None = None
+
+
+class CheckArguments(Arguments):
+    """The test of how many."""
+
+    test: CountTest
+
+
+class CompareArguments(Arguments):
+    """Which way `a` is compared with `b`."""
+
+    op: Comparison
+
+
+Inputs = Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as the graph sees it.
+
+    Args:
+        name: what a plan calls it.
+        inputs: names of the inputs it must get, each a candidate set.
+        args: pydantic model of the arguments.
+        run: (context, inputs, args) -> value; use `call`, which checks first.
+        doc: one sentence for a person.
+        gives: the type that comes back, by name.
+        references: whether it takes further inputs: candidate sets of references, named by the references' words.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    args: type[Arguments]
+    run: Callable[[Context, Inputs, Any], Value]
+    doc: str
+    gives: Literal["CandidateSet", "Count", "Truth", "Measurements", "Text"]
+    references: bool = False
+
+    def checked(self, inputs: Mapping[str, object], args: Mapping[str, Any]) -> Arguments:
+        """The typed arguments. For a plan that has not run, `inputs` may map to anything (step ids).
+
+        Raises:
+            UsageError: lists every fault of names and arguments.
+        """
+        faults = [f"it needs the input {name!r}" for name in self.inputs if name not in inputs]
+        if not self.references:
+            faults += [f"it takes no input {name!r}" for name in inputs if name not in self.inputs]
+        parsed = None
+        try:
+            parsed = self.args.model_validate(dict(args))
+        except ValidationError as error:
+            faults.append(describe_faults(error))
+        if self.references and parsed is not None:
+            faults += [
+                f"it needs the input {name!r}, the regions that its condition refers to"
+                for name in _references(parsed)
+                if name not in inputs
+            ]
+        if faults or parsed is None:
+            raise UsageError(f"the tool {self.name!r} cannot run: " + "; ".join(faults))
+        return parsed
+
+    def call(self, context: Context, inputs: Inputs, args: Mapping[str, Any]) -> Value:
+        """Runs the tool on plain-data arguments. Raises UsageError listing every fault of inputs and arguments."""
+        parsed = self.checked(inputs, args)
+        wrong = [
+            f"the input {name!r} must be a set of candidates, not {type(value).__name__}"
+            for name, value in inputs.items()
+            if not isinstance(value, CandidateSet)
+        ]
+        if wrong:
+            raise UsageError(f"the tool {self.name!r} cannot run: " + "; ".join(wrong))
+        return self.run(context, inputs, parsed)
+
+
+def _references(args: Arguments) -> tuple[str, ...]:
+    from .references import needed_references
+
+    node = getattr(args, "condition", None) or getattr(args, "pick", None)
+    return () if node is None else tuple(needed_references(node))
+
+
+def _candidates(inputs: Inputs, name: str = "candidates") -> CandidateSet:
+    value = inputs[name]
+    if not isinstance(value, CandidateSet):
+        raise UsageError(f"the input {name!r} must be a set of candidates, not {type(value).__name__}")
+    return value
+
+
+def _rest(inputs: Inputs) -> dict[str, CandidateSet]:
+    return {name: _candidates(inputs, name) for name in inputs if name != "candidates"}
+
+
+def _ground(context: Context, inputs: Inputs, args: GroundArguments) -> Value:
+    from .ground import ground
+
+    return ground(context.scene, args.phrases, grounder=context.grounder)
+
+
+def _segment(context: Context, inputs: Inputs, args: NoArguments) -> Value:
+    from .segment import segment
+
+    return segment(context.scene, _candidates(inputs), segmenter=context.segmenter)
+
+
+def _select(context: Context, inputs: Inputs, args: SelectArguments) -> Value:
+    from .select import select
+
+    return select(context.scene, _candidates(inputs), args.condition, _rest(inputs), bands=context.bands)
+
+
+def _pick(context: Context, inputs: Inputs, args: PickArguments) -> Value:
+    from .pick import pick
+
+    return pick(context.scene, _candidates(inputs), args.pick, _rest(inputs), bands=context.bands)
+
+
+def _measure(context: Context, inputs: Inputs, args: MeasureArguments) -> Value:
+    from .measure import measure
+
+    return measure(context.scene, _candidates(inputs), args.attribute, args.unit)
+
+
+def _count(context: Context, inputs: Inputs, args: NoArguments) -> Value:
+    from .count import count
+
+    return count(_candidates(inputs))
+
+
+def _check(context: Context, inputs: Inputs, args: CheckArguments) -> Value:
+    from .count import check
+
+    return check(_candidates(inputs), args.test)
+
+
+def _compare(context: Context, inputs: Inputs, args: CompareArguments) -> Value:
+    from .count import compare
+
+    return compare(_candidates(inputs, "a"), _candidates(inputs, "b"), args.op)
+
+
+def _describe(context: Context, inputs: Inputs, args: NoArguments) -> Value:
+    from .describe import describe
+
+    return describe(context.scene, _candidates(inputs))
+
+
+_SET = ("candidates",)
+
+TOOLS: tuple[Tool, ...] = (
+    Tool("ground", (), GroundArguments, _ground, "Finds everything that the phrases name.", "CandidateSet"),
+    Tool("select", _SET, SelectArguments, _select, "Judges one condition on each candidate.", "CandidateSet", True),
+    Tool("pick", _SET, PickArguments, _pick, "Takes ranks of the ordered set.", "CandidateSet", True),
+    Tool("segment", _SET, NoArguments, _segment, "Adds masks and outlines to open candidates.", "CandidateSet"),
+    Tool("measure", _SET, MeasureArguments, _measure, "Measures an attribute of those that are kept.", "Measurements"),
+    Tool("count", _SET, NoArguments, _count, "Counts those that are kept.", "Count"),
+    Tool("check", _SET, CheckArguments, _check, "Tests how many are kept.", "Truth"),
+    Tool("compare", ("a", "b"), CompareArguments, _compare, "Compares how many two sets keep.", "Truth"),
+    Tool("describe", _SET, NoArguments, _describe, "Describes those that are kept in words.", "Text"),
+)
+
+
+def tool_named(name: str) -> Tool:
+    """The tool of that name.
+
+    Raises:
+        UsageError: there is none; the message lists the names.
+
+    Example:
+        >>> tool_named("count").gives
+        'Count'
+    """
+    for tool in TOOLS:
+        if tool.name == name:
+            return tool
+    raise UsageError(f"there is no tool {name!r}; the tools are: {', '.join(tool.name for tool in TOOLS)}")
