@@ -6,7 +6,8 @@ The native dialect follows GeoRSMLLM section III-A. Its convention, in full:
 - a point is (x,y), x to the right, y down;
 - an oriented box is four corners, clockwise on screen, starting at the top-most, then left-most:
   `[(x1,y1),(x2,y2),(x3,y3),(x4,y4)]`;
-- an upright box is its upper left and lower right corner, and may carry key points: `[(x1,y1),(x2,y2)] keypoints [(x,y),...]`;
+- an upright box is its upper left and lower right corner, and may carry key points:
+  `[(x1,y1),(x2,y2)] keypoints [(x,y),...]`;
 - a polygon is closed: its last point is its first;
 - several objects stand one a line; no object is the word `none`.
 
@@ -33,7 +34,8 @@ _LIST = re.compile(r"\[([^\[\]]*)\]")
 _KEYPOINTS = re.compile(r"[\s,;:]*key[ -]?points?\s*[:=]?\s*", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,;.]*(?:and)?[\s,;]*", re.IGNORECASE)
 _NONE = re.compile(
-    r"(?:\[\s*\]|none|nothing|no (?:such )?(?:objects?|targets?|match(?:es)?|regions?|results?)(?: (?:found|detected))?)\.?",
+    r"(?:\[\s*\]|none|nothing"
+    r"|no (?:such )?(?:objects?|targets?|match(?:es)?|regions?|results?)(?: (?:found|detected))?)\.?",
     re.IGNORECASE,
 )
 
@@ -56,7 +58,10 @@ class Pointed:
 class Dialect(Protocol):
     """How one family of models writes sets of points."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name it is registered under."""
+        ...
 
     def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
         """The text for these objects in a scene of this size."""
@@ -142,6 +147,10 @@ class PointCodec:
         grid = self._to_grid(points, size_wh)
         if item.kind == "obb":
             grid = canonical_corners(grid).astype(np.int64)
+            while (grid[0] == grid[-1]).all() and np.ptp(grid, axis=0).any():  # or it would read as a closed triangle
+                grid = np.roll(grid, 1, axis=0)
+        elif item.kind == "box":
+            grid = np.stack([grid.min(axis=0), grid.max(axis=0)])
         elif item.kind == "polygon":
             grid = np.vstack([grid, grid[:1]])
         text = _written(grid)
@@ -169,6 +178,7 @@ class PointCodec:
 
 def _as_object(points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, raw: str) -> Pointed:
     closed = len(points) > 3 and bool((points[0] == points[-1]).all())
+    closed = closed and not (len(points) == 4 and (points == points[0]).all())  # an oriented box below one grid step
     keypoints_px = None if keypoints is None else frame.to_scene(keypoints)
     if keypoints is not None and len(points) != 2:
         raise ModelOutputError(f"key points follow {len(points)} points, expected a box of two points", raw)

@@ -1,8 +1,8 @@
 """Conversions between the one frame that crosses borders, full-scene pixels, and the frames inside a model or a file.
 
-Every other frame is full-scene pixels scaled and shifted along the axes, so each is a `Frame` that is made once and converts
-both ways. Points are continuous: pixel (0, 0) reaches from 0 to 1 and has its centre at 0.5. Nothing is rounded or clipped;
-integers are the codec's affair.
+Every other frame is full-scene pixels scaled and shifted along the axes, so each is a `Frame` that is made once and
+converts both ways. Points are continuous: pixel (0, 0) reaches from 0 to 1 and has its centre at 0.5. Nothing is
+rounded or clipped; integers are the codec's affair.
 
     window     Frame.window((512, 0, 1024, 512))             origin at the window's corner
     resized    Frame.resized((4000, 3000), (1024, 768))      the model's input size
