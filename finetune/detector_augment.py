@@ -1,0 +1,210 @@
+"""Cuts training crops: one warp (scale, quarter or free turn, flip), pasted objects, colour; targets stay exact.
+
+Outlines are warped and clipped to the crop; the horizontal box is the clipped outline's extent and the oriented box its
+minimum-area rectangle, so both are exact for every turn.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .detector_data import TEN, Sample
+from .detector_model import CLASSES
+
+SCALES = {  # source pixels are resized by a factor drawn log-uniformly from here
+    "nwpu": (0.4, 1.2), "aerial_cars": (0.4, 1.2), "whu_train": (0.6, 1.5), "xbd": (0.8, 1.6),
+    "deepforest": (0.7, 1.6), "dota": (0.9, 1.8), "synth": (0.5, 1.3),
+}  # fmt: skip
+LEAST_VISIBLE = 0.35  # objects cut by the crop's border below this share are neither positive nor negative
+LEAST_SIDE = 5.0
+
+
+def min_rect(points: np.ndarray) -> np.ndarray:
+    """cx cy w h cos2a sin2a of the minimum-area rectangle, w >= h, a the direction of w."""
+    corners = cv2.boxPoints(cv2.minAreaRect(np.asarray(points, np.float32)))
+    sides = corners[1:3] - corners[:2]
+    long, short = sorted(sides, key=lambda v: -float(np.hypot(*v)))
+    angle = float(np.arctan2(long[1], long[0]))
+    w, h = float(np.hypot(*long)), float(np.hypot(*short))
+    cx, cy = corners.mean(0)
+    return np.array([cx, cy, max(w, 1.0), max(h, 1.0), np.cos(2 * angle), np.sin(2 * angle)], np.float32)
+
+
+def crop_matrix(rng: np.random.Generator, centre: np.ndarray, scale: float, size: int, turn: float, flip: bool) -> np.ndarray:  # fmt: skip  # noqa: E501
+    """The 2x3 affine map that takes `centre` to the middle of the crop (pixel-corner frame)."""
+    c, s = np.cos(turn) * scale, np.sin(turn) * scale
+    linear = np.array([[c, -s], [s, c]])
+    if flip:
+        linear[:, 0] *= -1
+    return np.hstack([linear, (size / 2 - linear @ centre)[:, None]])
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, fill: int) -> np.ndarray:
+    """The crop; area-like smoothing before strong reduction. The matrix speaks of pixel corners, cv2 of centres."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    m = matrix.copy()
+    if scale < 0.55:  # halve first: warpAffine samples, it does not average
+        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        m[:, :2] *= 2
+    m[:, 2] += m[:, :2] @ [0.5, 0.5] - 0.5
+    return cv2.warpAffine(image, m, (size, size), flags=cv2.INTER_LINEAR, borderValue=(fill, fill, fill))
+
+
+def clip_hull(hull: np.ndarray, size: int) -> tuple[float, np.ndarray | None]:
+    """Share of the hull's area inside the crop, and the clipped hull."""
+    area = float(cv2.contourArea(hull))
+    if area < 1 or hull[:, 0].max() <= 0 or hull[:, 1].max() <= 0 or hull.min(0).max() >= size:
+        return 0.0, None
+    if hull.min() >= 0 and hull.max() <= size:
+        return 1.0, hull
+    frame = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float32)
+    inside, part = cv2.intersectConvexConvex(hull, frame)
+    if part is None or inside <= 0:
+        return 0.0, None
+    return inside / area, part.reshape(-1, 2)
+
+
+def jitter_colour(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.ndarray:
+    """Brightness, contrast, gamma and balance by one table a channel; at times grey, swapped channels, blur, noise."""
+    if rng.random() < 0.06 * strength:
+        image = image[..., rng.permutation(3)]
+    if rng.random() < 0.08 * strength:
+        image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    ramp = np.arange(256) / 255.0
+    gain, offset = 1 + strength * rng.uniform(-0.3, 0.3), strength * rng.uniform(-0.12, 0.12)
+    gamma = np.exp(strength * rng.uniform(-0.35, 0.35))
+    tables = [np.clip(((ramp**gamma - 0.5) * gain * (1 + strength * rng.uniform(-0.1, 0.1)) + 0.5 + offset) * 255, 0, 255).astype(np.uint8) for _ in range(3)]  # fmt: skip  # noqa: E501
+    image = cv2.merge([cv2.LUT(np.ascontiguousarray(image[..., k]), tables[k]) for k in range(3)])
+    if rng.random() < 0.3 * strength:  # saturation
+        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = cv2.addWeighted(image, t := rng.uniform(0.3, 1.5), grey, 1 - t, 0)
+    if rng.random() < 0.08 * strength:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.4))
+    if rng.random() < 0.08 * strength:
+        noise = rng.normal(0, rng.uniform(2, 9), image.shape[:2] + (1,)).astype(np.int16)
+        image = np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+    return image
+
+
+class CropSet:
+    """Item i is a training crop that depends on (seed, i) alone, so a resumed run sees the same crops."""
+
+    def __init__(self, samples: list[Sample], size: int, batch: int, seed: int, weights: dict[str, float], total_steps: int, calm_from: float) -> None:  # fmt: skip  # noqa: E501
+        self.samples, self.size, self.batch, self.seed = samples, size, batch, seed
+        self.total, self.calm_from = total_steps, calm_from
+        self.by_source: dict[str, list[int]] = {}
+        for i, s in enumerate(samples):
+            self.by_source.setdefault("whu_train" if s.source.startswith("whu") else s.source, []).append(i)
+        self.sources = [s for s in weights if s in self.by_source]
+        share = np.array([weights[s] for s in self.sources])
+        self.share = share / share.sum()
+        self.by_class = {
+            c: [(i, j) for i, s in enumerate(samples) if s.source in ("nwpu",) for j in np.nonzero(s.labels == c)[0]]
+            for c in range(len(TEN))
+        }
+        self.masks = {s.source + s.name: np.isin(CLASSES, s.labelled).astype(np.float32) for s in samples}
+
+    def __len__(self) -> int:
+        return self.total * self.batch
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng((self.seed, index))
+        progress = index / len(self)
+        strength = 1.0 if progress < self.calm_from else 0.5
+        source = str(rng.choice(self.sources, p=self.share))
+        sample, anchor = self.pick(rng, source)
+        image, hulls, labels, ignore = self.cut(rng, sample, anchor, source, strength)
+        if source == "nwpu" and rng.random() < 0.35 * strength:
+            self.paste(rng, image, hulls, labels)
+        image = jitter_colour(rng, image, strength)
+        return self.target(image, hulls, labels, ignore, sample)
+
+    def pick(self, rng: np.random.Generator, source: str) -> tuple[Sample, int | None]:
+        if source == "nwpu" and rng.random() < 0.5:
+            i, j = self.by_class[c][rng.integers(len(self.by_class[c]))] if (c := int(rng.integers(len(TEN)))) in self.by_class else (0, 0)  # fmt: skip  # noqa: E501
+            return self.samples[i], int(j)
+        sample = self.samples[self.by_source[source][rng.integers(len(self.by_source[source]))]]
+        anchor = int(rng.integers(len(sample.labels))) if len(sample.labels) and rng.random() < 0.7 else None
+        return sample, anchor
+
+    def cut(self, rng: np.random.Generator, sample: Sample, anchor: int | None, source: str, strength: float) -> tuple:
+        size, (low, high) = self.size, SCALES[source]
+        scale = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        h, w = sample.image.shape[:2]
+        if anchor is None:
+            centre = rng.uniform((0.15 * w, 0.15 * h), (0.85 * w, 0.85 * h))
+        else:
+            hull = sample.hulls[anchor]
+            extent = float(np.ptp(hull, 0).max())
+            if extent * scale > 0.9 * size and rng.random() < 0.8:
+                scale = max(0.3, 0.9 * size / extent * rng.uniform(0.6, 1.0))
+            centre = (hull.min(0) + hull.max(0)) / 2
+            free = np.clip(size / 2 / scale - extent / 2, 0.1 * size / scale, None)
+            centre = centre + rng.uniform(-free, free, 2)
+        # keep most of the crop on the image
+        half = size / 2 / scale
+        lowest = np.minimum(0.8 * half, (w / 2, h / 2))
+        centre = np.clip(centre, lowest, np.array([w, h]) - lowest)
+        turn = rng.integers(4) * np.pi / 2
+        if not sample.rigid and rng.random() < 0.5:
+            turn = rng.uniform(0, 2 * np.pi)
+        matrix = crop_matrix(rng, centre, scale, size, turn, bool(rng.random() < 0.5))
+        image = warp(sample.image, matrix, size, int(rng.integers(0, 140)))
+        hulls, labels, ignore = [], [], []
+        for hull, label in zip(sample.hulls, sample.labels, strict=True):
+            moved = (hull @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+            visible, part = clip_hull(moved, size)
+            if part is None:
+                continue
+            if visible < LEAST_VISIBLE or min(np.ptp(part, 0)) < LEAST_SIDE:
+                ignore.append(np.concatenate([part.min(0), part.max(0)]))
+            else:
+                hulls.append(part)
+                labels.append(int(label))
+        return image, hulls, labels, ignore
+
+    def paste(self, rng: np.random.Generator, image: np.ndarray, hulls: list, labels: list) -> None:
+        """Copies up to three objects of other training images into free places, with a soft rim of their ground."""
+        size = self.size
+        taken = [np.concatenate([p.min(0), p.max(0)]) for p in hulls]
+        for _ in range(int(rng.integers(1, 4))):
+            c = int(rng.integers(len(TEN)))
+            if not self.by_class[c]:
+                continue
+            i, j = self.by_class[c][rng.integers(len(self.by_class[c]))]
+            donor = self.samples[i]
+            hull = donor.hulls[j]
+            if cv2.contourArea(hull) < 60 or hull.min() < 2 or (hull.max(0) > np.array(donor.image.shape[1::-1]) - 2).any():
+                continue
+            scale = min(np.exp(rng.uniform(np.log(0.4), np.log(1.2))), 0.7 * size / np.ptp(hull, 0).max())
+            matrix = crop_matrix(rng, hull.mean(0), scale, size, rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
+            matrix[:, 2] += rng.uniform(-0.45, 0.45, 2) * size
+            moved = (hull @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+            box = np.concatenate([moved.min(0), moved.max(0)])
+            if box.min() < 0 or box.max() > size or min(np.ptp(moved, 0)) < 10:
+                continue
+            if any(box[0] < t[2] + 6 and t[0] < box[2] + 6 and box[1] < t[3] + 6 and t[1] < box[3] + 6 for t in taken):
+                continue
+            alpha = np.zeros((size, size), np.uint8)
+            cv2.fillConvexPoly(alpha, np.round(moved).astype(np.int32), 255)
+            rim = max(3, int(np.ptp(moved, 0).max() * 0.05)) | 1
+            alpha = cv2.blur(cv2.dilate(alpha, np.ones((rim, rim), np.uint8)), (rim, rim))[..., None] / np.float32(255)
+            patch = warp(donor.image, matrix, size, 0)
+            image[:] = (image + (patch.astype(np.float32) - image) * alpha).astype(np.uint8)
+            taken.append(box)
+            hulls.append(moved)
+            labels.append(c)
+
+    def target(self, image: np.ndarray, hulls: list, labels: list, ignore: list, sample: Sample) -> dict:
+        hbb = [np.concatenate([p.min(0), p.max(0)]) for p in hulls]
+        obb = [min_rect(p) for p in hulls]
+        return {
+            "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+            "labels": np.array(labels, np.int64),
+            "hbb": np.array(hbb, np.float32).reshape(-1, 4),
+            "obb": np.array(obb, np.float32).reshape(-1, 6),
+            "has_obb": np.full(len(labels), sample.oriented),
+            "ignore": np.array(ignore, np.float32).reshape(-1, 4),
+            "class_mask": self.masks[sample.source + sample.name],
+        }
