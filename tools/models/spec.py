@@ -1,0 +1,178 @@
+"""Which model plays which role: `--models grounder=compact,segmenter=compact` and what each backend is and knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import SurveyorError, UsageError
+from ...core.protocols import Grounder, Segmenter
+
+EXAMPLE = "grounder=compact,segmenter=compact"
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of one run. Their weights load on first use."""
+
+    grounder: Grounder
+    segmenter: Segmenter
+
+    def names(self) -> dict[str, str]:
+        """Role -> name of the model, for the trace."""
+        return {"grounder": self.grounder.name, "segmenter": self.segmenter.name}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to play a role.
+
+    Attributes:
+        argument: what is written behind the colon ("FILE"), None when nothing is.
+        about: one line for people.
+        open_vocabulary: it takes any phrase.
+    """
+
+    role: str
+    name: str
+    argument: str | None
+    about: str
+    make: Callable[[str], Any]
+    open_vocabulary: bool = False
+
+    @property
+    def usage(self) -> str:
+        """As written in a spec: "grounder=oracle:FILE"."""
+        return f"{self.role}={self.name}" + (f":{self.argument}" if self.argument else "")
+
+
+@dataclass(frozen=True)
+class BackendReport:
+    """What `surveyor models` shows of a backend.
+
+    Attributes:
+        knows: class names; None when they depend on the argument, or there is no such list.
+        trouble: why it cannot be used here; None when it can.
+    """
+
+    usage: str
+    role: str
+    about: str
+    knows: tuple[str, ...] | None
+    trouble: str | None
+    is_default: bool
+
+
+def _compact_grounder(_argument: str) -> Grounder:
+    from .compact.detector import CompactGrounder
+
+    return CompactGrounder()
+
+
+def _compact_segmenter(_argument: str) -> Segmenter:
+    from .compact.segmenter import CompactSegmenter
+
+    return CompactSegmenter()
+
+
+def _oracle_grounder(argument: str) -> Grounder:
+    from .oracle import OracleGrounder
+
+    return OracleGrounder(argument)
+
+
+def _oracle_segmenter(argument: str) -> Segmenter:
+    from .oracle import OracleSegmenter
+
+    return OracleSegmenter(argument)
+
+
+_FILE = "COCO instances or DOTA labelTxt"
+BACKENDS: tuple[Backend, ...] = (
+    Backend("grounder", "compact", None, "built-in oriented-object detector", _compact_grounder),
+    Backend("grounder", "oracle", "FILE", f"answers from human annotation ({_FILE})", _oracle_grounder),
+    Backend("segmenter", "compact", None, "built-in mask model, prompted by boxes and points", _compact_segmenter),
+    Backend("segmenter", "oracle", "FILE", f"answers from annotated outlines ({_FILE})", _oracle_segmenter),
+)
+DEFAULTS = {"grounder": "compact", "segmenter": "compact"}
+
+
+def load_models(spec: str | None = None) -> Models:
+    """The models that a spec names; a role it leaves out gets the built-in one.
+
+    Args:
+        spec: comma list of role=backend or role=backend:argument, e.g. "grounder=oracle:val.json"; None or "" for
+            the built-in models.
+
+    Raises:
+        UsageError: an unknown role or backend, a role given twice, an argument missing or too many, or an argument
+            that the backend refuses (a missing annotation file).
+
+    Example:
+        >>> load_models("grounder=compact").segmenter.name
+        'compact'
+    """
+    chosen = {**{role: (name, "") for role, name in DEFAULTS.items()}, **_parse(spec or "")}
+    made = {role: _backend(role, name).make(argument) for role, (name, argument) in chosen.items()}
+    return Models(**made)
+
+
+def describe_backends() -> tuple[BackendReport, ...]:
+    """Every backend there is, in order of role: what it is, what it knows, and whether it works here."""
+    return tuple(_report(backend) for backend in BACKENDS)
+
+
+def open_vocabulary_advice() -> str:
+    """What to use for a phrase that a closed list of classes does not have; only names backends that exist."""
+    usages = [b.usage for b in BACKENDS if b.role == "grounder" and b.open_vocabulary]
+    if usages:
+        return f"For any other phrase use an open-vocabulary grounder: --models {' or '.join(usages)}."
+    return (
+        "No open-vocabulary grounder comes with this version; to answer from your own annotation use "
+        "--models grounder=oracle:FILE."
+    )
+
+
+def _parse(spec: str) -> dict[str, tuple[str, str]]:
+    """Role -> (backend, argument). Commas inside an argument are kept: an entry starts with `word=`."""
+    chosen: dict[str, tuple[str, str]] = {}
+    for entry in filter(None, (part.strip() for part in re.split(r",\s*(?=\w+\s*=)|,\s*$", spec.strip()) if part)):
+        role, equals, value = (part.strip() for part in entry.partition("="))
+        if not equals or not role or not value:
+            raise UsageError(f"{entry!r} names no model; expected role=backend, for example {EXAMPLE}")
+        if role not in DEFAULTS:
+            raise UsageError(f"there is no role {role!r}; expected one of: {', '.join(DEFAULTS)}")
+        if role in chosen:
+            raise UsageError(f"the role {role!r} is given twice in {spec!r}; give it once")
+        name, colon, argument = value.partition(":")
+        backend = _backend(role, name)
+        if backend.argument and not argument:
+            raise UsageError(f"{entry!r} lacks its {backend.argument}; write {backend.usage}")
+        if colon and not backend.argument:
+            raise UsageError(f"the backend {name!r} takes no argument, but {entry!r} has {argument!r}; write {backend.usage}")  # fmt: skip  # noqa: E501
+        chosen[role] = (name, argument)
+    return chosen
+
+
+def _backend(role: str, name: str) -> Backend:
+    for backend in BACKENDS:
+        if (backend.role, backend.name) == (role, name):
+            return backend
+    usages = ", ".join(b.usage for b in BACKENDS if b.role == role)
+    raise UsageError(f"there is no {role} backend {name!r}; expected one of: {usages}")
+
+
+def _report(backend: Backend) -> BackendReport:
+    knows: tuple[str, ...] | None = None
+    trouble: str | None = None
+    if backend.argument is None:
+        try:
+            model = backend.make("")
+            knows = model.knows() if backend.role == "grounder" else None
+        except (SurveyorError, ImportError) as error:
+            trouble = str(error)
+    return BackendReport(
+        backend.usage, backend.role, backend.about, knows, trouble, DEFAULTS[backend.role] == backend.name
+    )
