@@ -1,0 +1,149 @@
+"""The answer to one request: text, regions with a verdict per condition, and everything needed to audit it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.conditions import Verdict
+from ..core.plan import Plan, Step
+from ..core.regions import Candidate, CandidateSet
+from ..core.scene import Scene
+from ..core.trace import Observation, Trace
+from ..tools.measure import sizes
+from ..tools.values import Count, Measurement, Measurements, Truth, Value
+from .graph import Results
+from .summary import measurement_json
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer to one output of the request.
+
+    Args:
+        step: the plan's step whose result this is.
+        text: one or two sentences.
+        candidates: the set the result was computed from (for a comparison of two sets: both).
+        value: the step's value; None when it failed or was not run.
+    """
+
+    step: Step
+    text: str
+    candidates: CandidateSet
+    value: Value | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `surveyor.ask` returns.
+
+    `regions` are those for which every condition is true; `rejected` are all others that were looked at, those
+    with an unknown verdict first. `to_dict` is the object that `surveyor ask --json` prints.
+    """
+
+    query: str | None
+    text: str
+    parts: tuple[Part, ...]
+    plan: Plan
+    observations: tuple[Observation, ...]
+    trace: Trace
+    scene: Scene
+    notes: tuple[str, ...] = ()
+    references: tuple[CandidateSet, ...] = ()
+    failure: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def regions(self) -> tuple[Candidate, ...]:
+        """Candidates in the answer, each once, in order of the parts."""
+        return _unique(c for part in self.parts for c in part.candidates.kept)
+
+    @property
+    def rejected(self) -> tuple[Candidate, ...]:
+        """Candidates that were looked at and are not in the answer; undecided ones first."""
+        answered = {c.region.id for c in self.regions}
+        others = [c for part in self.parts for c in (*part.candidates.undecided, *part.candidates.rejected)]
+        return _unique(c for c in others if c.region.id not in answered)
+
+    @property
+    def count(self) -> int:
+        """The number asked for, or how many regions are in the answer."""
+        counts = [part.value.n for part in self.parts if isinstance(part.value, Count)]
+        return counts[0] if counts else len(self.regions)
+
+    @property
+    def values(self) -> tuple[Measurement, ...]:
+        """The measurements asked for."""
+        return tuple(m for part in self.parts if isinstance(part.value, Measurements) for m in part.value.items)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer to a yes/no question; None when it is unknown or none was asked."""
+        truths = [part.value.verdict for part in self.parts if isinstance(part.value, Truth)]
+        return truths[0] if truths else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON types: pixels of the full scene; lengths null where the scene has no metres."""
+        yes_no = any(isinstance(part.value, Truth) for part in self.parts)
+        return {
+            "query": self.query,
+            "answer": self.text,
+            "count": self.count,
+            "verdict": self.verdict,
+            "yes_no": yes_no,
+            "values": [measurement_json(item) for item in self.values],
+            "regions": [region_json(c, self.scene) for c in self.regions],
+            "rejected": [region_json(c, self.scene) for c in self.rejected],
+            "notes": list(self.notes),
+            "plan": self.plan.model_dump(mode="json"),
+            "failure": self.failure,
+            "scene": self.trace.scene.model_dump(mode="json"),
+            "models": self.trace.models,
+            "timings": {name: round(seconds, 4) for name, seconds in self.timings.items()},
+        }
+
+
+def region_json(candidate: Candidate, scene: Scene) -> dict[str, Any]:
+    """One region as JSON types, with its size in px and, where the scene has them, metres."""
+    region = candidate.region
+    size = sizes(scene, region)
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(float(value), 3)
+
+    return {
+        "id": region.id,
+        "label": region.label,
+        "score": None if region.score is None else round(region.score, 4),
+        "corners_px": region.corners_px.round(2).tolist(),
+        "box_px": region.box_px.round(2).tolist(),
+        "polygon_px": None if region.polygon_px is None else region.polygon_px.round(2).tolist(),
+        "area_px": rounded(size.area_px),
+        "length_px": rounded(size.length_px),
+        "width_px": rounded(size.width_px),
+        "length_m": rounded(size.length_m),
+        "width_m": rounded(size.width_m),
+        "area_m2": rounded(size.area_m2),
+        "verdicts": dict(candidate.verdicts),
+        "borderline": sorted(candidate.borderline),
+        "status": {True: "kept", False: "rejected", None: "undecided"}[candidate.status],
+        "source": region.source,
+    }
+
+
+def candidates_behind(step: Step, plan: Plan, results: Results) -> CandidateSet:
+    """The candidates a step's result rests on: its own set, or those of the nearest set above it."""
+    value = results.values.get(step.id)
+    if isinstance(value, CandidateSet):
+        return value
+    sets = [
+        candidates_behind(plan.step(source), plan, results)
+        for name, source in step.inputs.items()
+        if name in ("candidates", "a", "b")
+    ]
+    return CandidateSet(_unique(c for each in sets for c in each))
+
+
+def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    return tuple({c.region.id: c for c in candidates}.values())

@@ -1,0 +1,231 @@
+"""Answers in words: what was found, what left nothing over, and why each region was kept or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..core.conditions import And, Compare, Condition, Node, Pick, Relation, Request, Selection, walk
+from ..core.plan import Plan, Step
+from ..core.regions import Candidate, CandidateSet
+from ..core.scene import Scene
+from ..core.wording import words
+from ..tools.registry import PickArguments, SelectArguments
+from ..tools.values import Count, Measurements, Truth
+from .graph import Results
+from .summary import verdict_word
+
+if TYPE_CHECKING:
+    from .answer import Answer
+
+SHOWN = 6
+"""How many regions or values a sentence names one by one."""
+
+
+def explain(answer: Answer, region_id: str) -> str:
+    """Why one region is in the answer or not: a line per condition that it was asked.
+
+    Raises:
+        KeyError: no region of that id was looked at.
+    """
+    candidate = next((c for c in (*answer.regions, *answer.rejected) if c.region.id == region_id), None)
+    if candidate is None:
+        raise KeyError(region_id)
+    fate = {True: "is in the answer", False: "is not in the answer", None: "could not be decided"}[candidate.status]
+    lines = [f"{region_id} ({candidate.region.label}) {fate}:"]
+    lines += [
+        f"  {verdict_word(verdict):<8}{name}{_mark(candidate, name)}" for name, verdict in candidate.verdicts.items()
+    ]
+    return "\n".join(lines if candidate.verdicts else [*lines, "  no condition was asked of it"])
+
+
+def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: CandidateSet) -> str:
+    """The result of an output step in one or two sentences."""
+    value = results.values.get(step.id)
+    observation = results.observations.get(step.id)
+    if value is None:
+        why = "it was not run" if observation is None else observation.failure or observation.because or "no result"
+        return f"No answer to {step.instruction or step.id!r}: {why}."
+    if isinstance(value, CandidateSet):
+        found = f"Found {_amount(step, plan, len(value.kept))}{_names(value)}."
+        return found + _reason_for_none(value, plan, results, step)
+    if isinstance(value, Count):
+        more = f", and {value.undecided} that could not be decided" if value.undecided else ""
+        return f"{_amount(step, plan, value.n).capitalize()}{more}.{_reason_for_none(candidates, plan, results, step)}"
+    if isinstance(value, Truth):
+        lead = verdict_word(value.verdict).capitalize()
+        return f"{lead}: {_counted(step, plan, results)}."
+    if isinstance(value, Measurements):
+        return _measured(value, step, plan)
+    return value.text
+
+
+def _amount(step: Step, plan: Plan, n: int) -> str:
+    """ "3 planes longer than 40 m", "no planes longer than 40 m"."""
+    selection = selection_of(step, plan)
+    if selection is None:
+        return f"{n or 'no'} region{'' if n == 1 else 's'}"
+    if selection.picks:
+        return words(selection) if n else f"nothing to call {words(selection)}"
+    if n == 1:
+        return f"1 {words(selection.model_copy(update={'expected': 1})).removeprefix('the ')}"
+    return f"{n or 'no'} {words(selection.model_copy(update={'expected': None}))}"
+
+
+def _counted(step: Step, plan: Plan, results: Results) -> str:
+    """The numbers behind a yes or no."""
+    parts = []
+    for name in ("candidates", "a", "b"):
+        if name in step.inputs:
+            source = plan.step(step.inputs[name])
+            found = results.values[source.id]
+            assert isinstance(found, CandidateSet)
+            unsure = f" (and {len(found.undecided)} undecided)" if found.undecided else ""
+            parts.append(f"{_amount(source, plan, len(found.kept))}{unsure}")
+    return " and ".join(parts)
+
+
+def _names(value: CandidateSet) -> str:
+    ids = [c.region.id for c in value.kept]
+    return (
+        "" if not ids else ": " + ", ".join(ids[:SHOWN]) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
+    )
+
+
+def _measured(value: Measurements, step: Step, plan: Plan) -> str:
+    if not value.items:
+        return f"Found {_amount(step, plan, 0)}, so there is nothing to measure."
+    attribute = value.items[0].attribute
+    known = [item for item in value.items if item.value is not None]
+    if not known:
+        return f"The {attribute} of {_amount(step, plan, len(value.items))} is unknown."
+    shown = ", ".join(f"{item.region_id} {_number(item.value)} {item.unit}".rstrip() for item in known[:SHOWN])
+    if len(known) == 1 and len(value.items) == 1:
+        return f"The {attribute} of {shown.replace(' ', ' is ', 1)}."
+    numbers = [item.value for item in known if item.value is not None]
+    spread = f"{_number(min(numbers))} to {_number(max(numbers))} {known[0].unit}".rstrip()
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f"The {attribute} of {_amount(step, plan, len(value.items))}: {spread} ({shown}{more})."
+
+
+def _number(value: float | None) -> str:
+    assert value is not None
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _reason_for_none(value: CandidateSet, plan: Plan, results: Results, step: Step) -> str:
+    """What left nothing over, when nothing is kept."""
+    if value.kept:
+        return ""
+    if not len(value):
+        return " Nothing of that kind was found in the image."
+    looked = f" {len(value)} {'was' if len(value) == 1 else 'were'} looked at;"
+    for each in _chain(step, plan):
+        observation = results.observations.get(each.id)
+        if observation is not None and observation.emptied_by:
+            return f"{looked} {observation.emptied_by!r} left none."
+    return f"{looked} {len(value.undecided)} could not be decided." if value.undecided else f"{looked} none fits."
+
+
+# ---- the selection that a chain of steps stands for --------------------------------------------------------------
+
+
+def selection_of(step: Step, plan: Plan) -> Selection | None:
+    """The selection that leads to a step's set, read back from the plan; None where the chain has no plain wording."""
+    phrases: tuple[str, ...] = ()
+    conditions: list[Condition] = []
+    picks: list[Pick] = []
+    for each in _chain(step, plan):
+        if each.tool == "ground":
+            phrases = tuple(each.args["phrases"])
+        elif each.tool == "select":
+            if picks:
+                return None
+            conditions.append(SelectArguments.model_validate(each.args).condition)
+        elif each.tool == "pick":
+            picks.append(PickArguments.model_validate(each.args).pick)
+    if not phrases:
+        return None
+    where = None if not conditions else conditions[0] if len(conditions) == 1 else And(conditions=tuple(conditions))
+    return Selection(phrases=phrases, where=where, picks=tuple(picks))
+
+
+def _chain(step: Step, plan: Plan) -> list[Step]:
+    """The step and those above it along `candidates`, first one first."""
+    chain = [step]
+    while "candidates" in chain[0].inputs:
+        chain.insert(0, plan.step(chain[0].inputs["candidates"]))
+    return chain
+
+
+# ---- notes -------------------------------------------------------------------------------------------------------
+
+
+def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results) -> tuple[str, ...]:
+    """What a careful reader should know: missing metres, other numbers than the wording promised, close calls."""
+    notes = [*_missing_metres(plan, scene), *_unexpected_targets(plan, request, results)]
+    notes += _unexpected_references(plan, results)
+    close = {
+        c.region.id
+        for value in results.values.values()
+        if isinstance(value, CandidateSet)
+        for c in value
+        if c.borderline
+    }
+    if close:
+        shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
+        notes.append(f"{len(close)} close {'call' if len(close) == 1 else 'calls'} (borderline): {shown}")
+    return tuple(dict.fromkeys(notes))
+
+
+def _conditions(plan: Plan) -> Iterator[Node]:
+    for step in plan.steps:
+        if step.tool == "select":
+            yield from walk(SelectArguments.model_validate(step.args).condition)
+        elif step.tool == "pick":
+            yield from walk(PickArguments.model_validate(step.args).pick)
+
+
+def _missing_metres(plan: Plan, scene: Scene) -> Iterator[str]:
+    if scene.gsd_m is not None:
+        return
+    asked = [step.args.get("unit") for step in plan.steps if step.tool == "measure"]
+    metric = [words(node) for node in _conditions(plan) if _is_metric(node)]
+    metric += [f"the {unit} asked for" for unit in asked if unit not in (None, "px", "px2")]
+    if metric:
+        yield f"{metric[0]!r} needs the size of a pixel on the ground, which the image doesn't tell: give --gsd"
+
+
+def _is_metric(node: Node) -> bool:
+    if isinstance(node, Compare):
+        return node.quantity.is_metric
+    return isinstance(node, Relation) and node.distance is not None and node.distance.is_metric
+
+
+def _unexpected_targets(plan: Plan, request: Request | None, results: Results) -> Iterator[str]:
+    outputs = () if request is None else request.outputs
+    for output, step_id in zip(outputs, plan.outputs, strict=False):
+        step = plan.step(step_id)
+        source = step if isinstance(results.values.get(step_id), CandidateSet) else None
+        if source is None and "candidates" in step.inputs:
+            source = plan.step(step.inputs["candidates"])
+        value = None if source is None else results.values.get(source.id)
+        if isinstance(value, CandidateSet) and not output.target.picks:
+            yield from _mismatch(output.target, value)
+
+
+def _unexpected_references(plan: Plan, results: Results) -> Iterator[str]:
+    for step in plan.steps:
+        for node in _conditions(Plan(steps=(step,), outputs=(step.id,))):
+            if isinstance(node, Selection) and (source := step.inputs.get(words(node))):
+                value = results.values.get(source)
+                if isinstance(value, CandidateSet) and not node.picks:
+                    yield from _mismatch(node, value, reference=True)
+
+
+def _mismatch(selection: Selection, value: CandidateSet, reference: bool = False) -> Iterator[str]:
+    expected, found = selection.expected, len(value.kept)
+    if expected is None or expected == found:
+        return
+    effect = "any of them counts" if reference and found else "so no relation to it can hold" if reference else ""
+    yield f"the request says {words(selection)!r}; found {found}" + (f" ({effect})" if effect else "")

@@ -1,0 +1,28 @@
+"""Progress of long work, told to whoever listens: models and tools report, a door (command line, web) shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Listener = Callable[[str, int, int], None]
+
+_listener: ContextVar[Listener | None] = ContextVar("surveyor_progress_listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener | None) -> Iterator[None]:
+    """Sends reports made inside the block (and in threads that copied its context) to `listener(what, done, total)`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def report(what: str, done: int, total: int) -> None:
+    """Says that `done` of `total` parts of `what` are finished; costs nothing when nobody listens."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(what, done, total)
