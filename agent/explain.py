@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.conditions import And, Compare, Condition, Node, Pick, Relation, Request, Selection, walk
 from ..core.plan import Plan, Step
-from ..core.regions import Candidate, CandidateSet
+from ..core.regions import CandidateSet
 from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
@@ -33,9 +33,8 @@ def explain(answer: Answer, region_id: str) -> str:
         raise KeyError(region_id)
     fate = {True: "is in the answer", False: "is not in the answer", None: "could not be decided"}[candidate.status]
     lines = [f"{region_id} ({candidate.region.label}) {fate}:"]
-    lines += [
-        f"  {verdict_word(verdict):<8}{name}{_mark(candidate, name)}" for name, verdict in candidate.verdicts.items()
-    ]
+    for name, verdict in candidate.verdicts.items():
+        lines.append(f"  {verdict_word(verdict):<8}{name}{'  (borderline)' if name in candidate.borderline else ''}")
     return "\n".join(lines if candidate.verdicts else [*lines, "  no condition was asked of it"])
 
 
