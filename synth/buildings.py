@@ -68,6 +68,7 @@ def flat_top(
     inset = min(0.5, width * 0.06)
     inner = rect(length - 2 * inset, width - 2 * inset)
     canvas.fill(pose(inner), rgb, 20)
+    _sections(canvas, pose, length - 2 * inset, width - 2 * inset, rgb)
     edge = pose(inner)
     drop = canvas.shadow_px(0.8)
     for i in range(4):  # the parapet's shadow on the skin
@@ -80,6 +81,18 @@ def flat_top(
         canvas.cast_convex(box, high, 190)
         canvas.unshade(box)
         canvas.fill(box, lit(mix(rgb, (170, 170, 168), 0.5), 1.1), 8)
+
+
+def _sections(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colour) -> None:
+    """The joints of a long roof: bays of slightly different age, and a roof light along its middle."""
+    count = int(length / 24)
+    if count < 2:
+        return
+    bay = length / count
+    for i in range(count):
+        x = (i + 0.5) * bay - length / 2
+        canvas.fill(pose(rect(bay * 0.98, width, x, 0)), lit(rgb, 0.94 + 0.045 * ((i * 7) % 4)), 18)
+        canvas.fill(pose(rect(bay * 0.55, min(width * 0.14, 4.0), x, 0)), mix(rgb, (96, 116, 132), 0.6), 6)
 
 
 def shed_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colour, bays: int) -> None:

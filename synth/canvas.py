@@ -14,7 +14,7 @@ _SHIFT = 6
 
 def fixed(points_px: ArrayLike) -> NDArray[np.int32]:
     """Points in the image frame (pixel centres at .5) as OpenCV's fixed-point integers (pixel centres at whole numbers)."""
-    return np.round((np.asarray(points_px, dtype=np.float64) - 0.5) * (1 << _SHIFT)).astype(np.int32)
+    return np.rint(np.asarray(points_px, dtype=np.float64) * (1 << _SHIFT) - (1 << _SHIFT - 1)).astype(np.int32)
 
 
 class Canvas:
@@ -147,7 +147,7 @@ class Canvas:
         step = min((3, 4, 6, 8, 11, 15, 20), key=lambda r: abs(r - radius_px))
         light = canopy_light(step, self.look.sun_step)
         patch = np.empty((*mask.shape, 4), np.uint8)
-        table = ramp(*[tuple(int(min(c * g, 255)) for c in rgb) for g in (0.34, 0.7, 1.05, 1.5, 2.0)])
+        table = ramp(*[tuple(int(min(c * g, 255)) for c in rgb) for g in (0.4, 0.8, 1.2, 1.65, 2.15)])
         patch[..., :3] = coloured(
             crop(light, self.offset_xy[0] + xs.start, self.offset_xy[1] + ys.start, *mask.shape[::-1]), table
         )
@@ -178,7 +178,7 @@ class Canvas:
         w, h = self.size_wh
         look = self.look
         rough = self.paint[..., 3].astype(np.float32)
-        light = cv2.multiply(rough, crop(tile("grain"), noise_xy[0], noise_xy[1], w, h), scale=0.5 / 255)
+        light = cv2.multiply(rough, crop(tile("grain"), noise_xy[0], noise_xy[1], w, h), scale=0.34 / 255)
         wear = cv2.GaussianBlur(self.wear, (0, 0), min(max(0.7 / self.gsd_m, 0.6), 2.5))
         light = cv2.scaleAdd(wear.astype(np.float32), 1 / 255, light)
         light += np.float32(1 - 128 / 255)

@@ -7,7 +7,7 @@ import numpy as np
 from .canvas import Canvas
 from .look import Colour, lit, near
 from .shapes import Points, Pose, disc, rect, span, stadium
-from .site import ANYTHING, STRUCTURE, Item, Site
+from .site import ANYTHING, PAVED, STRUCTURE, Item, Site, Stroke
 
 _LINE: Colour = (218, 218, 212)
 _HARD: dict[str, Colour] = {"green": (66, 98, 76), "blue": (66, 90, 134), "red": (146, 82, 66), "grey": (128, 128, 126)}
@@ -38,16 +38,7 @@ def tennis_court(site: Site, pose: Pose, colour: str, surround: str) -> Item | N
         c.line(pose([(0, -6.2), (0, 6.2)]), (56, 60, 60), 0.35 / c.gsd_m, rgb)
         c.line(pose([(0.4, -6.2), (0.4, 6.2)]), (196, 198, 196), 0.12 / c.gsd_m, rgb)
 
-    return site.put(
-        "tennis court",
-        outline,
-        lambda c: None,
-        ground=ground,
-        colour=colour,
-        forbid=ANYTHING,
-        claim=STRUCTURE,
-        margin_px=3 / site.gsd_m,
-    )
+    return _put_court(site, "tennis court", outline, pose(rect(35.4, 17.2)), ground, colour)
 
 
 def basketball_court(site: Site, pose: Pose, colour: str, keys: str) -> Item | None:
@@ -74,16 +65,24 @@ def basketball_court(site: Site, pose: Pose, colour: str, keys: str) -> Item | N
         c.line(pose(disc(1.8, 20)), _LINE, 0.2 * k, rgb, closed=True)
         c.line(outline, _LINE, 0.24 * k, rgb, closed=True)
 
-    return site.put(
-        "basketball court",
+    return _put_court(site, "basketball court", outline, pose(rect(32, 18.5)), ground, colour)
+
+
+def _put_court(site: Site, label: str, outline: Points, surround: Points, ground: Stroke, colour: str) -> Item | None:
+    """Add a court where its outline is free; courts may share their surround, other things keep off it."""
+    item = site.put(
+        label,
         outline,
         lambda c: None,
         ground=ground,
         colour=colour,
-        forbid=ANYTHING,
+        forbid=ANYTHING & ~PAVED,
         claim=STRUCTURE,
-        margin_px=2.5 / site.gsd_m,
+        margin_px=3 / site.gsd_m,
     )
+    if item is not None:
+        site.claim(surround, PAVED)
+    return item
 
 
 def diamond_outline(side: float, arc_radius: float) -> Points:

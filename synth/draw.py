@@ -26,7 +26,7 @@ _KINDS: dict[str, tuple[Callable[[Site], None], float, float]] = {  # layout, gr
     "sports": (lay_grounds, 0.35, 0.6),
     "tank farm": (lay_tankfarm, 0.5, 0.8),
     "housing": (lay_housing, 0.2, 0.36),
-    "mixed": (lay_mixed, 0.45, 0.8),
+    "mixed": (lay_mixed, 0.55, 0.9),
 }
 KINDS: tuple[str, ...] = tuple(_KINDS)
 _CHANGEABLE = ("building", "vehicle", "ship", "airplane", "storage tank", "container stack", "tree crown")

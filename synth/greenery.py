@@ -69,7 +69,7 @@ def _paint_crown(canvas: Canvas, variant: int, radius: int, col: int, row: int, 
 
 @lru_cache(maxsize=256)
 def _crown_ramp(rgb: tuple[int, int, int]) -> NDArray[np.float32]:
-    return ramp(*[lit(rgb, g) for g in (0.32, 0.7, 1.08, 1.55, 2.1)]).astype(np.float32)
+    return ramp(*[lit(rgb, g) for g in (0.42, 0.84, 1.25, 1.7, 2.2)]).astype(np.float32)
 
 
 def put_tree(
@@ -84,7 +84,7 @@ def put_tree(
         round(float(site.rng.uniform(0.85, 1.15)), 1),
     )
     outline = crown_outline(variant) * radius + (col + 0.5, row + 0.5)
-    height = radius_m * 1.6
+    height = radius_m * 1.25
     shadow_of = outline[::2]
     return site.put(
         "tree crown",
@@ -101,16 +101,15 @@ def put_tree(
 def scatter_trees(
     site: Site, count: int, radius_m: tuple[float, float] = (2.0, 5.0), inside: Points | None = None
 ) -> None:
-    """Add up to `count` trees at random free places (of the box round `inside`, when given)."""
-    w, h = site.size_wh
-    lo, hi = (np.zeros(2), np.array([w, h])) if inside is None else (inside.min(axis=0), inside.max(axis=0))
-    for x, y, r in zip(
-        site.rng.uniform(lo[0], hi[0], count),
-        site.rng.uniform(lo[1], hi[1], count),
-        site.rng.uniform(*radius_m, count),
-        strict=True,
-    ):
-        put_tree(site, float(x), float(y), float(r))
+    """Add up to `count` trees in groves and alone, where it is free (in the box round `inside`, when given)."""
+    rng = site.rng
+    lo, hi = (np.zeros(2), np.array(site.size_wh)) if inside is None else (inside.min(axis=0), inside.max(axis=0))
+    groves = rng.uniform(lo, hi, (max(1, count // 9), 2))
+    spots = groves[rng.integers(len(groves), size=count)] + rng.normal(0, 9 / site.gsd_m, (count, 2))
+    alone = rng.random(count) < 0.35
+    spots[alone] = rng.uniform(lo, hi, (int(alone.sum()), 2))
+    for (x, y), r in zip(np.clip(spots, lo, hi).tolist(), rng.uniform(*radius_m, count).tolist(), strict=True):
+        put_tree(site, x, y, r)
 
 
 def tree_row(site: Site, a: Points, b: Points, step_m: float, radius_m: float) -> None:
@@ -125,15 +124,14 @@ def tree_row(site: Site, a: Points, b: Points, step_m: float, radius_m: float) -
 def put_wood(site: Site, x_px: float, y_px: float, radius_m: float, forbid: int = ANYTHING) -> Item | None:
     """Add a closed wood of about this radius as an area; None when the place is taken."""
     rng = site.rng
-    n = 26
+    n = 56
     t = np.arange(n) * (2 * np.pi / n)
-    r = (
-        radius_m
-        / site.gsd_m
-        * (1 + sum(rng.normal(0, 0.16 / k) * np.cos(k * t + rng.uniform(0, 6.3)) for k in (1, 2, 3, 5)))
-    )
-    r = r * (1 + 0.04 * rng.normal(size=n))
-    outline = np.stack([x_px + r * np.cos(t), y_px + r * np.sin(t)], axis=1)
+    r = 1 + sum(rng.normal(0, 0.26 / k) * np.cos(k * t + rng.uniform(0, 6.3)) for k in (1, 2, 3, 4, 5, 7))
+    r = np.clip(r, 0.45, 1.7) * (1 + 0.05 * np.cos(13 * t) * rng.normal() + 0.045 * rng.normal(size=n))
+    stretch, turn = float(rng.uniform(0.8, 1.7)), float(rng.uniform(0, np.pi))
+    shape = np.stack([r * np.cos(t) * stretch, r * np.sin(t) / stretch], axis=1) * (radius_m / site.gsd_m)
+    c, s = np.cos(turn), np.sin(turn)
+    outline = shape @ np.array([[c, s], [-s, c]]) + (x_px, y_px)
     if not site.free(outline, forbid, 2):
         return None
     return wood(site, outline)

@@ -7,6 +7,7 @@ import numpy as np
 from .buildings import put_building
 from .courts import baseball_diamond, basketball_court, football_pitch, ground_track_field, tennis_court
 from .greenery import footpath, put_wood, scatter_trees, tree_row
+from .housing import street_lots
 from .roads import parking_lot, road, traffic
 from .shapes import Pose, span
 from .site import ANYTHING, Site
@@ -85,6 +86,9 @@ def lay_grounds(site: Site) -> None:
     line = base(np.linspace((-1.3 * reach, edge), (1.3 * reach, edge), 8))
     road(site, line, 8.0, 2)
     traffic(site, line, 8.0, 2, 4)
+    away = float(np.sign(edge))
+    side = base.moved(-1.2 * reach, edge + away * 7, 0.0) if away > 0 else base.moved(1.2 * reach, edge - 7, np.pi)
+    street_lots(site, side, 2.4 * reach, float(rng.uniform(28, 36)))
     row = base(np.array([(-1.2 * reach, edge - 9 * np.sign(edge)), (1.2 * reach, edge - 9 * np.sign(edge))]))
     if rng.random() < 0.7:
         for _ in range(8):
@@ -105,7 +109,7 @@ def lay_grounds(site: Site) -> None:
         )
         if rng.random() < 0.6 and site.free(knots[[0, 2, 3, 5]], 4 | 8 | 2, 1):
             footpath(site, knots)
-    for _ in range(22):
+    for _ in range(34):
         x, y = rng.uniform(0, 1, 2) * site.size_wh
-        put_wood(site, float(x), float(y), float(rng.uniform(8, 22)))
+        put_wood(site, float(x), float(y), float(rng.uniform(6, 20)))
     scatter_trees(site, 130, (1.8, 4.6))

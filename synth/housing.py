@@ -140,8 +140,8 @@ def lay_housing(site: Site, base: Pose | None = None, reach: float | None = None
     depth, street = float(rng.uniform(26, 36)), float(rng.uniform(6.5, 9.0))
     pitch = 2 * depth + street + 5
     block = float(rng.uniform(110, 190))
-    ys = np.arange(-reach * 1.1, reach * 1.2, pitch) + rng.uniform(0, pitch)
-    xs = np.arange(-reach * 1.1, reach * 1.2, block) + rng.uniform(0, block)
+    ys = np.arange(-reach * 1.1 - rng.uniform(0, pitch), reach * 1.1, pitch)
+    xs = np.arange(-reach * 1.1 - rng.uniform(0, block), reach * 1.1, block)
     streets = [base(np.linspace((-1.2 * reach, y), (1.2 * reach, y), 4)) for y in ys]
     streets += [base(np.linspace((x, -1.2 * reach), (x, 1.2 * reach), 4)) for x in xs]
     tone = int(rng.integers(3))

@@ -82,7 +82,7 @@ def _jitter(rng: np.random.Generator, stops: list[Colour], amount: float) -> lis
 
 
 def _colour_matrix(rng: np.random.Generator) -> NDArray[np.float32]:
-    saturation = rng.uniform(0.82, 1.18)
+    saturation = rng.uniform(0.76, 1.06)
     luma = np.array([0.30, 0.59, 0.11])
     colour = saturation * np.eye(3) + (1 - saturation) * np.tile(luma, (3, 1))
     cast = rng.normal(1, 0.025, 3) * rng.uniform(0.92, 1.22)
@@ -114,8 +114,12 @@ def draw_look(rng: np.random.Generator, season: str | None = None) -> Look:
 
 def near(rng: np.random.Generator, colour: Colour, amount: float = 8) -> Colour:
     """A colour close to the given one."""
-    shift = rng.normal(0, amount / 2, 3) + rng.normal(0, amount)
-    return tuple(int(np.clip(c + d, 8, 246)) for c, d in zip(colour, shift, strict=True))  # type: ignore[return-value]
+    r, g, b, grey = (rng.normal(size=4) * (amount / 4, amount / 4, amount / 4, amount)).tolist()
+    return _bound(colour[0] + r + grey), _bound(colour[1] + g + grey), _bound(colour[2] + b + grey)
+
+
+def _bound(value: float) -> int:
+    return int(min(max(value, 8), 246))
 
 
 def lit(colour: Colour, gain: float) -> Colour:

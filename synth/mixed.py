@@ -6,14 +6,14 @@ import numpy as np
 import shapely
 
 from .airport import lay_airport
-from .greenery import put_wood, scatter_trees
+from .greenery import field, put_wood, scatter_trees
 from .grounds import fill_with_sports
 from .harbour import sea
 from .housing import lay_housing
 from .river import banks, boats, crossing_road, farm, lay_water, river_line
-from .shapes import Pose, ribbon
+from .shapes import Pose, rect, ribbon
 from .ships import put_ship
-from .site import BUILT, ROAD, WATER, Site
+from .site import ANYTHING, BUILT, ROAD, WATER, Site
 from .tankfarm import lay_tankfarm
 
 
@@ -37,12 +37,17 @@ def river_airport(site: Site) -> None:
     rng = site.rng
     angle = float(rng.uniform(0, 2 * np.pi))
     width = float(rng.uniform(36, 62))
-    line, water = _river(site, angle, -0.5 * site.reach_m, width, 0.035 * site.reach_m)
+    y = -0.64 * site.reach_m
+    line, water = _river(site, angle, y, width, 0.03 * site.reach_m)
     boats(site, line, int(rng.integers(2, 6)), width)
-    lay_airport(site, angle, -0.5 * site.reach_m + width + 105)
+    lay_airport(site, angle, y + width * 0.7 + 62)
     site.keep_out = None
+    pose = site.centre(angle)
+    for x in np.arange(-1.2 * site.reach_m, 1.2 * site.reach_m, 95.0):
+        plot = rect(88, 150, float(x), y - width / 2 - 100) + rng.normal(0, 5, (4, 2))
+        field(site, pose(plot), angle + float(rng.choice([0, np.pi / 2])))
     for x in rng.uniform(-1, 1, 7) * site.reach_m:
-        spot = site.centre(angle).moved(float(x), -0.5 * site.reach_m - width - float(rng.uniform(20, 110)))
+        spot = pose.moved(float(x), y - width - float(rng.uniform(20, 110)))
         farm(site, spot.x_px, spot.y_px, spot.angle)
         put_wood(site, *spot([rng.uniform(-60, 60, 2)])[0], float(rng.uniform(10, 26)))
     banks(site, water, 60)
@@ -77,7 +82,7 @@ def coast_tanks(site: Site) -> None:
     """A tank farm by the sea, ships off the coast."""
     rng = site.rng
     angle = float(rng.uniform(0, 2 * np.pi))
-    pose = site.centre(angle).moved(0, float(rng.uniform(-0.35, 0.0)) * site.reach_m)
+    pose = site.centre(angle).moved(0, float(rng.uniform(-0.5, -0.15)) * site.reach_m)
     sea(site, pose, 0.0, 10.0)
     reach = site.reach_m
     for _ in range(16):
@@ -88,4 +93,6 @@ def coast_tanks(site: Site) -> None:
         put_ship(site, spot, kind, rng.random() < 0.5, BUILT | ROAD)
     site.claim(pose([(-2 * reach, -3 * reach), (2 * reach, -3 * reach), (2 * reach, 24), (-2 * reach, 24)]), WATER)
     lay_tankfarm(site, pose.moved(0, reach * 0.8))
-    scatter_trees(site, 30, (2, 4))
+    for x in rng.uniform(-reach, reach, 12):
+        put_wood(site, *pose([(float(x), float(rng.uniform(16, 60)))])[0], float(rng.uniform(6, 14)), ANYTHING & ~WATER)
+    scatter_trees(site, 40, (2, 4))

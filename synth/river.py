@@ -7,7 +7,7 @@ import shapely
 
 from .buildings import put_building
 from .canvas import Canvas
-from .greenery import patchwork, put_tree, put_wood, scatter_trees
+from .greenery import patchwork, put_tree, put_wood, scatter_trees, tree_row
 from .look import lit, near
 from .roads import offset, road, traffic
 from .shapes import Points, Pose, heading, ribbon, smooth
@@ -218,6 +218,8 @@ def lay_river(site: Site) -> None:
     if site.free(ribbon(lane, 8 / site.gsd_m), WATER):
         road(site, lane, 6.5, 2)
         traffic(site, lane, 6.5, 2, 2)
+        row = ribbon(lane, 17 / site.gsd_m)
+        tree_row(site, row[0], row[11], float(rng.uniform(8, 16)), 3.2)
     boats(site, line, int(rng.integers(3, 9)), width)
     for _ in range(9):
         farm(

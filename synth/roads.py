@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import shapely
 
 from .canvas import Canvas
 from .look import Colour, near
@@ -70,7 +71,21 @@ def road(
 
     if verge_m > 0:
         site.decorate(ground=verge, ground_z=ground_z - 1)
+    _junctions(site, outline, rgb, ground_z)
     return site.area(label, outline, ground, claim=ROAD, ground_z=ground_z)
+
+
+def _junctions(site: Site, outline: Points, rgb: Colour, ground_z: int) -> None:
+    """Plain asphalt over the markings where a new road crosses the earlier ones."""
+    shape = shapely.Polygon(outline)
+    if not shape.is_valid:
+        return
+    for other in site.roads:
+        crossing = shape.intersection(other)
+        if crossing.geom_type == "Polygon" and not crossing.is_empty:
+            patch = np.array(crossing.buffer(0.5 / site.gsd_m, join_style="mitre").exterior.coords[:-1])
+            site.decorate(ground=lambda c, patch=patch: c.fill(patch, rgb, 22), ground_z=ground_z + 1)  # type: ignore[misc]
+    site.roads.append(shape)
 
 
 def traffic(site: Site, line: Points, width_m: float, lanes: int, per_100_m: float) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,9 +25,8 @@ class Pose:
 
     def __call__(self, points_m: ArrayLike) -> Points:
         """Pixel positions (N, 2) of local points (N, 2) in metres."""
-        p = np.asarray(points_m, dtype=np.float64).reshape(-1, 2) * self.px_per_m
-        c, s = np.cos(self.angle), np.sin(self.angle)
-        return np.stack([self.x_px + p[:, 0] * c - p[:, 1] * s, self.y_px + p[:, 0] * s + p[:, 1] * c], axis=1)
+        c, s = math.cos(self.angle) * self.px_per_m, math.sin(self.angle) * self.px_per_m
+        return np.asarray(points_m, dtype=np.float64) @ np.array([[c, s], [-s, c]]) + (self.x_px, self.y_px)
 
     def local(self, points_px: ArrayLike) -> Points:
         """Local points (N, 2) in metres of pixel positions (N, 2): the inverse of calling the pose."""
@@ -49,6 +51,7 @@ def span(x0: float, x1: float, y0: float, y1: float) -> Points:
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
 
 
+@lru_cache(maxsize=256)
 def rounded(length: float, width: float, radius: float, steps: int = 3) -> Points:
     """A box with round corners; `steps` segments a corner."""
     a, b = length / 2 - radius, width / 2 - radius

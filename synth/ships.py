@@ -138,7 +138,7 @@ def wake(site: Site, pose: Pose, length: float, beam: float) -> None:
                 [
                     (0.45 * length, s * 0.2 * beam),
                     (-0.1 * length, s * 0.95 * beam),
-                    (-0.5 * length - run * 0.55, s * (beam * 0.9 + run * 0.17)),
+                    (-0.5 * length - run * 0.3, s * (beam * 0.9 + run * 0.09)),
                 ]
             )
         )
@@ -147,10 +147,10 @@ def wake(site: Site, pose: Pose, length: float, beam: float) -> None:
 
     def ground(c: Canvas) -> None:
         for i, piece in enumerate(tail):
-            c.froth(piece, max(beam * (0.55 + 0.05 * i) / c.gsd_m, 1), int(120 * (1 - i / 7.5)))
+            c.froth(piece, max(beam * (0.55 + 0.05 * i) / c.gsd_m, 1), int(104 * (1 - i / 7.5)))
         for arm in arms:
             c.froth(arm[:2], max(0.12 * beam / c.gsd_m, 1), 150)
-            c.froth(arm[1:], max(0.1 * beam / c.gsd_m, 1), 52)
+            c.froth(arm[1:], max(0.1 * beam / c.gsd_m, 1), 40)
 
     site.decorate(ground=ground, ground_z=4)
 

@@ -52,6 +52,7 @@ class Site:
         self.items: list[Item] = []
         self.taken = np.zeros((size_wh[1], size_wh[0]), np.uint8)
         self.keep_out: shapely.Geometry | None = None
+        self.roads: list[shapely.Polygon] = []
         self._numbers: dict[str, int] = {}
         self._offset = (int(rng.integers(1024)), int(rng.integers(1024)))
 

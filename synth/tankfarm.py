@@ -115,7 +115,7 @@ def compound(site: Site, pose: Pose, length: float, width: float, rows: int, col
         for i in range(len(ring)):
             c.cast_convex(np.array([ring[i], ring[(i + 1) % len(ring)], ring[i]]), 1.6, 130)
 
-    site.area("tank compound", outline, ground, ground_z=1)
+    site.area("tank compound", outline, ground, claim=PAVED, ground_z=1)
     site.decorate(shadow=dike)
     height = float(rng.uniform(9, 16))
     for x, y in spots:
@@ -150,8 +150,8 @@ def lay_tankfarm(site: Site, base: Pose | None = None) -> None:
     reach = site.reach_m
     base = base or site.centre(float(rng.uniform(0, np.pi)))
     cell_x, cell_y = float(rng.uniform(100, 150)), float(rng.uniform(80, 115))
-    xs = np.arange(-reach * 1.1, reach * 1.1, cell_x) + rng.uniform(0, cell_x)
-    ys = np.arange(-reach * 1.1, reach * 1.1, cell_y) + rng.uniform(0, cell_y)
+    xs = np.arange(-reach * 1.1 - rng.uniform(0, cell_x), reach * 1.1, cell_x)
+    ys = np.arange(-reach * 1.1 - rng.uniform(0, cell_y), reach * 1.1, cell_y)
     for y in ys:
         _site_road(site, base(np.linspace((-1.2 * reach, y), (1.2 * reach, y), 6)))
     for x in xs:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TILE = 1024
+_SPARE = 512  # tiles are stored with this much of their beginning repeated, so that most crops are views
 Float = NDArray[np.float32]
 
 
@@ -23,12 +24,12 @@ def _octave(rng: np.random.Generator, cells_xy: tuple[int, int]) -> Float:
 
 
 def _unit(tile: Float) -> Float:
-    return (tile - tile.mean()) / tile.std()
+    return np.pad((tile - tile.mean()) / tile.std(), ((0, _SPARE), (0, _SPARE)), mode="wrap")
 
 
 @lru_cache(maxsize=32)
 def tile(name: str) -> Float:
-    """A periodic float32 tile (1024, 1024) of zero mean and unit deviation: cloud, patch, grain, ripple or snow."""
+    """A periodic float32 tile (1024, 1024, and 512 repeated) of zero mean and unit deviation: cloud, patch, grain, ripple or snow."""
     rng = np.random.default_rng(["cloud", "patch", "grain", "ripple", "snow"].index(name) + 7001)
     if name == "cloud":  # broad ground variation
         return _unit(
@@ -57,9 +58,9 @@ def tile_u8(name: str) -> NDArray[np.uint8]:
 
 def crop(source: NDArray, x: int, y: int, w: int, h: int) -> NDArray:
     """The (h, w) window of a periodic tile at (x, y); a view when it fits in the tile."""
-    side_y, side_x = source.shape[:2]
+    side_y, side_x = min(source.shape[0], TILE), min(source.shape[1], TILE)
     x, y = x % side_x, y % side_y
-    if x + w <= side_x and y + h <= side_y:
+    if x + w <= source.shape[1] and y + h <= source.shape[0]:
         return source[y : y + h, x : x + w]
     return source[np.ix_((np.arange(h) + y) % side_y, (np.arange(w) + x) % side_x)]
 
@@ -91,7 +92,7 @@ def canopy_height(radius_px: int) -> Float:
 
 @lru_cache(maxsize=24)
 def canopy_light(radius_px: int, sun_step: int) -> NDArray[np.uint8]:
-    """How light the wood is, 0-255 (512, 512), with the sun in one of 16 directions: an index into a crown colour ramp."""
+    """How light the wood is, 0-255 (512, 512), with the sun in one of 16 directions: an index for a colour ramp."""
     z = canopy_height(radius_px)
     a = sun_step * np.pi / 8
     wrapped = np.pad(z, 2, mode="wrap")

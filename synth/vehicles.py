@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .canvas import Canvas
 from .look import Colour, lit, mix
 from .shapes import Pose, rect, rounded, span
@@ -10,6 +12,10 @@ from .site import BUILT, ROAD, WATER, Item, Site
 _SIZES = {"car": (4.5, 1.85, 1.5), "van": (5.6, 2.1, 2.2), "truck": (9.5, 2.5, 3.4), "bus": (12.0, 2.55, 3.2)}
 _CAR_COLOURS = ("white", "white", "white", "grey", "grey", "black", "black", "red", "blue", "blue", "green", "yellow")
 _GLASS: Colour = (38, 44, 52)
+_SEDAN = np.concatenate(
+    [span(-0.36, 0.2, -0.42, 0.42), span(-0.24, 0.06, -0.37, 0.37)]
+)  # windows, roof; of length, width
+_VAN = np.concatenate([span(-0.47, 0.34, -0.42, 0.42), span(-0.44, 0.2, -0.37, 0.37)])
 
 
 def _car_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colour) -> None:
@@ -18,21 +24,9 @@ def _car_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colou
     canvas.fill(body, rgb, 4)
     if length / canvas.gsd_m < 6:
         return
-    sedan = length < 5
-    cabin = span(
-        -0.36 * length if sedan else -0.47 * length,
-        0.2 * length if sedan else 0.34 * length,
-        -0.42 * width,
-        0.42 * width,
-    )
-    canvas.fill(pose(cabin), mix(rgb, _GLASS, 0.85), 3)
-    roof = span(
-        -0.24 * length if sedan else -0.44 * length,
-        0.06 * length if sedan else 0.2 * length,
-        -0.37 * width,
-        0.37 * width,
-    )
-    canvas.fill(pose(roof), lit(rgb, 1.07), 3)
+    parts = pose((_SEDAN if length < 5.1 else _VAN) * (length, width))
+    canvas.fill(parts[:4], mix(rgb, _GLASS, 0.85), 3)
+    canvas.fill(parts[4:], lit(rgb, 1.07), 3)
 
 
 def _long_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colour, cab: Colour) -> None:
@@ -53,7 +47,7 @@ def _long_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colo
 def put_vehicle(site: Site, pose: Pose, kind: str = "car", forbid: int = BUILT | WATER) -> Item | None:
     """Add a vehicle heading along the pose; None when the place is taken."""
     length, width, height = _SIZES[kind]
-    length *= float(site.rng.uniform(0.94, 1.06))
+    length = round(length * float(site.rng.uniform(0.94, 1.06)), 1)
     outline = pose(rounded(length, width, 0.45, 2) if kind in ("car", "van") else rect(length, width))
     if kind in ("car", "van"):
         name, rgb = site.colour(*_CAR_COLOURS)
