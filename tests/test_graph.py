@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from surveyor.agent.graph import execute
 from surveyor.core.errors import ModelOutputError, ToolFailed, UsageError
 from surveyor.core.plan import Plan, Step
