@@ -1,0 +1,160 @@
+"""The regions as vectors for maps: GeoJSON (RFC 7946) and, for georeferenced scenes, GeoPackage in the scene's CRS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from ..core.geometry import to_shapely
+from ..core.regions import Candidate, Region
+from ..core.scene import Scene
+from .answer import region_json
+
+if TYPE_CHECKING:
+    from .answer import Answer
+
+Converter = Callable[[np.ndarray], np.ndarray]
+
+PIXEL_FRAME = "full-scene pixels: x right, y down, top-left corner of the top-left pixel at (0, 0)"
+LAYERS = ("regions", "oriented_boxes")
+"""Layers of regions.gpkg: outlines (of the mask where there is one) and oriented boxes, a feature a region in each."""
+_NUMBERS = ("score", "length_m", "width_m", "area_m2", "length_px", "width_px", "area_px")
+_TEXTS = ("id", "label", "status", "verdicts", "source", "query")
+
+
+def outline_shape(region: Region) -> BaseGeometry:
+    """The region's outline in full-scene px: of its mask where it has one, else its polygon, else its oriented box."""
+    if region.mask is not None and region.mask.area_px:
+        polygons = region.mask.to_polygons()
+        return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+    shape = to_shapely(region.outline_px)
+    return shape if shape.geom_type.endswith("Polygon") else shapely.Polygon(region.corners_px)
+
+
+def is_georeferenced(scene: Scene) -> bool:
+    """Whether the scene knows where on Earth it lies."""
+    return scene.crs is not None and scene.transform is not None
+
+
+def geojson_text(answer: Answer, scene: Scene) -> str:
+    """A feature collection of all candidates; those in the answer first.
+
+    Coordinates are WGS 84 longitude and latitude for a georeferenced scene, as RFC 7946 asks. Other scenes, and those
+    whose CRS has no way to WGS 84, give pixels; the member "coordinate_frame" says so.
+    """
+    collection: dict[str, Any] = {"type": "FeatureCollection", "query": answer.query, "answer": answer.text}
+    to_lonlat = _lonlat_of(scene)
+    if to_lonlat is None:
+        collection["coordinate_frame"] = PIXEL_FRAME
+    collection["features"] = [
+        {
+            "type": "Feature",
+            "id": candidate.region.id,
+            "geometry": _geojson_geometry(outline_shape(candidate.region), to_lonlat),
+            "properties": properties(candidate, answer, scene),
+        }
+        for candidate in (*answer.regions, *answer.rejected)
+    ]
+    return json.dumps(collection, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def properties(candidate: Candidate, answer: Answer, scene: Scene) -> dict[str, Any]:
+    """What a map's attribute table shows of a region."""
+    facts = region_json(candidate, scene)
+    return {**{name: facts[name] for name in ("id", "label", "status", *_NUMBERS, "verdicts", "borderline", "source")},
+            "corners_px": facts["corners_px"], "query": answer.query}  # fmt: skip
+
+
+def _geojson_geometry(shape: BaseGeometry, to_lonlat: Converter | None) -> dict[str, Any]:
+    digits = 3 if to_lonlat is None else 8  # about a millimetre
+    turned = shape if to_lonlat is None else shapely.transform(shape, to_lonlat)
+    rings = [
+        [np.round(shapely.get_coordinates(ring), digits).tolist() for ring in (part.exterior, *part.interiors)]
+        for part in map(shapely.geometry.polygon.orient, _polygons(turned))
+    ]
+    if len(rings) == 1:
+        return {"type": "Polygon", "coordinates": rings[0]}
+    return {"type": "MultiPolygon", "coordinates": rings}
+
+
+def _lonlat_of(scene: Scene) -> Converter | None:
+    """From full-scene px to longitude and latitude; None when the scene's place on Earth is not known."""
+    from pyproj import Transformer
+    from pyproj.exceptions import CRSError, ProjError
+
+    if scene.crs is None or scene.transform is None:
+        return None
+    try:
+        transformer = Transformer.from_crs(scene.crs.to_wkt(), "OGC:CRS84", always_xy=True)
+    except (CRSError, ProjError):
+        return None
+
+    def convert(xy_px: np.ndarray) -> np.ndarray:
+        x, y = scene.pixels_to_map(xy_px).T
+        return np.stack(transformer.transform(x, y), axis=-1)
+
+    width, height = scene.size_wh
+    corners = convert(np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float64))
+    return convert if np.isfinite(corners).all() else None
+
+
+def write_geopackage(path: Path, answer: Answer, scene: Scene) -> None:
+    """Writes `LAYERS` in the scene's CRS, one row a candidate; verdicts are a JSON object in a text column.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    candidates = (*answer.regions, *answer.rejected)
+    rows = [properties(candidate, answer, scene) for candidate in candidates]
+    outlines = [shapely.MultiPolygon(_polygons(outline_shape(c.region))) for c in candidates]
+    boxes = [shapely.Polygon(c.region.corners_px) for c in candidates]
+    _write_layer(path, LAYERS[0], "MultiPolygon", outlines, rows, scene, append=False)
+    _write_layer(path, LAYERS[1], "Polygon", boxes, rows, scene, append=True)
+
+
+def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
+    return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+
+
+def _write_layer(
+    path: Path,
+    layer: str,
+    kind: str,
+    shapes: list[BaseGeometry],
+    rows: list[dict[str, Any]],
+    scene: Scene,
+    *,
+    append: bool,
+) -> None:
+    from pyogrio.errors import DataLayerError, DataSourceError
+    from pyogrio.raw import write
+
+    assert scene.crs is not None
+    mapped = [shapely.transform(shape, scene.pixels_to_map) for shape in shapes]
+    columns: list[np.ndarray] = []
+    for name in _TEXTS:
+        values = [row[name] if name != "verdicts" else json.dumps(row[name], ensure_ascii=False) for row in rows]
+        columns.append(np.array([None if value is None else str(value) for value in values], dtype=object))
+    for name in _NUMBERS:
+        columns.append(np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64))
+    try:
+        write(
+            path,
+            geometry=np.array([shapely.to_wkb(shape) for shape in mapped], dtype=object),
+            field_data=columns,
+            fields=[*_TEXTS, *_NUMBERS],
+            layer=layer,
+            driver="GPKG",
+            geometry_type=kind,
+            crs=scene.crs.to_wkt(),
+            nan_as_null=True,
+            append=append,
+        )
+    except (DataLayerError, DataSourceError) as error:
+        raise OSError(None, " ".join(str(error).split()), str(path)) from error

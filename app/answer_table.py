@@ -1,0 +1,137 @@
+"""An answer for people: the sentence, how many each condition let through, and a verdict per candidate.
+
+Works on the object that `--json` prints, so that the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from .screen import can_show
+
+MOST_ROWS = 20
+"""Candidates shown; the others are counted."""
+FANCY = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow"), "unasked": ("·", "dim")}
+PLAIN = {True: ("y", "green"), False: ("n", "red"), None: ("?", "yellow"), "unasked": (".", "dim")}
+ROW_STYLE = {"kept": "", "undecided": "yellow", "rejected": "dim"}
+
+
+def print_answer(
+    answer: dict[str, Any], console: Console, *, emptied_by: Sequence[str] = (), most_rows: int = MOST_ROWS
+) -> None:
+    """Prints an answer.
+
+    Args:
+        answer: as `Answer.to_dict` gives it.
+        console: where to; colour and width are its own.
+        emptied_by: the conditions after which no candidate was left.
+        most_rows: how many candidates to list; those in the answer come first, then undecided, then rejected.
+    """
+    console.print(Text(answer["answer"], style="bold"), soft_wrap=True)
+    for note in answer.get("notes", ()):
+        console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+    everyone = [*answer["regions"], *answer["rejected"]]
+    if not everyone:
+        return
+    conditions = list(dict.fromkeys(words for region in everyone for words in region["verdicts"]))
+    signs = FANCY if can_show(console, "✓✗·²×…") else PLAIN
+    console.print()
+    if conditions:
+        console.print(_conditions_table(conditions, everyone, signs, emptied_by))
+        console.print()
+    console.print(_candidates_table(conditions, everyone[:most_rows], signs))
+    hidden = everyone[most_rows:]
+    if hidden:
+        console.print(Text(f"  and {_tally(hidden)} not shown (--json and trace.json have all)", style="dim"))
+
+
+def letter(index: int) -> str:
+    """Name of the condition of that index from 0: A to Z, then AA, AB, …
+
+    >>> letter(0), letter(25), letter(26)
+    ('A', 'Z', 'AA')
+    """
+    head, tail = divmod(index, 26)
+    return (letter(head - 1) if head else "") + chr(ord("A") + tail)
+
+
+def _conditions_table(
+    conditions: Sequence[str],
+    everyone: Sequence[dict[str, Any]],
+    signs: dict[Any, tuple[str, str]],
+    emptied: Sequence[str],
+) -> Table:
+    """One row a condition: its letter, its words, how many candidates were judged how."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold cyan")
+    table.add_column(overflow="fold")
+    for _ in range(3):
+        table.add_column(justify="right", no_wrap=True)
+    for index, words in enumerate(conditions):
+        verdicts = [region["verdicts"][words] for region in everyone if words in region["verdicts"]]
+        cells = []
+        for verdict in (True, False, None):
+            n, (sign, style) = verdicts.count(verdict), signs[verdict]
+            cells.append(Text(f"{n} {sign}", style=style) if n else Text(""))
+        text = Text(words)
+        if any(words in step for step in emptied):
+            text.append("  <- none left after this", style="bold red")
+        table.add_row(letter(index), text, *cells)
+    return table
+
+
+def _candidates_table(
+    conditions: Sequence[str], shown: Sequence[dict[str, Any]], signs: dict[Any, tuple[str, str]]
+) -> Table:
+    lines = box.SIMPLE_HEAD if signs is FANCY else None
+    table = Table(box=lines, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("label", overflow="fold", min_width=6)
+    table.add_column("score", justify="right")
+    table.add_column("size", justify="right", no_wrap=True)
+    if conditions:
+        names = "".join(f"{letter(index):<2}" for index in range(len(conditions)))
+        table.add_column(names.rstrip(), no_wrap=True, header_style="bold cyan")
+    times = "×" if signs is FANCY else "x"
+    for region in shown:
+        score = "" if region["score"] is None else f"{region['score']:.2f}"
+        cells = [escape(region["id"]), escape(region["label"]), score, size_text(region, times)]
+        verdicts = [_verdicts(region, conditions, signs)] if conditions else []
+        table.add_row(*cells, *verdicts, style=ROW_STYLE[region["status"]])
+    return table
+
+
+def _verdicts(region: dict[str, Any], conditions: Sequence[str], signs: dict[Any, tuple[str, str]]) -> Text:
+    """One sign a condition, below its letter; "~" behind it marks a close call."""
+    line = Text()
+    for index, words in enumerate(conditions):
+        sign, style = signs[region["verdicts"].get(words, "unasked")]
+        line.append(sign, style=style)
+        mark = "~" if words in region.get("borderline", ()) else " "
+        line.append(mark.ljust(max(1, len(letter(index)) - 1)), style="yellow")
+    return line
+
+
+def size_text(region: dict[str, Any], times: str = "×") -> str:
+    """Length x width in metres where known, else in pixels.
+
+    >>> size_text({"length_m": 41.234, "width_m": 9.5, "length_px": 137.0, "width_px": 32.0}, "x")
+    '41.2 x 9.5 m'
+    >>> size_text({"length_m": None, "width_m": None, "length_px": 137.0, "width_px": 32.0}, "x")
+    '137 x 32 px'
+    """
+    if region.get("length_m") is not None and region.get("width_m") is not None:
+        return f"{region['length_m']:.1f} {times} {region['width_m']:.1f} m"
+    return f"{region['length_px']:.0f} {times} {region['width_px']:.0f} px"
+
+
+def _tally(regions: Sequence[dict[str, Any]]) -> str:
+    counts = [(sum(r["status"] == status for r in regions), status) for status in ROW_STYLE]
+    return ", ".join(f"{n} {status}" for n, status in counts if n)
