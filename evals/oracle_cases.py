@@ -180,14 +180,13 @@ def _value_faults(case: Case, answer: Answer) -> Iterator[str]:
             yield f"{number} measures {item.value:g} {item.unit}, expected {wanted:g}"
 
 
-def table(results: dict[Case, tuple[str, ...]]) -> str:
+def table(results: Sequence[tuple[Case, tuple[str, ...]]]) -> str:
     """A Markdown table: per query form the number of cases and how many were answered exactly."""
     lines = ["| query form | cases | exact |", "|---|---:|---:|"]
-    forms = dict.fromkeys(case.form for case in results)
-    for form in forms:
-        faults = [bad for case, bad in results.items() if case.form == form]
+    for form in dict.fromkeys(case.form for case, _ in results):
+        faults = [bad for case, bad in results if case.form == form]
         lines.append(f"| {form} | {len(faults)} | {sum(not bad for bad in faults)} |")
-    lines.append(f"| **all** | **{len(results)}** | **{sum(not bad for bad in results.values())}** |")
+    lines.append(f"| **all** | **{len(results)}** | **{sum(not bad for _, bad in results)}** |")
     return "\n".join(lines)
 
 
@@ -207,12 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(present) < len(cases):
         missing = len(cases) - len(present)
         print(f"{missing} cases are left out: no images in {str(options.shared)!r}", file=sys.stderr)
-    results = {case: faults_of(case, options.shared) for case in present}
+    results = [(case, faults_of(case, options.shared)) for case in present]
     print(table(results))
-    for case, bad in results.items():
+    for case, bad in results:
         if bad:
             print(f"{case.id} ({case.scene}, {case.query!r}): {'; '.join(bad)}", file=sys.stderr)
-    return int(any(results.values()))
+    return int(any(bad for _, bad in results))
 
 
 if __name__ == "__main__":
