@@ -23,6 +23,7 @@ from ..tools.registry import Context
 from .answer import Answer, Part, candidates_behind
 from .explain import notes_on, say
 from .graph import Results, execute
+from .output import check_output_dir, write_outputs
 from .parser import parse
 from .planner import make_plan
 
@@ -79,10 +80,11 @@ def ask(
         True
     """
     started = time.perf_counter()
+    _check_out(out)
     request = parse(query)
     steps = make_plan(request, query)
     parsed = time.perf_counter()
-    answer = _answer(steps, image, request, models, gsd, bands, max_seconds, watch, progress)
+    answer = _answer(steps, image, request, models, gsd, out, bands, max_seconds, watch, progress)
     answer.timings["parse"] = parsed - started
     return _finish(answer, started, out)
 
@@ -101,9 +103,10 @@ def run(
 ) -> Answer:
     """The answer of a plan that a person wrote or edited (a `Plan`, or the path of its YAML). Arguments as in `ask`."""
     started = time.perf_counter()
+    _check_out(out)
     if not isinstance(plan, Plan):
         plan = Plan.from_yaml(_read_text(Path(plan)))
-    answer = _answer(plan, image, None, models, gsd, bands, max_seconds, watch, progress)
+    answer = _answer(plan, image, None, models, gsd, out, bands, max_seconds, watch, progress)
     return _finish(answer, started, out)
 
 
@@ -113,11 +116,14 @@ def _answer(
     request: Request | None,
     models: str | Models | None,
     gsd: float | None,
+    out: str | Path | None,
     bands: Bands,
     max_seconds: float | None,
     watch: Callable[[Observation], None] | None,
     progress: Listener | None,
 ) -> Answer:
+    if out is not None:
+        check_output_dir(Path(out))
     loaded = models if isinstance(models, Models) else load_models(models)
     _check_phrases(plan, loaded)
     opening = time.perf_counter()
@@ -143,7 +149,7 @@ def _compose(
         query=plan.query,
         request=None if request is None else request.model_dump(mode="json"),
         scene=_scene_record(scene),
-        models={"grounder": models.grounder.name, "segmenter": models.segmenter.name},
+        models=models.names(),
         plan=plan,
         observations=observations,
         failure=failures,
@@ -235,10 +241,16 @@ def _read_text(path: Path) -> str:
         raise UsageError(f"the plan file {str(path)!r} cannot be read: {error}") from None
 
 
+def _check_out(out: str | Path | None) -> None:
+    """Tells trouble with the output folder before any work is done."""
+    if out is not None:
+        from .output import check_output_dir
+
+        check_output_dir(Path(out))
+
+
 def _finish(answer: Answer, started: float, out: str | Path | None) -> Answer:
     answer.timings["total"] = time.perf_counter() - started
     if out is not None:
-        from .output import write_outputs
-
         write_outputs(answer, answer.scene, Path(out))
     return answer
