@@ -1,0 +1,105 @@
+"""Lengths, widths, areas and directions of regions, in metres where the scene's scale is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..core.conditions import AREA_UNITS_M2, LENGTH_UNITS_M, Attribute, Unit
+from ..core.errors import UsageError
+from ..core.geometry import long_axis_angle_deg
+from ..core.regions import CandidateSet, Region
+from .layout import Layout, gsd_xy_m
+from .values import Measurement, Measurements
+
+if TYPE_CHECKING:
+    from ..core.scene import Scene
+
+_LEAST_ASPECT = 1.2  # below it the sides are too equal for a direction
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Size of one region; metric values are None when the scene's scale isn't known.
+
+    Args:
+        length_px, width_px: long and short side of the oriented box.
+        area_px: area of the mask where there is one, else of the polygon, else of the oriented box.
+    """
+
+    length_px: float
+    width_px: float
+    area_px: float
+    length_m: float | None
+    width_m: float | None
+    area_m2: float | None
+
+
+def sizes(scene: Scene, region: Region) -> Sizes:
+    """The size of one region in px and, where known, metres (pixels need not be square)."""
+    scale = gsd_xy_m(scene)
+    in_px, in_m = Layout([region]), None if scale is None else Layout([region], scale)
+    return Sizes(
+        length_px=float(in_px.lengths[0]),
+        width_px=float(in_px.widths[0]),
+        area_px=float(in_px.areas[0]),
+        length_m=None if in_m is None else float(in_m.lengths[0]),
+        width_m=None if in_m is None else float(in_m.widths[0]),
+        area_m2=None if in_m is None else float(in_m.areas[0]),
+    )
+
+
+def measure(scene: Scene, candidates: CandidateSet, attribute: Attribute, unit: Unit | None = None) -> Measurements:
+    """One attribute of each kept candidate, in order.
+
+    Args:
+        scene: its ground sample distance turns pixels into metres.
+        candidates: may be empty.
+        attribute: `length` and `width` are the sides of the oriented box; `area` that of the mask, else polygon, else
+            box; `perimeter` of the outline; `aspect` length / width; `orientation` of the long side in degrees from
+            0 (east-west) counter-clockwise to below 180, None for a box whose sides are nearly equal.
+        unit: None gives m or m2 when the scale is known, else px or px2. A metric unit without scale gives values None.
+
+    Raises:
+        UsageError: the unit doesn't fit the attribute.
+    """
+    chosen = _unit(attribute, unit, metric=gsd_xy_m(scene) is not None)
+    values = _values(scene, candidates.regions, attribute, chosen)
+    return Measurements(
+        tuple(
+            Measurement(region.id, attribute, value, chosen)
+            for region, value in zip(candidates.regions, values, strict=True)
+        )
+    )
+
+
+def _unit(attribute: Attribute, unit: Unit | None, *, metric: bool) -> str:
+    if attribute in ("aspect", "orientation"):
+        if unit is not None:
+            raise UsageError(f"{attribute} has no choice of units, so {unit!r} cannot be asked for; leave the unit out")
+        return "deg" if attribute == "orientation" else ""
+    areas, lengths = ("px2", *AREA_UNITS_M2), ("px", *LENGTH_UNITS_M)
+    allowed = areas if attribute == "area" else lengths
+    if unit is not None and unit not in allowed:
+        raise UsageError(f"{attribute} is measured in {', '.join(allowed)}, not in {unit!r}")
+    if unit is not None:
+        return unit
+    return ("m2" if metric else "px2") if attribute == "area" else ("m" if metric else "px")
+
+
+def _values(scene: Scene, regions: tuple[Region, ...], attribute: Attribute, unit: str) -> list[float | None]:
+    scale = gsd_xy_m(scene)
+    if attribute == "orientation":
+        return [_direction(region) for region in regions]
+    if unit in ("px", "px2"):
+        return [float(value) for value in Layout(regions).values(attribute)]
+    if scale is None and unit:
+        return [None] * len(regions)
+    factor = (LENGTH_UNITS_M | AREA_UNITS_M2).get(unit, 1.0)
+    return [float(value) / factor for value in Layout(regions, scale or (1.0, 1.0)).values(attribute)]
+
+
+def _direction(region: Region) -> float | None:
+    if Layout([region]).aspects[0] < _LEAST_ASPECT:
+        return None
+    return long_axis_angle_deg(region.corners_px)

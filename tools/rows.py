@@ -1,0 +1,102 @@
+"""Rows of regions: three or more of a class, one behind the other on a straight line, turned alike (R7)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import shapely
+
+from ..core.regions import FloatArray
+from .layout import Layout
+
+_GAP_LENGTHS = 3.0  # two members follow each other up to this many of their mean long sides, centre to centre
+_NEIGHBOURS = 8
+
+
+def in_rows(layout: Layout, off: float, spread_deg: float, axis_aspect: float) -> np.ndarray:
+    """(N,) size of the largest row found that a region belongs to; 0 when it is in none of three or more.
+
+    A row is grown from two neighbours in both directions, each time by the neighbour of its end that lies nearest to
+    the line, as long as it stays a row: root-mean-square distance of the centres from their principal axis at most
+    `off` median short sides, long axes within `spread_deg` of each other (boxes below `axis_aspect` have none), and
+    centres that follow each other at most three mean lengths apart.
+    """
+    sizes = np.zeros(len(layout), dtype=np.int64)
+    labels = np.array([region.label for region in layout.regions], dtype=object)
+    for label in dict.fromkeys(labels.tolist()):
+        group = np.flatnonzero(labels == label)
+        if len(group) >= 3:
+            _grow_rows(_Row(layout, group, off, spread_deg, axis_aspect), sizes)
+    return sizes
+
+
+def _grow_rows(rules: _Row, sizes: np.ndarray) -> None:
+    tried: set[tuple[int, int]] = set()
+    for first, near in enumerate(rules.neighbours):
+        for second in near:
+            if (min(first, second), max(first, second)) in tried:
+                continue
+            tried.add((min(first, second), max(first, second)))
+            row = rules.grown(rules.grown([first, second])[::-1])
+            tried |= {(min(pair), max(pair)) for pair in pairwise(row)} if len(row) > 2 else set()
+            if len(row) >= 3:
+                members = rules.group[row]
+                sizes[members] = np.maximum(sizes[members], len(row))
+
+
+class _Row:
+    """The regions of one class and what makes a row of them."""
+
+    def __init__(self, layout: Layout, group: np.ndarray, off: float, spread_deg: float, axis_aspect: float) -> None:
+        self.group, self.off, self.spread_deg = group, off, spread_deg
+        self.centers, self.lengths, self.widths = layout.centers[group], layout.lengths[group], layout.widths[group]
+        axes = layout.axes[group]
+        angles = np.degrees(np.arctan2(axes[:, 1], axes[:, 0])) % 180.0
+        self.angles = np.where(layout.aspects[group] >= axis_aspect, angles, np.nan)
+        self.neighbours = self._neighbours()
+
+    def _neighbours(self) -> list[list[int]]:
+        reach = _GAP_LENGTHS * self.lengths
+        tree = shapely.STRtree(shapely.points(self.centers))
+        first, second = tree.query(shapely.box(*(self.centers - reach[:, None]).T, *(self.centers + reach[:, None]).T))
+        apart = np.linalg.norm(self.centers[first] - self.centers[second], axis=1)
+        limit = _GAP_LENGTHS * (self.lengths[first] + self.lengths[second]) / 2
+        fits = (first != second) & (apart <= limit) & (apart > 0)
+        order = np.lexsort((second[fits], apart[fits], first[fits]))
+        lists: list[list[int]] = [[] for _ in range(len(self.centers))]
+        for a, b in zip(first[fits][order].tolist(), second[fits][order].tolist(), strict=True):
+            if len(lists[a]) < _NEIGHBOURS:
+                lists[a].append(b)
+        return lists
+
+    def grown(self, row: list[int]) -> list[int]:
+        """The row, prolonged at its end as far as it goes."""
+        while True:
+            end = self.centers[row[-1]]
+            forward = end - self.centers[row[0]]
+            forward = forward / max(float(np.linalg.norm(forward)), 1e-12)
+            ahead = [k for k in self.neighbours[row[-1]] if k not in row and (self.centers[k] - end) @ forward > 0]
+            ahead.sort(key=lambda k: self._bend(self.centers[k] - end, forward))
+            following = next((k for k in ahead if self._holds([*row, k])), None)
+            if following is None:
+                return row
+            row = [*row, following]
+
+    @staticmethod
+    def _bend(step: FloatArray, forward: FloatArray) -> float:
+        """How far a step leads off the line, and among equals how long it is."""
+        across = abs(float(step[0] * forward[1] - step[1] * forward[0]))
+        return across + 0.1 * float(step @ forward)
+
+    def _holds(self, row: list[int]) -> bool:
+        points = self.centers[row] - self.centers[row].mean(axis=0)
+        residual = float(np.linalg.svd(points, compute_uv=False)[-1]) / np.sqrt(len(row))
+        return residual <= self.off * float(np.median(self.widths[row])) and self._spread(row) <= self.spread_deg
+
+    def _spread(self, row: list[int]) -> float:
+        """The smallest range, modulo 180 degrees, that holds all axes of the row."""
+        angles = np.sort(self.angles[row][~np.isnan(self.angles[row])])
+        if len(angles) < 2:
+            return 0.0
+        return 180.0 - float(np.diff(np.append(angles, angles[0] + 180.0)).max())
