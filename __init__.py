@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.answer import Answer
+    from .agent.explain import explain
     from .agent.run import ask, plan, run
     from .core.errors import (
         BudgetExceeded,
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from .core.regions import Candidate, CandidateSet, Region
     from .core.scene import Scene
     from .core.trace import Trace
+    from .synth import draw_scene
 
 __version__ = "0.1.0"
 
 _HOMES = {
     ".agent.answer": ("Answer",),
+    ".agent.explain": ("explain",),
     ".agent.run": ("ask", "plan", "run"),
     ".core.errors": (
         "BudgetExceeded",
@@ -49,6 +52,7 @@ _HOMES = {
     ".core.regions": ("Candidate", "CandidateSet", "Region"),
     ".core.scene": ("Scene",),
     ".core.trace": ("Trace",),
+    ".synth": ("draw_scene",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -69,6 +73,8 @@ __all__ = [
     "UnknownPhrase",
     "UsageError",
     "ask",
+    "draw_scene",
+    "explain",
     "plan",
     "run",
 ]

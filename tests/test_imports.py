@@ -25,7 +25,18 @@ MAY_IMPORT = {
 }
 HEAVY = {"torch", "torchvision", "transformers", "sam2", "onnxruntime"}
 LIGHT_AT_IMPORT = ("torch", "transformers", "onnxruntime", "langgraph", "rasterio", "pyogrio", "lark", "typer", "rich")
-CORE_MAY_USE = {"numpy", "shapely", "pydantic", "pydantic_core", "yaml", "cv2", "pycocotools", "rasterio", "pyproj"}
+CORE_MAY_USE = {
+    "affine",
+    "numpy",
+    "shapely",
+    "pydantic",
+    "pydantic_core",
+    "yaml",
+    "cv2",
+    "pycocotools",
+    "rasterio",
+    "pyproj",
+}
 
 FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 BY_NAME = {path.relative_to(ROOT).as_posix(): path for path in FILES}
