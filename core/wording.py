@@ -278,7 +278,7 @@ def _is_open_ended(text: str) -> bool:
     depth = 0
     for word in text.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split():
         depth += (word == "(") - (word == ")")
-        if depth == 0 and word in ("and", "or", "that", ",", "of"):
+        if depth == 0 and word in ("and", "or", "that", ","):
             return True
     return False
 

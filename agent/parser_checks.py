@@ -1,0 +1,91 @@
+"""Conditions that exclude each other: refused with both named, since such a set is empty whatever the image shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..core.conditions import (
+    Colour,
+    Compare,
+    Condition,
+    Not,
+    Orientation,
+    Position,
+    Selection,
+    Shape,
+    SizeWord,
+    conjuncts,
+    walk,
+)
+from ..core.errors import QueryError
+from ..core.wording import words
+
+if TYPE_CHECKING:
+    from .parser_cursor import Cursor
+
+_LOWER = (">", ">=", "==")
+_UPPER = ("<", "<=", "==")
+
+
+def find_contradiction(cursor: Cursor, selection: Selection) -> None:
+    """Raises QueryError when two conditions on the same thing can never both hold."""
+    for node in walk(selection):
+        if isinstance(node, Selection):
+            parts = conjuncts(node.where)
+            for index, first in enumerate(parts):
+                for second in parts[index + 1 :]:
+                    if exclude_each_other(first, second):
+                        _refuse(cursor, first, second)
+
+
+def exclude_each_other(first: Condition, second: Condition) -> bool:
+    """Whether no candidate can satisfy both."""
+    if first == Not(condition=second) or second == Not(condition=first):
+        return True
+    if isinstance(first, Compare) and isinstance(second, Compare):
+        return _empty_range(first, second)
+    if isinstance(first, Position) and isinstance(second, Position):
+        return _apart(first, second)
+    if isinstance(first, SizeWord | Shape | Orientation | Colour):
+        return type(first) is type(second) and first != second
+    return False
+
+
+def _empty_range(first: Compare, second: Compare) -> bool:
+    same = first.attribute == second.attribute and first.quantity.is_metric == second.quantity.is_metric
+    if not same:
+        return False
+    for low, high in ((first, second), (second, first)):
+        if low.op in _LOWER and high.op in _UPPER:
+            a, b = low.quantity.base_value, high.quantity.base_value
+            if a > b or (a == b and (low.op == ">" or high.op == "<")):
+                return True
+    return False
+
+
+def _apart(first: Position, second: Position) -> bool:
+    """Whether two places of the image share no point where a centre could lie."""
+    if "edge" in (first.frame, second.frame):
+        return False
+    for low, high in ((_extent(first), _extent(second)), (_extent(second), _extent(first))):
+        if low[1] <= high[0] or low[3] <= high[2]:
+            return True
+    return False
+
+
+def _extent(position: Position) -> tuple[int, int, int, int]:
+    """x0, x1, y0, y1 of a place, in sixths of the image."""
+    place = position.place
+    if position.frame == "cell":
+        column = 0 if "left" in place else 4 if "right" in place else 2
+        row = 0 if "top" in place else 4 if "bottom" in place else 2
+        return column, column + 2, row, row + 2
+    x = (0, 3) if "left" in place else (3, 6) if "right" in place else (0, 6)
+    y = (0, 3) if "top" in place else (3, 6) if "bottom" in place else (0, 6)
+    return (*x, *y)
+
+
+def _refuse(cursor: Cursor, first: Condition, second: Condition) -> None:
+    spans = sorted({cursor.spans[part] for part in (first, second) if part in cursor.spans})
+    message = f"nothing can be both {words(first)!r} and {words(second)!r}; use 'or', or drop one of them"
+    raise QueryError(message, cursor.query, spans)

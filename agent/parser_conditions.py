@@ -1,0 +1,316 @@
+"""Conditions after a noun or after "is", joined by and, or, not, commas and exceptions.
+
+"or" binds weakest, then "and", "but", commas and plain juxtaposition; "not" reaches over an "or" that follows it
+("not red or blue" is neither). A list with commas takes the word of its last joint ("red, blue or white").
+"""
+
+from __future__ import annotations
+
+from ..core.conditions import ClassIs, Colour, Condition, Not, Orientation, Relation, Shape, SizeWord
+from .parser_noun import NounPhrase, Rank, conjunction, disjunction
+from .parser_ranks import HAVING, RankReader
+from .parser_vocabulary import (
+    COLOURS,
+    IN_A_ROW,
+    ORIENTATIONS,
+    SHAPES,
+    SIZES,
+    STANDING,
+)
+
+Item = Condition | Rank
+_PRONOUNS = ("that", "which", "who")
+_SINGULAR_VERBS = ("is", "has", "does", "was", "lies", "stands", "sits", "touches", "contains", "overlaps", "crosses")
+_PLURAL_VERBS = ("are", "have", "do", "were", "lie", "stand", "sit", "touch", "contain", "overlap", "cross")
+_EXCEPT = (
+    "except for",
+    "except",
+    "excluding",
+    "other than",
+    "apart from",
+    "besides",
+    "not including",
+    "not counting",
+    "with the exception of",
+    "but not",
+    "but no",
+)
+
+
+class ConditionReader(RankReader):
+    """Reads single conditions and their combinations."""
+
+    # ---- single conditions ----
+
+    def adjective(self) -> Condition | None:
+        """A size, shape, colour or orientation word."""
+        start = self.at
+        size = self.take_from(SIZES)
+        if size is not None:
+            return self.noted(SizeWord(word=size), start)  # type: ignore[arg-type]
+        shape = self.take_from(SHAPES)
+        if shape is not None:
+            return self.noted(Shape(word=shape), start)  # type: ignore[arg-type]
+        colour = self.take_from(COLOURS)
+        if colour is not None:
+            self.take("in colour", "in color")
+            return self.noted(Colour(word=colour), start)  # type: ignore[arg-type]
+        line = self.take_from(ORIENTATIONS)
+        return None if line is None else self.noted(Orientation(word=line), start)  # type: ignore[arg-type]
+
+    def atom(self, *, predicate: bool) -> Item | None:
+        """One condition or rank; None (nothing read) when none comes next.
+
+        Args:
+            predicate: after "is" or a joint, where adjectives and superlatives may stand alone.
+        """
+        start = self.at
+        if self.take("of type", "of class"):
+            noun = self.class_name()
+            return self.noted(ClassIs(phrase=noun), start)
+        if self.sees("among the", "one of the"):
+            return self._among(start)
+        if self.peek_from(ORIENTATIONS) and (predicate or self.text() not in ("horizontal", "vertical", "diagonal")):
+            return self.adjective()
+        if not self.peek_from(IN_A_ROW) and self.take_from(STANDING):
+            self.skip("directly")
+            found = self.position() or self.distance() or self.relation()
+            if found is None and (self.ended or self.text() in "?.;" or self.skip_image()):
+                self.at = start
+                return None
+            if found is None:
+                self.refuse(f"{self.text(-1)!r} needs a place after it, e.g. 'near the river'", start)
+            return found
+        found = self.distance() or self.comparison() or self._with() or self._whose()
+        if found is not None:
+            return found
+        if predicate:
+            adjective = self._lone_adjective()
+            if adjective is not None:
+                return adjective
+        return self.having_rank() or self.rank_after(predicate) or self.position() or self.relation()
+
+    def class_name(self) -> str:
+        """A class name in the singular. Raises QueryError when none comes next."""
+        raise NotImplementedError
+
+    def _lone_adjective(self) -> Condition | None:
+        start = self.at
+        found = self.adjective()
+        if found is not None and self.noun_follows():
+            self.at = start
+            return None
+        return found
+
+    def _among(self, start: int) -> Condition | None:
+        self.take("among", "one of")
+        rank = self.rank_after(True)
+        if rank is None or (self.text(-1) and self.tokens[start].text == "one"):
+            self.at = start
+            if self.sees("one of"):
+                self.refuse("which one of them? Say 'the largest', or drop 'one of'", start, start + 2)
+            return None
+        return self.noted(rank.pick, start)
+
+    def _with(self) -> Condition | None:
+        start = self.at
+        negative = self.take("without") is not None
+        if not negative and self.take(*HAVING) is None:
+            return None
+        if self.superlative_attribute() is not None:
+            self.at = start
+            return None
+        if not negative:
+            found = self.attribute_clause(start) or self.comparison()
+            if found is not None:
+                return found
+            negative = self.take("no", "not any") is not None
+        if not self.reference_ahead():
+            self.at = start
+            return None
+        found = self._related(lambda s, q: Relation(relation="contains", reference=s, quantifier=q))
+        self.take("in it", "in them", "on it", "on them", "inside", "inside it", "inside them")
+        return self.noted(Not(condition=found) if negative else found, start)
+
+    def _whose(self) -> Condition | None:
+        start = self.at
+        if self.take("whose") is None:
+            return None
+        found = self.attribute_clause(start)
+        if found is None:
+            self.refuse_word("e.g. 'whose length is at least 40 m'")
+        return found
+
+    # ---- combinations ----
+
+    def factor(self, *, predicate: bool) -> Item | None:
+        """A condition with what may stand before it: "that are", "not", "neither", a bracket."""
+        start = self.at
+        if self.text() in _PRONOUNS:
+            self.at += 1
+            predicate = True
+        if self.text() in ("is", "are", "was", "were") and self.take("is", "are", "was", "were"):
+            predicate = True
+        if predicate and self.text() in ("both", "also", "all", "either") and not self.phrase_ahead():
+            self.at += 1
+        found = self._negated(predicate) if self._negation() else self._bracket() or self.atom(predicate=predicate)
+        if found is None:
+            self.at = start
+        return found
+
+    def _negation(self) -> bool:
+        return self.sees("not", "neither", "do not", "does not", "nor") and not self._not_an_amount()
+
+    def _not_an_amount(self) -> bool:
+        """Whether "not more than 40 m" comes next, which is an amount of its own."""
+        back = self.at
+        found = self._amount() is not None
+        self.at = back
+        return found
+
+    def _negated(self, predicate: bool) -> Item:
+        if self.take("neither"):
+            parts = [self._required(predicate)]
+            while self.take("nor", "or", ", nor"):
+                parts.append(self._required(predicate))
+            found = conjunction([Not(condition=part) for part in parts])
+            return found if found is not None else parts[0]
+        self.take("not", "do not", "does not", "nor")
+        bracket = self._bracket()
+        if bracket is not None:
+            return Not(condition=bracket)
+        parts = [self._required(True)]
+        back = self.at
+        while self.take("or", "nor") and not self.sees("not") and not self.phrase_ahead():
+            part = self.factor(predicate=True)
+            if part is None or isinstance(part, Rank):
+                break
+            parts.append(part)
+            back = self.at
+        self.at = back
+        return Not(condition=disjunction(parts))
+
+    def _required(self, predicate: bool) -> Condition:
+        start = self.at
+        found = self.factor(predicate=predicate)
+        if found is None:
+            self.refuse_word("a condition, e.g. 'near the river' or 'longer than 40 m'")
+        if isinstance(found, Rank):
+            return self.noted(found.pick, start)
+        return found
+
+    def _bracket(self) -> Condition | None:
+        start = self.at
+        if not self.take("("):
+            return None
+        self.deeper()
+        items = self.sequence(predicate=True, joints=True, commas=True)
+        if not items:
+            self.at = start
+            self.depth -= 1
+            return None
+        if not self.take(")"):
+            self.refuse_word("a closing bracket")
+        self.depth -= 1
+        condition, ranks = self.combined(items, start)
+        if ranks or condition is None:
+            self.refuse("a superlative cannot stand in brackets here", start, self.at)
+        return condition
+
+    def phrase_ahead(self) -> bool:
+        """Whether a noun phrase comes next."""
+        return self.reference_ahead()
+
+    def sequence(self, *, predicate: bool, joints: bool, commas: bool) -> list[tuple[str, Item]]:
+        """Conditions with the joint before each ("" for none); stops before a noun phrase or anything else."""
+        items: list[tuple[str, Item]] = []
+        while True:
+            back = self.at
+            joint = self.joint(commas) if joints and items else ""
+            if joint and self.phrase_ahead():
+                self.at = back
+                return items
+            found = self.factor(predicate=bool(joint) or (predicate and not items))
+            if found is None:
+                self.at = back
+                return items
+            items.append((joint, found))
+
+    def joint(self, commas: bool) -> str:
+        """Reads a joint: "", ",", "and" or "or"; "but" is "and", and ", or" is "or"."""
+        comma = commas and self.take(",") is not None
+        word = self.take("and also", "and", "or", "but also", "but", "as well as", "yet")
+        if word is None:
+            return "," if comma else ""
+        return "or" if word == "or" else "and"
+
+    def combined(self, items: list[tuple[str, Item]], start: int) -> tuple[Condition | None, list[Rank]]:
+        """The condition and the ranks of a sequence, by the precedence of the module's docstring."""
+        joints = [joint for joint, _ in items]
+        for place in range(len(joints) - 1, 0, -1):
+            if joints[place] == ",":
+                following = [joint for joint in joints[place + 1 :] if joint in ("and", "or")]
+                joints[place] = following[0] if following else "and"
+        ranks = [item for _, item in items if isinstance(item, Rank)]
+        if ranks and "or" in joints:
+            self.refuse("a superlative cannot be one side of an 'or'; ask for the two separately", start, self.at)
+        groups: list[list[Condition]] = [[]]
+        for joint, (_, item) in zip(joints, items, strict=True):
+            if joint == "or":
+                groups.append([])
+            if not isinstance(item, Rank):
+                groups[-1].append(item)
+        parts = [part for part in (conjunction(group) for group in groups) if part is not None]
+        return (disjunction(parts) if parts else None), ranks
+
+    # ---- exceptions ----
+
+    def exceptions(self, head: NounPhrase) -> list[Condition]:
+        """ "except the largest", "other than the ships", "but not those near the river"; empty when none comes."""
+        start = self.at
+        self.take(",")
+        self.take("and", "but")
+        if self.take(*_EXCEPT, "not", "without") is None or not self._exception_ahead(start):
+            self.at = start
+            return []
+        found: list[Condition] = []
+        while True:
+            found.append(self._exception(head))
+            back = self.at
+            if not (self.take(", and", ", or", ",", "and", "or", "nor") and self._exception_ahead(back)):
+                self.at = back
+                return found
+
+    def _exception_ahead(self, start: int) -> bool:
+        if self.phrase_ahead():
+            return self.tokens[start].text != "without"
+        back = self.at
+        found = self.rank_after(True) is not None or self.sees("those", "the ones", "ones")
+        if not found and self.text(-1) in ("except", "for", "excluding"):
+            found = self.factor(predicate=True) is not None
+        self.at = back
+        return found
+
+    def _exception(self, head: NounPhrase) -> Condition:
+        start = self.at
+        rank = self.rank_after(True)
+        if rank is not None:
+            return self.noted(Not(condition=rank.pick), start)
+        if not self.phrase_ahead() and not self.sees("those", "the ones", "ones"):
+            return self.noted(Not(condition=self._required(True)), start)
+        return self.noted(Not(condition=self.excepted(head)), start)
+
+    def excepted(self, head: NounPhrase) -> Condition:
+        """The condition that a noun phrase after "except" stands for."""
+        raise NotImplementedError
+
+    # ---- relative clauses ----
+
+    def clause_number(self) -> bool | None:
+        """For "that is" False, for "that are" True (plural), None when no relative clause comes or the verb is open."""
+        verb = self.text(1)
+        return True if verb in _PLURAL_VERBS else False if verb in _SINGULAR_VERBS else None
+
+    def clause_ahead(self) -> bool:
+        """Whether a relative clause comes next."""
+        return self.text() in _PRONOUNS and self.text(1) not in ("", ".")

@@ -1,0 +1,128 @@
+"""The reading head: tokens, a position, and errors that point at the words in trouble."""
+
+from __future__ import annotations
+
+import difflib
+from typing import NoReturn, TypeVar
+
+from ..core.conditions import Condition
+from ..core.errors import QueryError
+from .parser_tokens import PhraseTable, Token, tokenize
+from .parser_vocabulary import RESERVED, VAGUE, VIEWPOINT
+
+T = TypeVar("T")
+MAX_DEPTH = 8
+
+
+class Cursor:
+    """Tokens of one query and how far they are read.
+
+    Args:
+        query: the text as given.
+
+    Raises:
+        QueryError: empty, too long or not English.
+    """
+
+    def __init__(self, query: str) -> None:
+        self.query = query
+        self.tokens: list[Token] = tokenize(query)
+        self.at = 0
+        self.depth = 0
+        self.spans: dict[Condition, tuple[int, int]] = {}
+
+    # ---- looking and taking ----
+
+    def text(self, ahead: int = 0) -> str:
+        """The token's text at that distance, '' past the end."""
+        place = self.at + ahead
+        return self.tokens[place].text if 0 <= place < len(self.tokens) else ""
+
+    def sees(self, *phrases: str) -> bool:
+        """Whether one of the phrases comes next."""
+        return any(all(self.text(i) == word for i, word in enumerate(phrase.split())) for phrase in phrases)
+
+    def take(self, *phrases: str) -> str | None:
+        """Moves over the first of the phrases that comes next and returns it; None when none does."""
+        for phrase in phrases:
+            if self.sees(phrase):
+                self.at += len(phrase.split())
+                return phrase
+        return None
+
+    def take_from(self, table: PhraseTable[T]) -> T | None:
+        """Moves over the longest phrase of the table that comes next and returns its meaning; else None."""
+        found = table.match(self.tokens, self.at)
+        if found is None:
+            return None
+        self.at += found[1]
+        return found[0]
+
+    def peek_from(self, table: PhraseTable[T]) -> T | None:
+        """Like `take_from`, without moving."""
+        found = table.match(self.tokens, self.at)
+        return None if found is None else found[0]
+
+    def skip(self, *words: str) -> None:
+        """Moves over any of the words."""
+        while self.text() in words and self.text():
+            self.at += 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether all tokens are read."""
+        return self.at >= len(self.tokens)
+
+    # ---- remembering and refusing ----
+
+    def noted(self, condition: Condition, start: int) -> Condition:
+        """Remembers which words gave a condition, for later complaints."""
+        self.spans.setdefault(condition, self.span(start, self.at))
+        return condition
+
+    def span(self, start: int, stop: int | None = None) -> tuple[int, int]:
+        """Character offsets of the tokens start..stop (one token when stop is None)."""
+        last = min(len(self.tokens), start + 1 if stop is None else stop) - 1
+        first = min(start, len(self.tokens) - 1)
+        return self.tokens[first].start, self.tokens[max(first, last)].stop
+
+    def refuse(self, message: str, start: int | None = None, stop: int | None = None) -> NoReturn:
+        """Raises QueryError with carets under the tokens start..stop (the next token when not given)."""
+        begin = self.at if start is None else start
+        if begin >= len(self.tokens):
+            end = self.tokens[-1].stop
+            raise QueryError(message, self.query, [(self.tokens[-1].start, end)])
+        raise QueryError(message, self.query, [self.span(begin, stop)])
+
+    def refuse_word(self, expected: str) -> NoReturn:
+        """Raises QueryError at the next word, with the nearest known form when a word looks misspelt."""
+        if self.ended:
+            self.refuse(f"the query ends too early after {self.tokens[-1].text!r}: expected {expected}")
+        for place in range(self.at, max(-1, self.at - 3), -1):
+            word = self.tokens[place].text
+            if place == self.at and word in VAGUE:
+                self.refuse(f"{word!r} says too little: {VAGUE[word]}", place)
+            meant = nearest_word(word)
+            if meant is not None:
+                self.refuse(f"did not understand {word!r}; did you mean {meant!r}?", place)
+        if self.peek_from(VIEWPOINT):
+            self.refuse(
+                f"{self.text()!r} depends on where one stands; say 'left of', 'north of', 'next to' "
+                "or 'on the east side of'"
+            )
+        self.refuse(f"did not understand {self.text()!r} here: expected {expected}")
+
+    def deeper(self) -> None:
+        """Counts one more level of nesting. Raises QueryError when it gets too deep to follow."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.refuse(f"too many conditions inside each other (at most {MAX_DEPTH} levels); ask in two steps")
+
+
+def nearest_word(word: str) -> str | None:
+    """The word of the grammar that a misspelt word most looks like; None for known, short or unlike words."""
+    if len(word) < 4 or word in RESERVED or not word.isalpha():
+        return None
+    known = sorted(known for known in RESERVED if len(known) > 3 and known[0] == word[0])
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.8)
+    return found[0] if found else None

@@ -1,0 +1,79 @@
+"""A noun phrase while it is being read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..core.conditions import And, Condition, Or, Pick, Selection
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A superlative or ordinal as read; the count may depend on the noun's number ("the largest planes")."""
+
+    pick: Pick
+    counted: bool
+
+
+@dataclass
+class NounPhrase:
+    """Determiner, adjectives, noun and what follows it.
+
+    Args:
+        start: token where it begins.
+        phrases: singular class phrases; () for an ellipsis ("the largest").
+        form: kind of determiner.
+        has_determiner: whether it has one of its own, or a number or rank.
+        plural: number of the noun; None when its form does not tell.
+        number: "the two planes": 2.
+        quantifier: "all", or "any" where the wording says "at least one of"; None when left open.
+        adjectives: conditions before the noun.
+        posts: condition after the noun.
+        ranks: picks in order.
+        base: the set it picks from ("the largest of the planes", "the largest one").
+        selection: complete already (it stood in brackets).
+    """
+
+    start: int
+    phrases: tuple[str, ...] = ()
+    form: Literal["bare", "the", "a", "all"] = "bare"
+    has_determiner: bool = False
+    plural: bool | None = None
+    number: int | None = None
+    quantifier: Literal["any", "all"] | None = None
+    adjectives: list[Condition] = field(default_factory=list)
+    posts: Condition | None = None
+    ranks: list[Rank] = field(default_factory=list)
+    base: Selection | None = None
+    selection: Selection | None = None
+
+    @property
+    def likeness(self) -> tuple[str, bool]:
+        """What makes two noun phrases parallel: definite or open, and singular or plural."""
+        return ("the" if self.form == "the" else "a" if self.form == "a" else "open", self.plural is not False)
+
+    @property
+    def expected(self) -> int | None:
+        """How many the wording promises."""
+        if self.ranks:
+            return None
+        if self.number is not None:
+            return self.number or None
+        return 1 if self.form == "the" and self.plural is False else None
+
+
+def conjunction(parts: list[Condition]) -> Condition | None:
+    """All of the parts, flat and without repetition; None for no parts."""
+    flat: list[Condition] = []
+    for part in parts:
+        flat += [one for one in (part.conditions if isinstance(part, And) else (part,)) if one not in flat]
+    return None if not flat else flat[0] if len(flat) == 1 else And(conditions=tuple(flat))
+
+
+def disjunction(parts: list[Condition]) -> Condition:
+    """Any of the parts, flat and without repetition; at least one part."""
+    flat: list[Condition] = []
+    for part in parts:
+        flat += [one for one in (part.conditions if isinstance(part, Or) else (part,)) if one not in flat]
+    return flat[0] if len(flat) == 1 else Or(conditions=tuple(flat))

@@ -1,0 +1,181 @@
+"""Places in the image: "in the top left corner", "in the northern half", "touching the border"."""
+
+from __future__ import annotations
+
+from ..core.conditions import Condition, Direction, Or, Position
+from .parser_quantities import QuantityReader
+from .parser_vocabulary import IMAGE, PLACE_OF, PLACES
+
+_PREPOSITIONS = ("in", "at", "on", "to", "towards", "toward", "along", "within", "inside", "near", "by", "touching")
+_EDGES = ("edge", "border", "boundary", "margin", "edges", "borders", "rim")
+_HALVES = ("half", "part", "side", "area", "region", "section", "portion", "zone", "halves", "sides", "parts")
+_QUARTERS = ("quadrant", "quarter", "quadrants", "quarters")
+_MIDDLE = ("middle", "centre", "center", "central")
+_CORNERS: tuple[Direction, ...] = ("above left", "above right", "below left", "below right")
+_TOUCHING = (
+    "touching",
+    "touches",
+    "touch",
+    "cut off by",
+    "cut by",
+    "cut off at",
+    "truncated by",
+    "at",
+    "on",
+    "along",
+    "in",
+    "against",
+    "that touch",
+)
+
+
+class PositionReader(QuantityReader):
+    """Reads where in the image something lies."""
+
+    def skip_image(self) -> bool:
+        """Moves over "of the image", "in this picture"; whether it did."""
+        start = self.at
+        self.take("of", "in", "on", "from", "across", "within")
+        if self.take_from(IMAGE) is None:
+            self.at = start
+            return False
+        return True
+
+    def position(self) -> Condition | None:
+        """A place in the image; None (nothing read) when the words name something else."""
+        start = self.at
+        found = self._edge() or self._middle() or self._corner() or self._places()
+        if found is None:
+            self.at = start
+            return None
+        return self.noted(found, start)
+
+    def _ends_well(self) -> bool:
+        """Whether the place is one of the image and not of a thing ("the edge of the runway")."""
+        self.skip_image()
+        return not self.sees("of")
+
+    def _edge(self) -> Condition | None:
+        start = self.at
+        if self.take(*_TOUCHING) is not None:
+            self.take("the", "an", "any", "a")
+            if self.take(*_EDGES) is not None:
+                if self._ends_well():
+                    return Position(frame="edge", place="any")
+                self.refuse("the edge of a thing cannot be asked; say 'next to' or 'overlapping'", start, self.at)
+        self.at = start
+        if self.take("near", "close to", "by") and self.take("the", "an") and self.peek_from(PLACES):
+            self.take_from(PLACES)
+        if self.at > start and self.sees(*_EDGES):
+            self.refuse("near an edge is open; say 'touching the edge' or 'in the left half'", start, self.at + 1)
+        self.at = start
+        return None
+
+    def _middle(self) -> Condition | None:
+        start = self.at
+        if self.take("in", "at", "near", "around", "towards", "within", "inside", "on") is None:
+            return None
+        self.take("the")
+        self.take("very")
+        place: Direction | None = None
+        if self.take(*_MIDDLE):
+            place = self.take_from(PLACES)
+        else:
+            place = self.take_from(PLACES)
+            if place is None or not self.take(*_MIDDLE):
+                self.at = start
+                return None
+        self.take("part", "area", "region", "cell", "section", "portion")
+        if not self._ends_well():
+            self.refuse(
+                "the middle of a thing cannot be asked; say 'inside' or 'in the centre of the image'", start, self.at
+            )
+        if place is not None and " " in place:
+            self.refuse("a cell is one of 3x3: 'top left corner', 'top centre', 'centre' ...", start, self.at)
+        return Position(frame="cell", place="center" if place is None else PLACE_OF[place])  # type: ignore[arg-type]
+
+    def _corner(self) -> Condition | None:
+        start = self.at
+        if self.take("in", "at", "near", "on") is not None:
+            self.take("a", "the", "any", "one of the")
+            self.take("image", "four")
+            if self.take("corner", "corners") and self._ends_well():
+                return _either([_cell(corner) for corner in _CORNERS])
+        self.at = start
+        return None
+
+    def _places(self) -> Condition | None:
+        """ "in the top left or bottom right corner", "on the left", "along the bottom edge"."""
+        start = self.at
+        if self.take(*_PREPOSITIONS) is None:
+            return None
+        self.take("the")
+        self.take("image")
+        places = self._place_list()
+        if not places:
+            self.at = start
+            return None
+        self.take("hand")
+        noun = self.take("corner", "corners", *_EDGES, *_HALVES, *_QUARTERS, "third") or ""
+        if not self._ends_well() or (not noun and self._names_a_side()):
+            self.at = start
+            return None
+        return _either([self._placed(place, noun, start) for place in places])
+
+    def _names_a_side(self) -> bool:
+        """Whether "bank" or the like goes on after the place ("the east bank of the river")."""
+        return self.sees("bank", "shore", "flank", "end", "most", "of")
+
+    def _place_list(self) -> list[Direction]:
+        places: list[Direction] = []
+        while True:
+            place = self.take_from(PLACES)
+            if place is None:
+                return places
+            places.append(place)
+            back = self.at
+            if not self.take("or", "and") or (self.skip("in", "at", "on", "the") or self.peek_from(PLACES)) is None:
+                self.at = back
+                return places
+            if self._relation_follows():
+                self.at = back
+                return places
+
+    def _relation_follows(self) -> bool:
+        """Whether "north of the river" comes next rather than a second place."""
+        back = self.at
+        self.take_from(PLACES)
+        self.take("corner", "half", "side", "edge", "bank")
+        follows = self.sees("of") and not self.skip_image()
+        self.at = back
+        return follows
+
+    def _placed(self, place: Direction, noun: str, start: int) -> Condition:
+        diagonal = " " in place
+        name = PLACE_OF[place]
+        if noun in _EDGES:
+            if diagonal:
+                self.refuse("an edge is the top, bottom, left or right one", start, self.at)
+            return Position(frame="edge", place=name)  # type: ignore[arg-type]
+        if noun in ("corner", "corners") and not diagonal:
+            self.refuse(f"which corner? Say 'top left corner', or 'in the {name} half'", start, self.at)
+        if noun == "third":
+            if diagonal:
+                self.refuse("say 'top left corner' or 'left third'", start, self.at)
+            cells = {"top": ("top left", "top", "top right"), "bottom": ("bottom left", "bottom", "bottom right")}
+            cells |= {"left": ("top left", "left", "bottom left"), "right": ("top right", "right", "bottom right")}
+            return Or(conditions=tuple(Position(frame="cell", place=cell) for cell in cells[name]))  # type: ignore[arg-type]
+        if diagonal:
+            whole = noun in _HALVES or noun in _QUARTERS
+            return Position(frame="quadrant" if whole else "cell", place=name)  # type: ignore[arg-type]
+        if noun in _QUARTERS:
+            self.refuse(f"a quadrant is e.g. the 'top left' one; or say 'in the {name} half'", start, self.at)
+        return Position(frame="half", place=name)  # type: ignore[arg-type]
+
+
+def _cell(place: Direction) -> Condition:
+    return Position(frame="cell", place=PLACE_OF[place])  # type: ignore[arg-type]
+
+
+def _either(conditions: list[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else Or(conditions=tuple(conditions))

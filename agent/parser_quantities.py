@@ -1,0 +1,301 @@
+"""Numbers, units and comparisons: "at least 20 m long", "an area between 1 and 2 ha", "three hundred feet"."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..core.conditions import And, Compare, Comparison, Condition, Quantity, Unit
+from .parser_cursor import Cursor
+from .parser_vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
+
+_UNITS_AND_TEENS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen".split()
+)
+_SMALL = {word: n for n, word in enumerate(_UNITS_AND_TEENS)}
+_TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_AS_AREA: dict[Unit, Unit] = {"px": "px2"}
+Measured = Literal["length", "width", "area", "perimeter"]
+
+
+class QuantityReader(Cursor):
+    """Reads numbers and measured conditions."""
+
+    def number(self) -> float | None:
+        """A number in digits ("1,250", "2.5") or words ("three hundred and fifty"); None when none comes next."""
+        if not self.ended and self.tokens[self.at].kind == "number":
+            return self._digits()
+        start = self.at
+        if self.text() in ("a", "half") and self.text(1) in (*_SCALES, "dozen", "a"):
+            half = self.take("half a") is not None
+            if not half:
+                self.at += 1
+            elif self.text() not in (*_SCALES, "dozen"):
+                self.at = start
+                return None
+            return (0.5 if half else 1.0) * self._scaled(1)
+        if self.text() not in _SMALL and self.text() not in _TENS:
+            return None
+        return float(self._spelt())
+
+    def _digits(self) -> float:
+        text = self.text()
+        whole, _, _ = text.partition(".")
+        groups = whole.split(",")
+        if text.count(".") > 1 or any(len(group) != 3 for group in groups[1:]) or len(groups[0]) > 15:
+            self.refuse(f"{text!r} is not a number that can be read; write 1,250 or 2.5")
+        self.at += 1
+        value = float(text.replace(",", ""))
+        if self.text() in _SCALES:
+            value *= _SCALES[self.text()]
+            self.at += 1
+        return value
+
+    def _spelt(self) -> int:
+        total = 0
+        while True:
+            part = 0
+            if self.text() in _TENS:
+                part = _TENS[self.text()]
+                self.at += 1
+                if 0 < _SMALL.get(self.text(), 0) < 10:
+                    part += _SMALL[self.text()]
+                    self.at += 1
+            elif self.text() in _SMALL:
+                part = _SMALL[self.text()]
+                self.at += 1
+            scaled = self._scaled(part)
+            total += scaled
+            more = self.text() == "and" and (self.text(1) in _SMALL or self.text(1) in _TENS)
+            if scaled < 100 or not (more or self.text() in _SMALL or self.text() in _TENS):
+                return total
+            self.take("and")
+
+    def _scaled(self, value: int) -> int:
+        while self.text() in _SCALES or self.text() == "dozen":
+            value *= _SCALES.get(self.text(), 12)
+            self.at += 1
+        return value
+
+    def whole_number(self) -> int | None:
+        """A count: a whole number that no unit follows; None (and nothing read) otherwise."""
+        start = self.at
+        value = self.number()
+        if value is None:
+            return None
+        if self.peek_from(UNITS) is not None and not self._unit_is_noun():
+            self.at = start
+            return None
+        if value != int(value) or value > 1_000_000:
+            self.refuse(f"{value:g} is not a number of things; write a whole number", start)
+        return int(value)
+
+    def _unit_is_noun(self) -> bool:
+        """Whether a spelt-out unit is the thing counted: "two yards", never "2 m"."""
+        return self.text() in ("yards", "acres") and self.text(1) in ("", "that", "near", "next")
+
+    def quantity(self, *, inherit: bool = False) -> Quantity | None:
+        """A number with its unit; None when no number comes next.
+
+        Args:
+            inherit: in "between 20 and 40 m" the first number borrows the unit: allow it to be missing.
+        """
+        start = self.at
+        value = self.number()
+        if value is None:
+            return None
+        unit = self.take_from(UNITS)
+        if unit is None and inherit:
+            back = self.at
+            self.take("and", "to", ",")
+            self.number()
+            unit = self.peek_from(UNITS)
+            self.at = back
+        if unit is None:
+            shown = f"{value:g}"
+            self.refuse(f"{shown} of what? Say '{shown} m' or '{shown} px'", start, self.at)
+        return Quantity(value=value, unit=unit)
+
+    # ---- comparisons ----
+
+    def comparison(self) -> Condition | None:
+        """A measured condition as it stands after a noun or "is"; None when none comes next."""
+        start = self.at
+        found = self.take_from(COMPARATIVES)
+        if found is not None:
+            return self._bounded(start, *found)
+        if self._range_ahead():
+            self.take("between", "from", "ranging from")
+            return self._range(start, "")
+        if self._of_amount():
+            self.at += 1
+        if self.take("exceeding", "exceeds", "exceed"):
+            return self._bounded(start, "", ">")
+        op = self._amount()
+        if op is not None:
+            return self._bounded(start, "", op)
+        if self._number_ahead(0):
+            return self._bare_quantity(start)
+        self.at = start
+        return None
+
+    def _range_ahead(self) -> bool:
+        """Whether "between 20 m and 40" comes next: two numbers, so no "between two tanks"."""
+        back = self.at
+        found = self.take("between", "from", "ranging from") is not None and self.number() is not None
+        if found:
+            self.take_from(UNITS)
+            found = (self.take("and", "to", ",") is not None or self._glued_number()) and self.number() is not None
+        self.at = back
+        return found
+
+    def _of_amount(self) -> bool:
+        if self.text() not in ("measuring", "measure", "measures", "of", "with"):
+            return False
+        self.at += 1
+        ahead = self._amount_ahead() or self._quantity_ahead()
+        self.at -= 1
+        return ahead
+
+    def _amount_ahead(self) -> bool:
+        back = self.at
+        found = self._amount() is not None
+        self.at = back
+        return found
+
+    def _amount(self) -> Comparison | None:
+        """An amount word before a number ("over", "at least"); nothing is read when no number follows."""
+        start = self.at
+        op = self.take_from(AMOUNTS)
+        if op is None:
+            return None
+        if self.take_from(APPROXIMATE):
+            self.refuse("approximate amounts need limits; say 'between 35 and 45 m'", self.at - 1)
+        if self._number_ahead(0):
+            return op
+        self.at = start
+        return None
+
+    def _number_ahead(self, ahead: int) -> bool:
+        back, self.at = self.at, self.at + ahead
+        found = self.number() is not None
+        self.at = back
+        return found
+
+    def _quantity_ahead(self) -> bool:
+        back = self.at
+        found = self.number() is not None and (self.sees("to", "and") or self.peek_from(UNITS) is not None)
+        self.at = back
+        return found
+
+    def _bounded(self, start: int, attribute: str, op: Comparison) -> Condition:
+        if self.take_from(APPROXIMATE):
+            self.refuse("approximate amounts need limits; say 'between 35 and 45 m'", self.at - 1)
+        if not self._number_ahead(0):
+            self.refuse("compare with a number and a unit, e.g. 'longer than 40 m'; two things cannot be compared yet")
+        quantity = self.quantity()
+        if quantity is None:  # pragma: no cover - a number was seen
+            self.refuse_word("a number")
+        return self._compared(start, attribute, op, quantity)
+
+    def _compared(self, start: int, attribute: str, op: Comparison, quantity: Quantity) -> Condition:
+        named = self.take_from(MEASURED)
+        named = named if named is not None else attribute
+        return self.noted(self.compare(start, named, op, quantity), start)
+
+    def _range(self, start: int, attribute: str) -> Condition:
+        low = self.quantity(inherit=True)
+        if low is None or not (self.take("and", "to", ",") or self._glued_number()):
+            self.refuse_word("two amounts, e.g. 'between 20 and 40 m'")
+        if not self._number_ahead(0):
+            self.refuse_word("a second amount, e.g. 'between 20 and 40 m'")
+        high = self.quantity()
+        named = self.take_from(MEASURED) or attribute
+        if high is None or low is None:  # pragma: no cover - numbers were seen
+            self.refuse_word("two amounts")
+        parts = (self.compare(start, named, ">=", low), self.compare(start, named, "<=", high))
+        for part in parts:
+            self.noted(part, start)
+        return And(conditions=parts)
+
+    def _bare_quantity(self, start: int) -> Condition | None:
+        """ "40 m long", "20 to 40 m wide", "40 m or longer"; None for a bare number that is a count."""
+        back = self.at
+        self.number()
+        ranged = (self.sees("to") and self._number_ahead(1)) or self._glued_number()
+        if ranged:
+            self.at = back
+            return self._range(start, "")
+        unit = self.peek_from(UNITS)
+        self.at = back
+        if unit is None:
+            return None
+        quantity = self.quantity()
+        if quantity is None:  # pragma: no cover - a number was seen
+            return None
+        more = self.take_from(OR_MORE)
+        if more is not None:
+            return self._compared(start, more[0], more[1], quantity)
+        named = self.take_from(MEASURED)
+        if named is None and not self.sees_end_of_size():
+            self.at = start
+            return None
+        more = self.take_from(OR_MORE)
+        op: Comparison = more[1] if more else "=="
+        return self.noted(self.compare(start, named or (more[0] if more else ""), op, quantity), start)
+
+    def _glued_number(self) -> bool:
+        return not self.ended and self.tokens[self.at].kind == "number" and self.tokens[self.at].glued
+
+    def sees_end_of_size(self) -> bool:
+        """Whether a bare "40 m" is complete here, rather than "40 m from ..."."""
+        return not self.sees("from", "of", "away", "to", "off", "north", "south", "east", "west", "left", "right")
+
+    def compare(self, start: int, attribute: str, op: Comparison, quantity: Quantity) -> Compare:
+        """A comparison; an attribute that the words leave open is settled by the unit."""
+        if attribute == "size" and quantity.unit == "px":
+            value = f"{quantity.value:g}"
+            self.refuse(f"a length or an area? Say 'longer than {value} px' or '{value} px2'", start, self.at)
+        if attribute == "area" and quantity.unit in _AS_AREA:
+            quantity = Quantity(value=quantity.value, unit=_AS_AREA[quantity.unit])
+        settled: dict[str, Measured] = {"length": "length", "width": "width", "area": "area", "perimeter": "perimeter"}
+        meant = settled.get(attribute) or ("area" if quantity.is_area else "length")
+        if quantity.is_area != (meant == "area"):
+            kind = "an area" if quantity.is_area else "a length"
+            wanted = "m2, ha or px2" if meant == "area" else "m, ft or px"
+            self.refuse(f"the {meant} cannot be compared with {kind}; use {wanted}", start, self.at)
+        return Compare(attribute=meant, op=op, quantity=quantity)
+
+    def attribute_clause(self, start: int) -> Condition | None:
+        """After "with", "having" or "whose": "a length of at least 20 m", "area > 1 ha"; None when it is no attribute."""
+        back = self.at
+        self.take("an", "a", "the", "its", "their")
+        attribute = self.take_from(ATTRIBUTES)
+        if attribute is None:
+            self.at = back
+            return None
+        if attribute in ("aspect", "orientation"):
+            self.refuse("aspect and orientation are words here; say 'elongated' or 'horizontal'", self.at - 1)
+        self.skip("of", "is", "are", "that", "which")
+        if self.take("exceeds", "exceed", "exceeding"):
+            return self._bounded(start, attribute, ">")
+        if self._range_ahead():
+            self.take("between", "from", "ranging from")
+            return self._range(start, attribute)
+        found = self.take_from(COMPARATIVES)
+        op = found[1] if found else self._amount()
+        if op is None and not self._number_ahead(0):
+            self.at = back
+            return None
+        quantity_start = self.at
+        value = self.number()
+        self.at = quantity_start
+        if value is None:
+            self.refuse_word("a number and a unit, e.g. '40 m'")
+        quantity = self.quantity()
+        if quantity is None:  # pragma: no cover - a number was seen
+            self.refuse_word("a number")
+        more = self.take_from(OR_MORE) if op is None else None
+        op = more[1] if more else op or "=="
+        return self.noted(self.compare(start, attribute, op, quantity), start)
