@@ -206,7 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps({"images": len(truths), "threshold": threshold, "classes": report.rows, "pooled": report.pooled}))
+        print(
+            json.dumps({"images": len(truths), "threshold": threshold, "classes": report.rows, "pooled": report.pooled})
+        )
     else:
         print(f"{len(truths)} images of {options.split}, threshold {threshold:.3f}, {seconds:.2f} s an image\n")
         print(report.table())

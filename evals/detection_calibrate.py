@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,12 @@ def best_threshold(matched: Sequence[Matched]) -> tuple[float, float]:
 def reliability(scores: np.ndarray, hits: np.ndarray, edges: Sequence[float] = (0.05, 0.2, 0.4, 0.6, 0.8, 1.0)) -> str:
     """A table: of the detections with such a score, how many are right."""
     lines = ["| score | detections | mean score | share right |", "|---|---|---|---|"]
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (scores >= low) & (scores < high if high < 1 else scores <= high)
         if inside.any():
-            lines.append(f"| {low:.2f}-{high:.2f} | {inside.sum()} | {scores[inside].mean():.2f} | {hits[inside].mean():.2f} |")
+            lines.append(
+                f"| {low:.2f}-{high:.2f} | {inside.sum()} | {scores[inside].mean():.2f} | {hits[inside].mean():.2f} |"
+            )
     return "\n".join(lines)
 
 
@@ -102,7 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path.write_text(json.dumps(detector.settings, indent=1) + "\n")
     counts = np.sum([m.at(threshold) for m in calibrated], axis=0)
     precision, recall, _ = rates(*counts.tolist())
-    print(f"{len(truths)} images; slope {slope:.3f}; threshold {threshold:.3f}: P {precision:.3f} R {recall:.3f} F1 {f1:.3f}")
+    print(
+        f"{len(truths)} images; slope {slope:.3f}; "
+        f"threshold {threshold:.3f}: P {precision:.3f} R {recall:.3f} F1 {f1:.3f}"
+    )
     print(reliability(scores, hits))
     return 0
 

@@ -14,7 +14,7 @@ from .detector_model import CLASSES
 
 SCALES = {  # source pixels are resized by a factor drawn log-uniformly from here
     "nwpu": (0.4, 1.2), "aerial_cars": (0.4, 1.2), "whu_train": (0.6, 1.5), "xbd": (0.8, 1.6),
-    "deepforest": (0.7, 1.6), "dota": (0.9, 1.8), "synth": (0.5, 1.3),
+    "deepforest": (0.7, 1.6), "dota": (0.9, 1.8), "synth": (0.7, 1.8),
 }  # fmt: skip
 LEAST_VISIBLE = 0.35  # objects cut by the crop's border below this share are neither positive nor negative
 LEAST_SIDE = 5.0
@@ -82,7 +82,7 @@ def jitter_colour(rng: np.random.Generator, image: np.ndarray, strength: float) 
     if rng.random() < 0.08 * strength:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.4))
     if rng.random() < 0.08 * strength:
-        noise = rng.normal(0, rng.uniform(2, 9), image.shape[:2] + (1,)).astype(np.int16)
+        noise = rng.normal(0, rng.uniform(2, 9), (*image.shape[:2], 1)).astype(np.int16)
         image = np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
     return image
 
@@ -121,12 +121,16 @@ class CropSet:
         return self.target(image, hulls, labels, ignore, sample)
 
     def pick(self, rng: np.random.Generator, source: str) -> tuple[Sample, int | None]:
+        """An image and, mostly, the object to centre on: classes evenly, then an object of the class."""
         if source == "nwpu" and rng.random() < 0.5:
-            i, j = self.by_class[c][rng.integers(len(self.by_class[c]))] if (c := int(rng.integers(len(TEN)))) in self.by_class else (0, 0)  # fmt: skip  # noqa: E501
+            places = self.by_class[int(rng.integers(len(TEN)))]
+            i, j = places[rng.integers(len(places))]
             return self.samples[i], int(j)
         sample = self.samples[self.by_source[source][rng.integers(len(self.by_source[source]))]]
-        anchor = int(rng.integers(len(sample.labels))) if len(sample.labels) and rng.random() < 0.7 else None
-        return sample, anchor
+        if not len(sample.labels) or rng.random() > 0.7:
+            return sample, None
+        label = rng.choice(np.unique(sample.labels))
+        return sample, int(rng.choice(np.flatnonzero(sample.labels == label)))
 
     def cut(self, rng: np.random.Generator, sample: Sample, anchor: int | None, source: str, strength: float) -> tuple:
         size, (low, high) = self.size, SCALES[source]
@@ -175,7 +179,11 @@ class CropSet:
             i, j = self.by_class[c][rng.integers(len(self.by_class[c]))]
             donor = self.samples[i]
             hull = donor.hulls[j]
-            if cv2.contourArea(hull) < 60 or hull.min() < 2 or (hull.max(0) > np.array(donor.image.shape[1::-1]) - 2).any():
+            if (
+                cv2.contourArea(hull) < 60
+                or hull.min() < 2
+                or (hull.max(0) > np.array(donor.image.shape[1::-1]) - 2).any()
+            ):
                 continue
             scale = min(np.exp(rng.uniform(np.log(0.4), np.log(1.2))), 0.7 * size / np.ptp(hull, 0).max())
             matrix = crop_matrix(rng, hull.mean(0), scale, size, rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))

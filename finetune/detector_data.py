@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -51,7 +50,6 @@ class Sample:
     labelled: tuple[str, ...] = TEN
     oriented: bool = True
     rigid: bool = False
-    extra: dict = field(default_factory=dict)
 
 
 def read_rgb(path: Path) -> np.ndarray:
@@ -181,11 +179,6 @@ def read_dota(root: Path) -> list[Sample]:
         image = read_rgb(root / "dota_devkit" / "images" / f"{path.stem}.png")
         samples.append(Sample(path.stem, "dota", image, np.array(labels, int), hulls))
     return samples
-
-
-def read_synth(count: int, seed: int, draw: Callable[[int], Sample] | None = None) -> list[Sample]:
-    """Drawn scenes with their exact outlines; empty when `draw` is not given."""
-    return [draw(seed + i) for i in range(count)] if draw else []
 
 
 def training_samples(root: Path) -> tuple[list[Sample], list[Sample]]:

@@ -30,13 +30,13 @@ class _MixedDepthwise(torch.autograd.Function):
     """Depthwise convolution, bfloat16 forward and float32 backward: the CPU's bfloat16 backward is 3x slower."""
 
     @staticmethod
-    def forward(ctx, x, weight, stride, padding):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+    def forward(ctx, x, weight, stride, padding):  # type: ignore[no-untyped-def]
         ctx.save_for_backward(x, weight)
         ctx.geometry = (stride, padding)
         return F.conv2d(x, weight.to(x.dtype), None, stride, padding, 1, x.shape[1])
 
     @staticmethod
-    def backward(ctx, grad):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+    def backward(ctx, grad):  # type: ignore[no-untyped-def]
         x, weight = ctx.saved_tensors
         needed = (ctx.needs_input_grad[0], True, False)
         gx, gw, _ = torch.ops.aten.convolution_backward(

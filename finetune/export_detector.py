@@ -45,13 +45,22 @@ def export(checkpoint: Path, target: Path) -> None:
     net.eval()
     example = torch.rand(1, 3, 384, 512) * 255
     target.parent.mkdir(parents=True, exist_ok=True)
-    free = {0: "batch", 2: "height", 3: "width"}
+    free = {"image": {0: "batch", 2: "height", 3: "width"}} | {
+        n: {0: "batch", 1: "places"} for n in ("logits", "boxes")
+    }
     torch.onnx.export(
-        net, (example,), str(target), dynamo=False, opset_version=17, input_names=["image"],
-        output_names=["logits", "boxes"], dynamic_axes={"image": free, "logits": {0: "batch", 1: "places"}, "boxes": {0: "batch", 1: "places"}},
-    )  # fmt: skip  # noqa: E501
+        net,
+        (example,),
+        str(target),
+        dynamo=False,
+        opset_version=17,
+        input_names=["image"],
+        output_names=["logits", "boxes"],
+        dynamic_axes=free,
+    )
     model = halve(onnx.load(str(target)))
-    for key, value in {"classes": ",".join(CLASSES), "strides": ",".join(map(str, STRIDES)), "step": str(saved["step"])}.items():  # fmt: skip  # noqa: E501
+    facts = {"classes": ",".join(CLASSES), "strides": ",".join(map(str, STRIDES)), "step": str(saved["step"])}
+    for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))

@@ -13,15 +13,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
 
 from ....core.errors import UsageError
 from ....core.geometry import canonical_corners
+from ....core.lexicon import resolve
 from ....core.progress import report
-from ....core.rotated_iou import overlapping_pairs, rotated_iou_pairs
+from ....core.regions import Region
+from .merging import Raw, merge, suppress
+
+if TYPE_CHECKING:
+    from ....core.scene import Scene
 
 WEIGHTS = Path(__file__).parent / "weights"
 STRIDES = (8, 16, 32)
@@ -33,8 +39,8 @@ BORDER = 3.0  # network pixels: a box this near to an inner tile border counts a
 FLOOR = 0.02  # raw scores below this are never looked at
 FILL = 114  # grey outside the scene
 
-WindowReader = Callable[[int, int, int, int], np.ndarray]
-"""`read(x0, y0, x1, y1)` gives the scene's (y1 - y0, x1 - x0, 3) uint8 RGB for a window inside the scene."""
+WindowReader = Callable[[tuple[int, int, int, int], tuple[int, int]], np.ndarray]
+"""`read((x0, y0, x1, y1), (width, height))` gives a window scaled to that size, (height, width, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,37 +60,6 @@ class Detection:
     box_px: np.ndarray
 
 
-@dataclass(frozen=True)
-class Raw:
-    """Detections as arrays, while they are put together: N rows each.
-
-    Attributes:
-        scores: (N,) uncalibrated.
-        labels: (N,) class indices.
-        boxes: (N, 4) and corners: (N, 4, 2), full-scene pixels.
-        cut: (N,) touches an inner tile border.
-        view: (N,) index of the scale it was seen at.
-    """
-
-    scores: np.ndarray
-    labels: np.ndarray
-    boxes: np.ndarray
-    corners: np.ndarray
-    cut: np.ndarray
-    view: np.ndarray
-
-    def take(self, index: np.ndarray) -> Raw:
-        return Raw(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
-
-    @staticmethod
-    def join(parts: Sequence[Raw]) -> Raw:
-        return Raw(*(np.concatenate([getattr(p, name) for p in parts]) for name in Raw.__dataclass_fields__))
-
-    @staticmethod
-    def empty() -> Raw:
-        return Raw(np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros((0, 4, 2)), np.zeros(0, bool), np.zeros(0, int))  # fmt: skip  # noqa: E501
-
-
 class Detector:
     """Finds objects of a closed list of classes in aerial RGB images. Thread-safe; the weights load on first use.
 
@@ -102,7 +77,9 @@ class Detector:
         self.threads = threads
         path = self.weights.with_suffix(".json")
         if not self.weights.exists() or not path.exists():
-            raise UsageError(f"the detector's files {str(self.weights)!r} and {path.name!r} are missing; reinstall surveyor")
+            raise UsageError(
+                f"the detector's files {str(self.weights)!r} and {path.name!r} are missing; reinstall surveyor"
+            )
         self.settings: dict[str, Any] = json.loads(path.read_text())
         self.all_classes: tuple[str, ...] = tuple(self.settings["classes"])
         self.classes: tuple[str, ...] = tuple(c for c in self.all_classes if c in self.settings["offered"])
@@ -133,8 +110,13 @@ class Detector:
             raise UsageError(f"the image must be (H, W, 3) uint8 RGB, not {rgb.shape} {rgb.dtype}")
         height, width = rgb.shape[:2]
 
-        def read(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-            return rgb[y0:y1, x0:x1]
+        def read(window: tuple[int, int, int, int], size_wh: tuple[int, int]) -> np.ndarray:
+            x0, y0, x1, y1 = window
+            pixels = rgb[y0:y1, x0:x1]
+            if (pixels.shape[1], pixels.shape[0]) == size_wh:
+                return pixels
+            shrinks = size_wh[0] < pixels.shape[1]
+            return cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
         return self.detect_windows(read, (height, width), threshold=threshold, classes=classes, scales=scales)
 
@@ -147,14 +129,16 @@ class Detector:
         Reports progress as "detecting".
         """
         wanted = self._wanted(classes)
-        least = self._thresholds(threshold)
+        least = self.thresholds(threshold)
         views = tuple(scales or self.scales)
         found = self.raw(read, shape_hw, views, wanted)
         scores = self.calibrate(found.scores, found.labels)
         keep = np.flatnonzero(scores >= least[found.labels])
         order = keep[np.argsort(-scores[keep], kind="stable")]
         return [
-            Detection(self.all_classes[found.labels[i]], float(scores[i]), canonical_corners(found.corners[i]), found.boxes[i])
+            Detection(
+                self.all_classes[found.labels[i]], float(scores[i]), canonical_corners(found.corners[i]), found.boxes[i]
+            )
             for i in order
         ]
 
@@ -168,7 +152,7 @@ class Detector:
             if len(found.scores):
                 parts.append(found)
         report("detecting", len(jobs), len(jobs))
-        return merge(Raw.join(parts), shape_hw, len(scales))
+        return merge(Raw.join(parts), len(scales))
 
     def calibrate(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Raw scores -> calibrated ones: a logistic map with one slope and a shift a class (Platt 1999)."""
@@ -186,7 +170,8 @@ class Detector:
         chosen = self.classes if classes is None else classes
         return np.array([c in chosen for c in self.all_classes])
 
-    def _thresholds(self, threshold: float | Mapping[str, float] | None) -> np.ndarray:
+    def thresholds(self, threshold: float | Mapping[str, float] | None) -> np.ndarray:
+        """Least calibrated score of each class (C,). Raises UsageError for an unknown class or a value outside 0..1."""
         if isinstance(threshold, Mapping):
             self._wanted(list(threshold))
             values = [threshold.get(c, self.threshold) for c in self.all_classes]
@@ -205,7 +190,9 @@ class Detector:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = self.threads
                 options.log_severity_level = 3
-                self._session = onnxruntime.InferenceSession(str(self.weights), options, providers=["CPUExecutionProvider"])
+                self._session = onnxruntime.InferenceSession(
+                    str(self.weights), options, providers=["CPUExecutionProvider"]
+                )
             return self._session
 
     def _tile(
@@ -214,12 +201,8 @@ class Detector:
     ) -> Raw:  # fmt: skip
         x0, y0, x1, y1 = tile
         height, width = max(1, round((y1 - y0) * scale)), max(1, round((x1 - x0) * scale))
-        pixels = read(x0, y0, x1, y1)
-        if (height, width) != pixels.shape[:2]:
-            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            pixels = cv2.resize(pixels, (width, height), interpolation=how)
         padded = np.full((-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE, 3), FILL, np.uint8)
-        padded[:height, :width] = pixels
+        padded[:height, :width] = read(tile, (width, height))
         batch = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], dtype=np.float32)
         logits, boxes = self._load().run(None, {"image": batch})
         found = decode(logits[0], boxes[0], padded.shape[:2], (height, width), wanted)
@@ -287,74 +270,55 @@ def decode(logits: np.ndarray, raw: np.ndarray, padded_hw: tuple[int, int], shap
     return found.take(suppress(found, 0.6))
 
 
-def box_iou_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of upright boxes (P, 4) pairwise."""
-    wh = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
-    inter = wh.prod(1)
-    return inter / np.maximum((a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - inter, 1e-9)
+class CompactGrounder:
+    """The embedded detector as a grounder. One scene is looked at once, whatever the number of phrases.
 
-
-def similar_pairs(found: Raw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs i < j of one class that overlap, and how much: the mean of oriented and upright IoU.
-
-    The mean keeps slanting neighbours apart, whose upright boxes overlap, and joins two views of a round thing, whose
-    oriented boxes may be turned against each other.
+    Args:
+        detector: default the built-in one.
+        threshold: least calibrated score, one for all classes or by class; default that of the calibration.
     """
-    far = found.labels[:, None, None] * (np.ptp(found.boxes) + 1.0) * 4 if len(found.labels) else 0.0
-    quads = found.boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] + far  # classes moved apart: only one class meets itself
-    i, j = overlapping_pairs(quads, quads)
-    i, j = i[i < j], j[i < j]
-    upright = box_iou_pairs(found.boxes[i], found.boxes[j])
-    near = upright > 0.15
-    i, j, upright = i[near], j[near], upright[near]
-    return i, j, (upright + rotated_iou_pairs(found.corners[i], found.corners[j])) / 2
 
+    name = "compact"
 
-def suppress(found: Raw, overlap: float, rank: np.ndarray | None = None) -> np.ndarray:
-    """Indices kept by greedy suppression within a class, best first. `rank` replaces the scores as the order."""
-    order = np.argsort(-(found.scores if rank is None else rank), kind="stable")
-    sorted_found = found.take(order)
-    i, j, iou = similar_pairs(sorted_found)
-    close = iou > overlap
-    by = np.argsort(i[close], kind="stable")
-    i, j = i[close][by], j[close][by]
-    bounds = np.searchsorted(i, np.arange(len(order) + 1))
-    keep = np.ones(len(order), bool)
-    for k in range(len(order)):
-        if keep[k]:
-            keep[j[bounds[k] : bounds[k + 1]]] = False
-    return order[keep]
+    def __init__(
+        self, detector: Detector | None = None, *, threshold: float | Mapping[str, float] | None = None
+    ) -> None:
+        self._detector = detector or Detector()
+        self._detector.thresholds(threshold)
+        self._threshold = threshold
+        self._found: WeakKeyDictionary[Scene, tuple[Region, ...]] = WeakKeyDictionary()
+        self._lock = threading.Lock()
 
+    def knows(self) -> tuple[str, ...]:
+        """The class names it can find."""
+        return self._detector.classes
 
-def merge(found: Raw, shape_hw: tuple[int, int], views: int) -> Raw:
-    """One detection an object from all tiles and views.
+    def resolve(self, phrase: str) -> tuple[str, ...]:
+        """The classes that the phrase stands for. Raises UnknownPhrase when there are none."""
+        from ..spec import open_vocabulary_advice
 
-    Cut boxes rank behind whole ones, and a cut box that lies mostly inside another box of its class is dropped. The
-    score of an object is the mean of its best score and its mean over the views (0 where a view did not see it).
-    """
-    if not len(found.scores):
-        return found
-    kept = suppress(found, 0.5, found.scores - found.cut)
-    i, j, iou = similar_pairs(found)
-    both_i, both_j, both = np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([iou, iou])
-    best = np.zeros((len(found.scores), views))
-    best[np.arange(len(found.scores)), found.view] = found.scores
-    close = both > 0.5
-    np.maximum.at(best, (both_i[close], found.view[both_j[close]]), found.scores[both_j[close]])
-    result = found.take(kept)
-    scores = 0.5 * best.max(1) + 0.5 * best.mean(1)
-    result = Raw(scores[kept], *(getattr(result, n) for n in ("labels", "boxes", "corners", "cut", "view")))
-    return result.take(whole(result))
+        return resolve(phrase, self.knows(), advice=open_vocabulary_advice())
 
+    def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+        """The scene's regions of those classes, best first; ids are "label-number" by falling score.
 
-def whole(found: Raw) -> np.ndarray:
-    """Indices without the cut boxes that lie to 70 % in another box of their class."""
-    drop = np.zeros(len(found.scores), bool)
-    for k in np.flatnonzero(found.cut):
-        a = found.boxes[k]
-        others = (found.labels == found.labels[k]) & (np.arange(len(drop)) != k) & ~drop
-        wh = np.clip(np.minimum(a[2:], found.boxes[:, 2:]) - np.maximum(a[:2], found.boxes[:, :2]), 0, None)
-        share = wh.prod(1) / max(float((a[2:] - a[:2]).prod()), 1e-9)
-        bigger = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(1) >= (a[2:] - a[:2]).prod()
-        drop[k] = bool((others & bigger & (share > 0.7)).any())
-    return np.flatnonzero(~drop)
+        Raises:
+            UnknownPhrase: a class it does not have.
+        """
+        labels = set(self.resolve(phrase))
+        with self._lock:
+            if scene not in self._found:
+                self._found[scene] = self._look(scene)
+            found = self._found[scene]
+        return tuple(region for region in found if region.label in labels)
+
+    def _look(self, scene: Scene) -> tuple[Region, ...]:
+        detections = self._detector.detect_windows(scene.read, scene.shape_hw, threshold=self._threshold)
+        count: dict[str, int] = {}
+        regions = []
+        for d in detections:
+            count[d.label] = count.get(d.label, 0) + 1
+            regions.append(
+                Region(f"{d.label}-{count[d.label]}", d.label, d.corners_px, d.box_px, d.score, source=self.name)
+            )
+        return tuple(regions)

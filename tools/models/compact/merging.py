@@ -1,0 +1,116 @@
+"""Putting detections of several tiles and scales together: one detection an object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....core.rotated_iou import overlapping_pairs, rotated_iou_pairs
+
+SAME = 0.5  # two detections of a class that overlap more than this are one object
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Detections as arrays, while they are put together: N rows each.
+
+    Attributes:
+        scores: (N,) uncalibrated.
+        labels: (N,) class indices.
+        boxes: (N, 4) and corners: (N, 4, 2), full-scene pixels.
+        cut: (N,) touches an inner tile border.
+        view: (N,) index of the scale it was seen at.
+    """
+
+    scores: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+    corners: np.ndarray
+    cut: np.ndarray
+    view: np.ndarray
+
+    def take(self, index: np.ndarray) -> Raw:
+        return Raw(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    @staticmethod
+    def join(parts: Sequence[Raw]) -> Raw:
+        return Raw(*(np.concatenate([getattr(p, name) for p in parts]) for name in Raw.__dataclass_fields__))
+
+    @staticmethod
+    def empty() -> Raw:
+        return Raw(np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros((0, 4, 2)), np.zeros(0, bool), np.zeros(0, int))  # fmt: skip  # noqa: E501
+
+
+def box_iou_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of upright boxes (P, 4) pairwise."""
+    wh = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
+    inter = wh.prod(1)
+    return inter / np.maximum((a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - inter, 1e-9)
+
+
+def similar_pairs(found: Raw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs i < j of one class that overlap, and how much: the mean of oriented and upright IoU.
+
+    The mean keeps slanting neighbours apart, whose upright boxes overlap, and joins two views of a round thing, whose
+    oriented boxes may be turned against each other.
+    """
+    far = found.labels[:, None, None] * (np.ptp(found.boxes) + 1.0) * 4 if len(found.labels) else 0.0
+    quads = found.boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]] + far  # classes moved apart: only one class meets itself
+    i, j = overlapping_pairs(quads, quads)
+    i, j = i[i < j], j[i < j]
+    upright = box_iou_pairs(found.boxes[i], found.boxes[j])
+    near = upright > 0.15
+    i, j, upright = i[near], j[near], upright[near]
+    return i, j, (upright + rotated_iou_pairs(found.corners[i], found.corners[j])) / 2
+
+
+def suppress(found: Raw, overlap: float, rank: np.ndarray | None = None) -> np.ndarray:
+    """Indices kept by greedy suppression within a class, best first. `rank` replaces the scores as the order."""
+    order = np.argsort(-(found.scores if rank is None else rank), kind="stable")
+    sorted_found = found.take(order)
+    i, j, iou = similar_pairs(sorted_found)
+    close = iou > overlap
+    by = np.argsort(i[close], kind="stable")
+    i, j = i[close][by], j[close][by]
+    bounds = np.searchsorted(i, np.arange(len(order) + 1))
+    keep = np.ones(len(order), bool)
+    for k in range(len(order)):
+        if keep[k]:
+            keep[j[bounds[k] : bounds[k + 1]]] = False
+    return order[keep]
+
+
+def merge(found: Raw, views: int) -> Raw:
+    """One detection an object from all tiles and views.
+
+    Cut boxes rank behind whole ones, and a cut box that lies mostly inside another box of its class is dropped. The
+    score of an object is the mean of its best score and its mean over the views (0 where a view did not see it).
+    """
+    if not len(found.scores):
+        return found
+    kept = suppress(found, SAME, found.scores - found.cut)
+    i, j, iou = similar_pairs(found)
+    both_i, both_j, both = np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([iou, iou])
+    best = np.zeros((len(found.scores), views))
+    best[np.arange(len(found.scores)), found.view] = found.scores
+    close = both > SAME
+    np.maximum.at(best, (both_i[close], found.view[both_j[close]]), found.scores[both_j[close]])
+    result = found.take(kept)
+    scores = 0.5 * best.max(1) + 0.5 * best.mean(1)
+    result = Raw(scores[kept], *(getattr(result, n) for n in ("labels", "boxes", "corners", "cut", "view")))
+    return result.take(whole(result))
+
+
+def whole(found: Raw) -> np.ndarray:
+    """Indices without the cut boxes that lie to 70 % in another box of their class."""
+    drop = np.zeros(len(found.scores), bool)
+    for k in np.flatnonzero(found.cut):
+        a = found.boxes[k]
+        others = (found.labels == found.labels[k]) & (np.arange(len(drop)) != k) & ~drop
+        wh = np.clip(np.minimum(a[2:], found.boxes[:, 2:]) - np.maximum(a[:2], found.boxes[:, :2]), 0, None)
+        share = wh.prod(1) / max(float((a[2:] - a[:2]).prod()), 1e-9)
+        bigger = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(1) >= (a[2:] - a[:2]).prod()
+        drop[k] = bool((others & bigger & (share > 0.7)).any())
+    return np.flatnonzero(~drop)
