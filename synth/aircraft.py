@@ -1,4 +1,4 @@
-"""Airplanes from above: airliners, wide-bodies, regional jets, business jets, light propeller planes, delta-wing jets."""
+"""Airplanes from above: airliners, wide-bodies, regional and business jets, propeller planes, delta-wing jets."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _draw(canvas: Canvas, pose: Pose, frame: Airframe, rgb: Colour, accent: Colo
     canvas.unshade(outline)
     canvas.fill(outline, wing_rgb, 4)
     a, b, c, d = (v * length for v in frame.wing)
-    for side in (-1, 1):  # flaps along the trailing edge, bright leading edge
+    for side in (-1.0, 1.0):  # flaps along the trailing edge, bright leading edge
         canvas.line(pose([(a, side * r), (c, side * half)]), lit(rgb, 1.04), 0.9 / canvas.gsd_m * 0.5, wing_rgb)
         flap = [(b + 0.03 * length, side * r), (d + 0.02 * length, side * half * 0.9)]
         canvas.line(pose(flap), lit(wing_rgb, 0.78), 0.4 / canvas.gsd_m, wing_rgb)

@@ -98,19 +98,15 @@ def _taxiways(
     for i, x in enumerate(links):
         lean = float(site.rng.choice([0.0, 0.0, 35.0, -35.0]))
         a, b = (x, 0.0), (x + lean, y_taxi)
-        flare = 13.0
-        w = width / 2 * 1.1
-        y0 = 22.0
-        outline = np.array(
-            [
-                (a[0] - w - flare, y0),
-                (a[0] + w + flare, y0),
-                (a[0] + w, y0 + flare),
-                (b[0] + w, y_taxi - width / 2 - flare),
-            ]
-            + [(b[0] + w + flare, y_taxi - width / 2 + 1), (b[0] - w - flare, y_taxi - width / 2 + 1)]
-            + [(b[0] - w, y_taxi - width / 2 - flare), (a[0] - w, y0 + flare)]
-        )
+        flare, w, y0, y1 = 13.0, width / 2 * 1.1, 22.0, y_taxi - width / 2
+        near_end = [(a[0] - w - flare, y0), (a[0] + w + flare, y0), (a[0] + w, y0 + flare)]
+        far_end = [
+            (b[0] + w, y1 - flare),
+            (b[0] + w + flare, y1 + 1),
+            (b[0] - w - flare, y1 + 1),
+            (b[0] - w, y1 - flare),
+        ]
+        outline = np.array([*near_end, *far_end, (a[0] - w, y0 + flare)])
         strip(site, pose, outline, np.array([a, b]), "taxiway", tone)
         if i % 2 == 0:
             w2 = width / 2
@@ -155,7 +151,7 @@ def _gates(site: Site, pose: Pose, face_y: float, x0: float, x1: float, kinds: l
             x + room / 2, face_y - 9 - frame.length_m * 0.53, np.pi / 2 + float(site.rng.normal(0, 0.015))
         )
         line = stand([(-frame.length_m * 0.9, 0), (frame.length_m * 0.45, 0)])
-        site.decorate(ground=lambda c, line=line: c.line(line, _YELLOW, 0.4 / c.gsd_m, (146, 142, 132)), ground_z=4)
+        _stand_line(site, line)
         taken = site.rng.random() < 0.78 and put_airplane(site, stand, kind) is not None
         _jet_bridge(
             site,
@@ -177,6 +173,10 @@ def _gates(site: Site, pose: Pose, face_y: float, x0: float, x1: float, kinds: l
                     "van" if site.rng.random() < 0.6 else "truck",
                 )
         x += room
+
+
+def _stand_line(site: Site, line: np.ndarray) -> None:
+    site.decorate(ground=lambda c: c.line(line, _YELLOW, 0.4 / c.gsd_m, (146, 142, 132)), ground_z=4)
 
 
 def _jet_bridge(site: Site, pose: Pose, x: float, face_y: float, length: float, taken: bool) -> None:

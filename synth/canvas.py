@@ -6,14 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .look import Colour, Look, mix
+from .look import Colour, Look, lit, mix
 from .texture import canopy_light, coloured, crop, ramp, tile, tile_u8
 
 _SHIFT = 6
+Float = NDArray[np.float32]
 
 
 def fixed(points_px: ArrayLike) -> NDArray[np.int32]:
-    """Points in the image frame (pixel centres at .5) as OpenCV's fixed-point integers (pixel centres at whole numbers)."""
+    """Points in the image frame (pixel centres at .5) as OpenCV's fixed point (pixel centres at whole numbers)."""
     return np.rint(np.asarray(points_px, dtype=np.float64) * (1 << _SHIFT) - (1 << _SHIFT - 1)).astype(np.int32)
 
 
@@ -147,7 +148,7 @@ class Canvas:
         step = min((3, 4, 6, 8, 11, 15, 20), key=lambda r: abs(r - radius_px))
         light = canopy_light(step, self.look.sun_step)
         patch = np.empty((*mask.shape, 4), np.uint8)
-        table = ramp(*[tuple(int(min(c * g, 255)) for c in rgb) for g in (0.4, 0.8, 1.2, 1.65, 2.15)])
+        table = ramp(*[lit(rgb, g) for g in (0.4, 0.8, 1.2, 1.65, 2.15)])
         patch[..., :3] = coloured(
             crop(light, self.offset_xy[0] + xs.start, self.offset_xy[1] + ys.start, *mask.shape[::-1]), table
         )
@@ -171,27 +172,34 @@ class Canvas:
 
     def settle(self) -> None:
         """Soften the shadows: call when the last one is thrown and before the tops are painted."""
-        self.shade = cv2.GaussianBlur(self.shade, (3, 3), 0.7)
+        self.shade = np.asarray(cv2.GaussianBlur(self.shade, (3, 3), 0.7), dtype=np.uint8)
 
     def finish(self, noise_xy: tuple[int, int]) -> NDArray[np.uint8]:
         """The picture as the camera leaves it: (H, W, 3) uint8 RGB."""
         w, h = self.size_wh
         look = self.look
-        rough = self.paint[..., 3].astype(np.float32)
-        light = cv2.multiply(rough, crop(tile("grain"), noise_xy[0], noise_xy[1], w, h), scale=0.34 / 255)
-        wear = cv2.GaussianBlur(self.wear, (0, 0), min(max(0.7 / self.gsd_m, 0.6), 2.5))
-        light = cv2.scaleAdd(wear.astype(np.float32), 1 / 255, light)
-        light += np.float32(1 - 128 / 255)
-        shade = self.shade.astype(np.float32) * np.float32(look.shadow_depth / 255)
-        lights = [light * (1 - k * shade) for k in (1.06, 1.0, 0.86)]  # a shadow is lit by the blue sky
-        picture = cv2.multiply(self.paint[..., :3].astype(np.float32), cv2.merge(lights))
+        picture = _float(cv2.multiply(_float(self.paint[..., :3]), cv2.merge(self._light(noise_xy))))
         if self.foam is not None:
-            foam = cv2.GaussianBlur(self.foam, (0, 0), 1.1).astype(np.float32)[..., None] / 255
+            foam = _float(cv2.GaussianBlur(self.foam, (0, 0), 1.1))[..., None] * np.float32(1 / 255)
             picture += (np.float32(214) - picture) * foam
-        picture = cv2.transform(picture, look.matrix)
-        picture = cv2.GaussianBlur(picture, (0, 0), look.blur_sigma_px)
-        snow = crop(tile("snow"), noise_xy[1], noise_xy[0], w, h)
-        picture += snow[..., None] * np.float32(look.noise_sigma)
+        picture = _float(cv2.transform(picture, look.matrix))
+        picture = _float(cv2.GaussianBlur(picture, (0, 0), look.blur_sigma_px))
+        picture += crop(tile("snow"), noise_xy[1], noise_xy[0], w, h)[..., None] * np.float32(look.noise_sigma)
         out = np.clip(picture, 0, 255).astype(np.uint8)
-        ok, packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, look.jpeg_quality])
-        return cv2.imdecode(packed, cv2.IMREAD_COLOR) if ok else out
+        packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, look.jpeg_quality])[1]
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
+
+    def _light(self, noise_xy: tuple[int, int]) -> list[Float]:
+        """What the paint is multiplied by, (H, W) a channel: grain, wear, shadow lit by the blue sky."""
+        w, h = self.size_wh
+        grain = crop(tile("grain"), noise_xy[0], noise_xy[1], w, h)
+        light = _float(cv2.multiply(_float(self.paint[..., 3]), grain, scale=0.34 / 255))
+        wear = _float(cv2.GaussianBlur(self.wear, (0, 0), min(max(0.7 / self.gsd_m, 0.6), 2.5)))
+        light += wear * np.float32(1 / 255)
+        light += np.float32(1 - 128 / 255)
+        shade = _float(self.shade) * np.float32(self.look.shadow_depth / 255)
+        return [light * (np.float32(1) - np.float32(k) * shade) for k in (1.06, 1.0, 0.86)]
+
+
+def _float(values: NDArray) -> Float:
+    return np.asarray(values, dtype=np.float32)

@@ -86,11 +86,11 @@ def _put_court(site: Site, label: str, outline: Points, surround: Points, ground
 
 
 def diamond_outline(side: float, arc_radius: float) -> Points:
-    """The infield (N, 2) in metres: home plate at the origin, the field opening towards +x; the skinned arc closes it."""
+    """The infield (N, 2) in metres: home plate at the origin, opening towards +x, closed by the skinned arc."""
     pitch = side * 0.66
     t0 = np.pi / 4
-    reach = [pitch * np.cos(t0) + np.sqrt(arc_radius**2 - (pitch * np.sin(t0)) ** 2)] * 1
-    far = reach[0] * np.array([np.cos(t0), np.sin(t0)])
+    reach = pitch * np.cos(t0) + np.sqrt(arc_radius**2 - (pitch * np.sin(t0)) ** 2)
+    far = reach * np.array([np.cos(t0), np.sin(t0)])
     start = np.arctan2(far[1], far[0] - pitch)
     home = arc(0.6, 0, 4.2, np.pi * 0.62, np.pi * 1.38, 7)
     return np.concatenate([arc(pitch, 0, arc_radius, -start, start, 22), home])

@@ -32,7 +32,8 @@ KINDS: tuple[str, ...] = tuple(_KINDS)
 _CHANGEABLE = ("building", "vehicle", "ship", "airplane", "storage tank", "container stack", "tree crown")
 
 
-def _lay(kind: str, seed: int, size_wh: tuple[int, int], gsd_m: float | None) -> tuple[Site, np.random.Generator]:
+def lay(kind: str, seed: int, size_wh: tuple[int, int], gsd_m: float | None) -> tuple[Site, np.random.Generator]:
+    """The laid-out place of a scene, and the random stream its light comes from (see `draw_scene`)."""
     if kind not in _KINDS:
         raise UsageError(f"unknown kind of scene {kind!r}; expected one of {', '.join(KINDS)}")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -87,7 +88,7 @@ def draw_scene(kind: str, seed: int, size_wh: tuple[int, int] = (512, 512), gsd_
         >>> scene.image_rgb.shape, scene.labelled("runway")[0].id
         ((256, 256, 3), 'runway 1')
     """
-    site, light = _lay(kind, seed, size_wh, gsd_m)
+    site, light = lay(kind, seed, size_wh, gsd_m)
     return _scene(site, seed, draw_look(light), light)
 
 
@@ -113,7 +114,7 @@ def draw_pair(
     """
     if changes is not None and (isinstance(changes, bool) or not isinstance(changes, int) or changes < 0):
         raise UsageError(f"changes is {changes!r}; expected a whole number >= 0, or None")
-    site, light = _lay(kind, seed, size_wh, gsd_m)
+    site, light = lay(kind, seed, size_wh, gsd_m)
     pick = np.random.default_rng([seed, KINDS_SALT[kind], 2])
     road = spur(site) if changes is None or changes > 2 else None
     gone, new = _choose(site, pick, int(pick.integers(3, 15)) if changes is None else changes, road)

@@ -47,7 +47,7 @@ def _crown_light(variant: int, radius_px: int, sun_step: int) -> tuple[NDArray[n
     cover = np.zeros(light.shape, np.uint8)
     shape = np.round((crown_outline(variant) * radius_px + k) * 64).astype(np.int32)
     cv2.fillPoly(cover, [shape], 255, cv2.LINE_AA, 6)
-    return light, cover.astype(np.float32)[..., None] / 255
+    return light, cover.astype(np.float32)[..., None] / np.float32(255)
 
 
 def _paint_crown(canvas: Canvas, variant: int, radius: int, col: int, row: int, pick: int, gain: float) -> None:
@@ -78,6 +78,9 @@ def put_tree(
     """Add a tree whose crown has this radius; None when the place is taken."""
     radius = max(2, round(radius_m / site.gsd_m))
     col, row = int(x_px), int(y_px)
+    w, h = site.size_wh
+    if not (0 <= col < w and 0 <= row < h) or site.taken[row, col] & forbid:
+        return None
     variant, pick, gain = (
         int(site.rng.integers(_VARIANTS)),
         int(site.rng.integers(4)),
@@ -148,7 +151,7 @@ def wood(site: Site, outline: Points) -> Item | None:
         c.fill_canopy(outline, mix(c.look.trees[pick], c.look.trees[0], 0.5), crown_m / c.gsd_m)
 
     item = site.area("wood", outline, None, claim=CROWN | THING)
-    site.decorate(shadow=shadow, top=top)
+    site.decorate(shadow=shadow, top=top, owner="" if item is None else item.id)
     return item
 
 

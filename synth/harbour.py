@@ -29,7 +29,7 @@ def sea(site: Site, pose: Pose, y_shore: float, ragged: float) -> None:
 
     def ground(c: Canvas) -> None:
         if ragged:
-            c.fill(pose(np.concatenate([shore + (0, 7), shore[::-1]])), (176, 164, 136), 40)
+            c.fill(pose(np.concatenate([shore + np.array([0, 7]), shore[::-1]])), (176, 164, 136), 40)
         c.fill_ramp(outline, c.look.water, "cloud", 9)
         c.fill_waves(outline)
         for strip in beach if ragged else ():
@@ -228,7 +228,7 @@ def _behind(site: Site, pose: Pose, deep: float, reach: float, quay_x0: float) -
         if site.within(spot(rect(11, 3)), PAVED):
             put_vehicle(site, spot, "truck")
     for x in rng.uniform(-reach, min(quay_x0, reach), 5) if quay_x0 > -reach else ():
-        put_wood(site, *pose([(float(x), float(rng.uniform(22, 60)))])[0], float(rng.uniform(9, 18)), ANYTHING)
+        put_wood(site, *pose.at(float(x), float(rng.uniform(22, 60))), float(rng.uniform(9, 18)), ANYTHING)
     scatter_trees(site, 90, (2.2, 4.5))
 
 
@@ -250,7 +250,9 @@ def _open_water(site: Site, pose: Pose, reach: float) -> None:
             "boat",
         )[rng.integers(12)]
         spot = pose.moved(
-            float(rng.uniform(-reach, reach)), float(rng.uniform(-1.2 * reach, -60)), float(rng.uniform(0, 2 * np.pi))
+            float(rng.uniform(-reach, reach)),
+            float(rng.uniform(-1.2 * reach, -min(60, 0.4 * reach))),
+            float(rng.uniform(0, 2 * np.pi)),
         )
         if site.free(spot(rect(SHIPS[kind][0] * 1.5, SHIPS[kind][1] * 4)), BUILT | ROAD | PAVED, 2):
             put_ship(site, spot, kind, moving=rng.random() < 0.65, forbid=BUILT | PAVED)

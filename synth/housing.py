@@ -97,11 +97,11 @@ def lot(site: Site, pose: Pose, width: float, depth: float) -> None:
         _pool(site, pose.moved(width / 2 + float(rng.uniform(-2, 2)), depth - 7))
     for _ in range(int(rng.integers(1, 6))):
         tx, ty = float(rng.uniform(1.5, width - 1.5)), float(rng.choice([rng.uniform(1, 5), rng.uniform(y + 6, depth)]))
-        put_tree(site, *pose([(tx, ty)])[0], float(rng.uniform(1.2, 4.0)))
+        put_tree(site, *pose.at(tx, ty), float(rng.uniform(1.2, 4.0)))
 
 
 def street_lots(site: Site, pose: Pose, length: float, depth: float) -> None:
-    """Lots along a street side: the pose's origin is the first corner at the kerb, x along the street, y away from it."""
+    """Lots along a street side from the pose's origin at the kerb: x along the street, y away from it."""
     x = 0.0
     w, h = site.size_wh
     while x < length - 15:

@@ -49,7 +49,7 @@ def river_airport(site: Site) -> None:
     for x in rng.uniform(-1, 1, 7) * site.reach_m:
         spot = pose.moved(float(x), y - width - float(rng.uniform(20, 110)))
         farm(site, spot.x_px, spot.y_px, spot.angle)
-        put_wood(site, *spot([rng.uniform(-60, 60, 2)])[0], float(rng.uniform(10, 26)))
+        put_wood(site, *spot.at(float(rng.uniform(-60, 60)), float(rng.uniform(-60, 60))), float(rng.uniform(10, 26)))
     banks(site, water, 60)
 
 
@@ -88,11 +88,13 @@ def coast_tanks(site: Site) -> None:
     for _ in range(16):
         kind = ("tanker", "tanker", "bulk", "container", "tug", "boat", "yacht")[rng.integers(7)]
         spot = pose.moved(
-            float(rng.uniform(-reach, reach)), float(rng.uniform(-reach, -30)), float(rng.uniform(0, 6.3))
+            float(rng.uniform(-reach, reach)),
+            float(rng.uniform(-reach, -min(30, 0.4 * reach))),
+            float(rng.uniform(0, 6.3)),
         )
         put_ship(site, spot, kind, rng.random() < 0.5, BUILT | ROAD)
     site.claim(pose([(-2 * reach, -3 * reach), (2 * reach, -3 * reach), (2 * reach, 24), (-2 * reach, 24)]), WATER)
     lay_tankfarm(site, pose.moved(0, reach * 0.8))
     for x in rng.uniform(-reach, reach, 12):
-        put_wood(site, *pose([(float(x), float(rng.uniform(16, 60)))])[0], float(rng.uniform(6, 14)), ANYTHING & ~WATER)
+        put_wood(site, *pose.at(float(x), float(rng.uniform(16, 60))), float(rng.uniform(6, 14)), ANYTHING & ~WATER)
     scatter_trees(site, 40, (2, 4))

@@ -50,7 +50,6 @@ def lay_water(site: Site, line: Points, width_m: float, ground_z: int = 0) -> Po
 def put_bridge(site: Site, line: Points, water: Points, width_m: float, lanes: int) -> bool:
     """Add the bridge that carries a straight road (N, 2) px over the water: deck, parapets, markings, shadow."""
     k = 1 / site.gsd_m
-    w, h = site.size_wh
     river = shapely.Polygon(water).buffer(0)
     crossing = shapely.LineString(line[[0, -1]]).intersection(river)
     done = False
@@ -155,7 +154,7 @@ def farm(site: Site, x_px: float, y_px: float, angle: float) -> None:
             forbid,
         )
     for _ in range(6):
-        put_tree(site, *pose([rng.uniform(-26, 26, 2)])[0], float(rng.uniform(2.2, 4.5)))
+        put_tree(site, *pose.at(float(rng.uniform(-26, 26)), float(rng.uniform(-26, 26))), float(rng.uniform(2.2, 4.5)))
 
 
 def banks(site: Site, outline: Points, count: int) -> None:
@@ -176,7 +175,7 @@ def boats(site: Site, line: Points, count: int, width_m: float) -> None:
     kinds = ("boat", "boat", "boat", "yacht", "yacht", "barge") if width_m > 38 else ("boat", "boat", "yacht")
     for _ in range(count):
         i = int(site.rng.integers(1, len(line)))
-        pose = site.pose(*line[i], heading(line[i - 1], line[i])).moved(
+        pose = site.pose(float(line[i, 0]), float(line[i, 1]), heading(line[i - 1], line[i])).moved(
             0, float(site.rng.uniform(-0.28, 0.28)) * width_m
         )
         put_ship(

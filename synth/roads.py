@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import shapely
 
 from .canvas import Canvas
 from .look import Colour, near
 from .shapes import Points, Pose, ribbon, span
-from .site import ANYTHING, PAVED, ROAD, Item, Site
+from .site import ANYTHING, CROWN, PAVED, ROAD, Item, Site
 from .vehicles import park, pick_kind, put_vehicle
 
 ASPHALT: Colour = (98, 98, 98)
@@ -77,15 +78,20 @@ def road(
 
 def _junctions(site: Site, outline: Points, rgb: Colour, ground_z: int) -> None:
     """Plain asphalt over the markings where a new road crosses the earlier ones."""
-    shape = shapely.Polygon(outline)
-    if not shape.is_valid:
+    shape = shapely.Polygon(outline).simplify(0.2)
+    if not isinstance(shape, shapely.Polygon) or not shape.is_valid:
         return
     for other in site.roads:
         crossing = shape.intersection(other)
-        if crossing.geom_type == "Polygon" and not crossing.is_empty:
-            patch = np.array(crossing.buffer(0.5 / site.gsd_m, join_style="mitre").exterior.coords[:-1])
-            site.decorate(ground=lambda c, patch=patch: c.fill(patch, rgb, 22), ground_z=ground_z + 1)  # type: ignore[misc]
+        if isinstance(crossing, shapely.Polygon) and not crossing.is_empty:
+            corners = shapely.get_coordinates(crossing)
+            patch = cv2.convexHull(corners.astype(np.float32))[:, 0]
+            _cover(site, patch.astype(np.float64), rgb, ground_z + 1)
     site.roads.append(shape)
+
+
+def _cover(site: Site, patch: Points, rgb: Colour, ground_z: int) -> None:
+    site.decorate(ground=lambda c: c.fill(patch, rgb, 22), ground_z=ground_z)
 
 
 def traffic(site: Site, line: Points, width_m: float, lanes: int, per_100_m: float) -> None:
@@ -133,12 +139,12 @@ def spur(site: Site) -> Item | None:
     """Try to add a short straight road where nothing stands: what a pair builds or takes away."""
     k = 1 / site.gsd_m
     w, h = site.size_wh
-    for _ in range(40):
+    for _ in range(120):
         angle = float(site.rng.uniform(0, np.pi))
         middle = site.rng.uniform((0.1 * w, 0.1 * h), (0.9 * w, 0.9 * h))
-        reach = float(site.rng.uniform(0.1, 0.22)) * min(w, h)
+        reach = float(site.rng.uniform(0.08, 0.2)) * min(w, h)
         d = np.array([np.cos(angle), np.sin(angle)]) * reach
         line = np.linspace(middle - d, middle + d, 6)
-        if site.free(ribbon(line, 9 * k), ANYTHING, 2):
+        if site.free(ribbon(line, 8 * k), ANYTHING & ~CROWN, 2):  # trees may overhang it
             return road(site, line, 6.0, 2, verge_m=0.0)
     return None

@@ -49,8 +49,8 @@ AREA_LABELS = (
 def raster(polygon_px: NDArray[np.float64], shape_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels whose centre lies inside a polygon (even-odd rule).
 
-    Pixel (row, col) has its centre at (col + 0.5, row + 0.5). A centre exactly on a left or upper edge is inside, one on a
-    right or lower edge is outside, so polygons that share an edge never share a pixel.
+    Pixel (row, col) has its centre at (col + 0.5, row + 0.5). A centre exactly on a left or upper edge is inside,
+    one on a right or lower edge is outside, so polygons that share an edge never share a pixel.
 
     Args:
         polygon_px: (N, 2) px, N >= 3.
@@ -287,7 +287,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class ChangeSet:
-    """All differences of a pair; empty when nothing changed. A moved thing disappears in one place and appears in another."""
+    """All differences of a pair; empty when nothing changed. A moved thing disappears here and appears there."""
 
     regions: tuple[Change, ...]
     shape_hw: tuple[int, int]

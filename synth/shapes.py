@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +15,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a local frame (metres, x forward, y to the right hand) lies on the image: origin, heading, pixels per metre."""
+    """Where a local frame (metres, x forward, y to the right hand) lies: origin, heading, pixels per metre."""
 
     x_px: float
     y_px: float
@@ -25,8 +24,16 @@ class Pose:
 
     def __call__(self, points_m: ArrayLike) -> Points:
         """Pixel positions (N, 2) of local points (N, 2) in metres."""
+        return np.asarray(points_m, dtype=np.float64) @ self._turn + self._origin
+
+    @cached_property
+    def _turn(self) -> Points:
         c, s = math.cos(self.angle) * self.px_per_m, math.sin(self.angle) * self.px_per_m
-        return np.asarray(points_m, dtype=np.float64) @ np.array([[c, s], [-s, c]]) + (self.x_px, self.y_px)
+        return np.array([[c, s], [-s, c]])
+
+    @cached_property
+    def _origin(self) -> Points:
+        return np.array([self.x_px, self.y_px])
 
     def local(self, points_px: ArrayLike) -> Points:
         """Local points (N, 2) in metres of pixel positions (N, 2): the inverse of calling the pose."""
@@ -34,10 +41,15 @@ class Pose:
         c, s = np.cos(self.angle), np.sin(self.angle)
         return np.stack([d[:, 0] * c + d[:, 1] * s, -d[:, 0] * s + d[:, 1] * c], axis=1) / self.px_per_m
 
+    def at(self, x_m: float, y_m: float) -> tuple[float, float]:
+        """The pixel position of one local point."""
+        pose = self.moved(x_m, y_m)
+        return pose.x_px, pose.y_px
+
     def moved(self, x_m: float, y_m: float, turn: float = 0.0) -> Pose:
         """The pose whose origin is at local (x_m, y_m) and whose heading is turned by `turn` radians."""
-        x, y = self([(x_m, y_m)])[0]
-        return Pose(float(x), float(y), self.angle + turn, self.px_per_m)
+        c, s = math.cos(self.angle) * self.px_per_m, math.sin(self.angle) * self.px_per_m
+        return Pose(self.x_px + x_m * c - y_m * s, self.y_px + x_m * s + y_m * c, self.angle + turn, self.px_per_m)
 
 
 def rect(length: float, width: float, cx: float = 0.0, cy: float = 0.0) -> Points:

@@ -102,7 +102,7 @@ def _deck(site: Site, kind: str, length: float, beam: float, pose: Pose, deck_rg
             hold = rect(length * 0.86, beam * 0.72, -0.01 * length, 0)
             c.fill(pose(hold), tarp if loaded else (66, 58, 52), 44 if loaded else 14)
             if not loaded:
-                c.unshade(pose(hold + (0, 0)), 60)
+                c.unshade(pose(hold), 60)
         else:
             _cabin(c, pose, kind, length, beam, deck_rgb, tarp)
 
@@ -125,7 +125,7 @@ def _cabin(c: Canvas, pose: Pose, kind: str, length: float, beam: float, deck: C
         c.fill(pose(span(-0.3 * length, -0.05 * length, -0.3 * beam, 0.3 * beam)), tarp, 4)
 
 
-def wake(site: Site, pose: Pose, length: float, beam: float) -> None:
+def wake(site: Site, pose: Pose, length: float, beam: float, owner: str) -> None:
     """The white water behind a ship under way, and the two arms from its bow."""
     run = length * float(site.rng.uniform(1.6, 3.0))
     tail = [
@@ -152,7 +152,7 @@ def wake(site: Site, pose: Pose, length: float, beam: float) -> None:
             c.froth(arm[:2], max(0.12 * beam / c.gsd_m, 1), 150)
             c.froth(arm[1:], max(0.1 * beam / c.gsd_m, 1), 40)
 
-    site.decorate(ground=ground, ground_z=4)
+    site.decorate(ground=ground, ground_z=4, owner=owner)
 
 
 def put_ship(
@@ -193,7 +193,7 @@ def put_ship(
         margin_px=max(1.2, 0.5 / site.gsd_m),
     )
     if item is not None and moving:
-        wake(site, pose, length, beam)
+        wake(site, pose, length, beam, item.id)
     return item
 
 

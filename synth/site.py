@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -76,41 +77,67 @@ class Site:
         return name, near(self.rng, COLOURS[name], 5)
 
     # --- what is taken ----------------------------------------------------------------------------------------------
-    def _window(self, outline: ArrayLike, margin_px: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
-        p = np.asarray(outline, dtype=np.float64)
-        w, h = self.size_wh
-        x0, y0 = np.maximum(np.floor(p.min(0) - margin_px).astype(int), 0)
-        x1, y1 = np.minimum(np.ceil(p.max(0) + margin_px).astype(int) + 1, (w, h))
-        if x1 <= x0 or y1 <= y0:
-            return None
+    def _bounds(self, f: NDArray[np.int32], margin_px: float) -> tuple[int, int, int, int] | None:
+        """The pixel window (x0, y0, x1, y1) of fixed-point points and a margin, inside the image; None when outside."""
+        (left, upper), (right, lower) = f.min(axis=0).tolist(), f.max(axis=0).tolist()
+        m = math.ceil(margin_px)
+        x0, y0 = max((left >> 6) - m, 0), max((upper >> 6) - m, 0)
+        x1, y1 = min((right >> 6) + m + 2, self.size_wh[0]), min((lower >> 6) + m + 2, self.size_wh[1])
+        return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+    @staticmethod
+    def _stamp(
+        f: NDArray[np.int32], window: tuple[int, int, int, int], margin_px: float, value: int
+    ) -> NDArray[np.uint8]:
+        """The window (h, w) with `value` on the outline's pixels, its inside, and a margin."""
+        x0, y0, x1, y1 = window
         stamp = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        shape = fixed(p - (x0, y0))
-        cv2.fillPoly(stamp, [shape], 255, cv2.LINE_8, 6)
-        cv2.polylines(stamp, [shape], True, 255, max(1, round(2 * margin_px)), cv2.LINE_8, 6)
-        return self.taken[y0:y1, x0:x1], stamp
+        cv2.fillPoly(stamp, [f], value, cv2.LINE_8, 6, (-x0 << 6, -y0 << 6))
+        if margin_px > 0.75:
+            moved = f - np.array((x0 << 6, y0 << 6), np.int32)
+            cv2.polylines(stamp, [moved], True, value, round(2 * margin_px), cv2.LINE_8, 6)
+        return stamp
 
     def free(self, outline: ArrayLike, forbid: int = BUILT, margin_px: float = 1.5) -> bool:
         """True when no pixel within `margin_px` of the outline is taken by what `forbid` names."""
-        found = self._window(outline, margin_px)
-        return found is not None and not cv2.bitwise_and(found[0], np.full_like(found[0], forbid), mask=found[1]).any()
+        f = fixed(outline)
+        window = self._bounds(f, margin_px)
+        if window is None:
+            return False
+        x0, y0, x1, y1 = window
+        patch = self.taken[y0:y1, x0:x1] & forbid
+        if not patch.any():
+            return True
+        return not cv2.bitwise_and(patch, self._stamp(f, window, margin_px, 255)).any()
 
     def within(self, outline: ArrayLike, need: int) -> bool:
         """True when every pixel of the outline has the `need` bit."""
-        found = self._window(outline, 0.5)
-        return found is not None and bool(((found[0] & need) | (found[1] == 0)).all())
+        f = fixed(outline)
+        window = self._bounds(f, 0)
+        if window is None:
+            return False
+        x0, y0, x1, y1 = window
+        return not (self._stamp(f, window, 0, need) & ~self.taken[y0:y1, x0:x1]).any()
 
     def claim(self, outline: ArrayLike, bits: int) -> None:
         """Mark the outline as taken."""
-        found = self._window(outline, 1.0)
-        if found is not None:
-            found[0][found[1] > 0] |= bits
+        f = fixed(outline)
+        window = self._bounds(f, 1) if bits else None
+        if window is not None:
+            x0, y0, x1, y1 = window
+            self.taken[y0:y1, x0:x1] |= self._stamp(f, window, 1, bits)
 
     # --- adding -----------------------------------------------------------------------------------------------------
     def decorate(
-        self, ground: Stroke | None = None, shadow: Stroke | None = None, top: Stroke | None = None, ground_z: int = 0
+        self,
+        ground: Stroke | None = None,
+        shadow: Stroke | None = None,
+        top: Stroke | None = None,
+        ground_z: int = 0,
+        owner: str = "",
     ) -> None:
-        """Draw something that carries no label."""
-        self.items.append(Item("", None, False, (), ground, shadow, top, None, ground_z))
+        """Draw something that carries no label; it is missing where the item with the id `owner` is."""
+        self.items.append(Item(owner, None, False, (), ground, shadow, top, None, ground_z))
 
     def area(
         self, label: str, outline: ArrayLike, ground: Stroke | None, claim: int = 0, ground_z: int = 0, **kind: Any

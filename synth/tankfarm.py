@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from .buildings import put_building
@@ -63,11 +65,11 @@ def storage_tank(site: Site, pose: Pose, radius: float, height: float, name: str
 
 
 def _cone(c: Canvas, pose: Pose, radius: float, rgb: Colour, sun: np.ndarray) -> None:
-    """A shallow cone: 24 sectors, each lit by the way it faces."""
-    t = np.linspace(0, 2 * np.pi, 25)
+    """A shallow cone: 16 sectors, each lit by the way it faces."""
+    t = np.linspace(0, 2 * np.pi, 17)
     rim = pose(np.stack([np.cos(t), np.sin(t)], axis=1) * radius * 0.96)
     middle = pose([(0, 0)])[0]
-    for p, q in zip(rim[:-1], rim[1:], strict=True):
+    for p, q in pairwise(rim):
         out = (p + q) / 2 - middle
         facing = float(out @ sun) / max(float(np.hypot(*out)), 1e-9)
         c.fill(np.array([middle, p, q]), lit(rgb, 0.97 + 0.09 * facing), 6)

@@ -23,31 +23,39 @@ def _octave(rng: np.random.Generator, cells_xy: tuple[int, int]) -> Float:
     return np.ascontiguousarray(big[2 * sy : 2 * sy + TILE, 2 * sx : 2 * sx + TILE])
 
 
-def _unit(tile: Float) -> Float:
-    return np.pad((tile - tile.mean()) / tile.std(), ((0, _SPARE), (0, _SPARE)), mode="wrap")
+def _octaves(rng: np.random.Generator, *layers: tuple[int, int, float]) -> Float:
+    """The sum of octaves (cells across, cells down, amplitude)."""
+    total = np.zeros((TILE, TILE), np.float32)
+    for across, down, amplitude in layers:
+        total += _octave(rng, (across, down)) * np.float32(amplitude)
+    return _unit(total)
+
+
+def _unit(tile: NDArray) -> Float:
+    unit = ((tile - tile.mean()) / tile.std()).astype(np.float32)
+    return np.pad(unit, ((0, _SPARE), (0, _SPARE)), mode="wrap")
+
+
+_LAYERS: dict[str, list[tuple[int, int, float]]] = {  # octaves: cells across, cells down, amplitude
+    # broad ground variation
+    "cloud": [(n, n, a) for n, a in ((4, 1.0), (8, 0.8), (16, 0.6), (32, 0.4), (64, 0.25), (256, 0.2))],
+    # worn patches, thin grass
+    "patch": [(n, n, a) for n, a in ((16, 0.7), (32, 0.8), (64, 0.6), (128, 0.45), (256, 0.3))],
+    # what a surface shows at one to eight pixels
+    "grain": [(n, n, a) for n, a in ((128, 0.45), (256, 0.7), (512, 0.9), (1024, 0.8))],
+    # small waves, long across the wind
+    "ripple": [(n, min(2 * n, TILE), a) for n, a in ((8, 0.4), (64, 0.5), (128, 0.8), (256, 1.0), (512, 0.5))],
+}
 
 
 @lru_cache(maxsize=32)
 def tile(name: str) -> Float:
-    """A periodic float32 tile (1024, 1024, and 512 repeated) of zero mean and unit deviation: cloud, patch, grain, ripple or snow."""
+    """A periodic tile (1024, and 512 repeated; float32, mean 0, deviation 1): cloud, patch, grain, ripple or snow."""
     rng = np.random.default_rng(["cloud", "patch", "grain", "ripple", "snow"].index(name) + 7001)
-    if name == "cloud":  # broad ground variation
-        return _unit(
-            sum(_octave(rng, (n, n)) * a for n, a in [(4, 1.0), (8, 0.8), (16, 0.6), (32, 0.4), (64, 0.25), (256, 0.2)])
-        )
-    if name == "patch":  # worn patches, thin grass
-        return _unit(
-            sum(_octave(rng, (n, n)) * a for n, a in [(16, 0.7), (32, 0.8), (64, 0.6), (128, 0.45), (256, 0.3)])
-        )
-    if name == "grain":  # what a surface shows at one to eight pixels
-        return _unit(sum(_octave(rng, (n, n)) * a for n, a in [(128, 0.45), (256, 0.7), (512, 0.9), (1024, 0.8)]))
-    if name == "ripple":  # small waves, long across the wind
-        return _unit(
-            sum(_octave(rng, (n, 2 * n)) * a for n, a in [(8, 0.4), (64, 0.5), (128, 0.8), (256, 1.0), (512, 0.5)])
-        )
-    return _unit(
-        cv2.GaussianBlur(rng.normal(size=(TILE, TILE)).astype(np.float32), (3, 3), 0.55, borderType=cv2.BORDER_REFLECT)
-    )
+    layers = _LAYERS.get(name)
+    if layers is not None:
+        return _octaves(rng, *layers)
+    return _unit(cv2.GaussianBlur(rng.normal(size=(TILE, TILE)).astype(np.float32), (3, 3), 0.55))
 
 
 @lru_cache(maxsize=32)
@@ -112,4 +120,4 @@ def ramp(*stops: tuple[int, int, int]) -> NDArray[np.uint8]:
 
 def coloured(index: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """An RGB image (h, w, 3) of a 0-255 index image through a colour table (256, 3)."""
-    return cv2.applyColorMap(np.ascontiguousarray(index), table.reshape(256, 1, 3))
+    return np.asarray(cv2.applyColorMap(np.ascontiguousarray(index), table.reshape(256, 1, 3)), dtype=np.uint8)

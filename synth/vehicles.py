@@ -47,6 +47,10 @@ def _long_top(canvas: Canvas, pose: Pose, length: float, width: float, rgb: Colo
 def put_vehicle(site: Site, pose: Pose, kind: str = "car", forbid: int = BUILT | WATER) -> Item | None:
     """Add a vehicle heading along the pose; None when the place is taken."""
     length, width, height = _SIZES[kind]
+    w, h = site.size_wh
+    slack = length / site.gsd_m / 2
+    if not (-slack < pose.x_px < w + slack and -slack < pose.y_px < h + slack):
+        return None
     length = round(length * float(site.rng.uniform(0.94, 1.06)), 1)
     outline = pose(rounded(length, width, 0.45, 2) if kind in ("car", "van") else rect(length, width))
     if kind in ("car", "van"):
