@@ -1,0 +1,124 @@
+"""What the documents say is true: code and commands in README and docs/usage.md run, links and names lead somewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import cv2
+import pytest
+import typer
+from surveyor.app.cli import app, main
+from surveyor.synth import draw_scene
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = ("README.md", "docs/usage.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ROOMS = ("core", "synth", "prompts", "tools", "agent", "evals", "app")
+MODULES = sorted(
+    ".".join(("surveyor", *path.relative_to(ROOT).with_suffix("").parts))
+    for path in (ROOT / "__init__.py", *(p for room in ROOMS for p in (ROOT / room).rglob("*.py")))
+    if ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of one language in a document."""
+    return [body for name, body in FENCE.findall((ROOT / document).read_text(encoding="utf-8")) if name == language]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a photo.jpg, as a reader would have."""
+    monkeypatch.chdir(tmp_path)
+    scene = draw_scene("airport", seed=7, size_wh=(512, 512))
+    cv2.imwrite("photo.jpg", scene.image_rgb[..., ::-1])
+    return tmp_path
+
+
+def run_command(line: str) -> int:
+    """Runs `surveyor …` in this process; `> FILE` goes to that file."""
+    words = shlex.split(line)
+    if ">" in words:
+        at = words.index(">")
+        with Path(words[at + 1]).open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
+            return main(words[1:at])
+    return main(words[1:])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_python_in_documents_runs(document: str, workplace: Path) -> None:
+    found = blocks(document, "python")
+    assert found
+    for code in found:
+        exec(compile(code, document, "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_in_documents_run(document: str, workplace: Path) -> None:
+    lines = [line[2:] for block in blocks(document, "console") for line in block.splitlines() if line[:2] == "$ "]
+    assert lines and all(line.startswith("surveyor ") for line in lines)
+    for line in lines:
+        assert run_command(line) == 0, line
+
+
+def test_the_example_in_help_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    found = re.search(r"Example: (surveyor .*)$", text)
+    assert found is not None and run_command(found[1]) == 0
+
+
+@pytest.mark.parametrize("command", ["ask", "plan", "run", "models", "doctor"])
+def test_usage_lists_every_option(command: str) -> None:
+    parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
+    options = {name for parameter in parameters for name in parameter.opts if name.startswith("--")}
+    usage = (ROOT / "docs/usage.md").read_text(encoding="utf-8")
+    synopsis = next(line for line in usage.splitlines() if line.startswith(f"    surveyor {command}"))
+    assert options == set(re.findall(r"--[a-z]+", synopsis))
+
+
+def test_make_targets_that_documents_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"\bmake ([a-z]+)\b(?=[ `]| {2}|$)", code_in(page))}
+    assert {"demo", "test"} <= named <= targets
+
+
+def code_in(page: str) -> str:
+    """Everything in a page that is set as code."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    indented = [line for line in text.splitlines() if line.startswith("    ")]
+    return "\n".join([*(body for _, body in FENCE.findall(text)), *re.findall(r"`([^`\n]+)`", text), *indented])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    missing = [link for link in links if link and not ((ROOT / page).parent / link).exists()]
+    assert not missing
+
+
+def test_extras_that_readme_names_exist() -> None:
+    import tomllib
+
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = set(re.findall(r"'\.\[(\w+)\]'", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named == set(known)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, module.__name__):
+        runner.run(test, out=report.write)
+    assert runner.failures == 0, report.getvalue()
