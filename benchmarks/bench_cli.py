@@ -1,9 +1,9 @@
-"""How long the doors take to open: `import surveyor` beside `python -c pass`, `surveyor --help` and `surveyor --version`.
+"""How long the doors take to open: `import surveyor` and `surveyor --help` beside `python -c pass`.
 
     python benchmarks/bench_cli.py [--runs 9]
 
-Bars: `import surveyor` adds at most 0.3 s, `surveyor --help` takes at most 1 s. Minima of several runs, taken in turn, so that a
-busy moment of the machine falls on all of them. Exits with 1 when a bar is missed.
+Bars: `import surveyor` adds at most 0.3 s, `surveyor --help` takes at most 1 s. Minima of several runs, taken in turn,
+so that a busy moment of the machine falls on all of them. Exits with 1 when a bar is missed.
 """
 
 from __future__ import annotations
