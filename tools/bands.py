@@ -13,6 +13,8 @@ import numpy as np
 
 from ..core.conditions import Verdict
 
+_ROUNDING = 1e-9  # of the limits: values this close lie on them
+
 
 @dataclass(frozen=True)
 class Band:
@@ -37,9 +39,13 @@ class Band:
         return (False, None, True)[int(self.codes(np.asarray(value)))]
 
     def codes(self, values: np.ndarray, scale: float | np.ndarray = 1.0) -> np.ndarray:
-        """Verdicts as int8: 0 false, 1 unknown, 2 true. `scale` multiplies both limits."""
+        """Verdicts as int8: 0 false, 1 unknown, 2 true. `scale` multiplies both limits; rounding moves no verdict."""
         true, false = self.true * scale, self.false * scale
-        holds, fails = (values >= true, values <= false) if self.rising else (values <= true, values >= false)
+        slack = _ROUNDING * (np.abs(true) + np.abs(false))
+        if self.rising:
+            holds, fails = values >= true - slack, values <= false + slack
+        else:
+            holds, fails = values <= true + slack, values >= false - slack
         return np.where(holds, 2, np.where(fails, 0, 1)).astype(np.int8)
 
     def crisp(self) -> Band:

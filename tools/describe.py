@@ -35,10 +35,8 @@ def describe(scene: Scene, candidates: CandidateSet) -> Text:
     kept = candidates.regions
     if not kept:
         return Text(_nothing(candidates))
-    if len(kept) == 1:
-        text = _single(scene, kept[0], [c.region for c in candidates])
-    else:
-        text = _several(scene, kept)
+    single = len(kept) == 1
+    text = _single(scene, kept[0], [c.region for c in candidates]) if single else _several(scene, kept)
     undecided = len(candidates.undecided)
     if undecided:
         text += f" {_capital(cardinal(undecided))} more could not be decided."
@@ -69,11 +67,8 @@ def _several(scene: Scene, regions: tuple[Region, ...]) -> str:
     if len(labels) == 1:
         label = labels[0][0]
         text = f"{_capital(_counted(label, len(regions)))}, {_lengths(scene, regions)}, {_place(scene, regions)}."
-        direction = _shared_direction(regions)
-        text += f" {direction}" if direction else ""
-        if len(regions) > 2:
-            text += f" {_extremes(scene, regions)}"
-        return text
+        further = (_shared_direction(regions), _extremes(scene, regions) if len(regions) > 2 else "")
+        return " ".join(part for part in (text, *further) if part)
     text = f"{_capital(_listed([_counted(label, number) for label, number in labels]))}."
     for label, number in labels[:_MOST_CLASSES]:
         of_class = tuple(region for region in regions if region.label == label)
@@ -126,7 +121,9 @@ def _extremes(scene: Scene, regions: tuple[Region, ...]) -> str:
     if areas.max() < _SPREAD * np.partition(areas, -2)[-2]:
         return ""
     value, unit = _length(scene, largest)
-    return f"The largest ({largest.id}) is {_rounded(value)} {unit} long, {_place(scene, [largest])}."
+    place = _place(scene, [largest])
+    where = "" if place == _place(scene, regions) else f", {place}"
+    return f"The largest one, {largest.id}, is {_rounded(value)} {unit} long{where}."
 
 
 # ---- places and directions -----------------------------------------------------------------------------------

@@ -84,9 +84,7 @@ def _on_line(centers: np.ndarray, start: np.ndarray, stop: np.ndarray, bands: Ba
     away = centers - start
     share = (away * line).sum(axis=-1) / safe
     off = np.abs(away[..., 0] * line[..., 1] - away[..., 1] * line[..., 0]) / safe
-    codes = np.minimum(
-        bands.between.codes(np.round(np.minimum(share, 1 - share), 12)), bands.between_off.codes(np.round(off, 12))
-    )
+    codes = np.minimum(bands.between.codes(np.minimum(share, 1 - share)), bands.between_off.codes(off))
     return np.where(square > 0, codes, FALSE).astype(np.int8)
 
 

@@ -98,7 +98,7 @@ def judge_orientation(case: Case, condition: Orientation) -> Findings:
     }
     band, values = rules[condition.word]
     nearly_square = aspects < bands.axis_aspect
-    codes = np.where(nearly_square, UNKNOWN, band.codes(np.round(values, 9))).astype(np.int8)
+    codes = np.where(nearly_square, UNKNOWN, band.codes(values)).astype(np.int8)
 
     def why(index: int) -> str:
         if nearly_square[index]:

@@ -80,6 +80,6 @@ def _judge_edge(case: Case, condition: Position) -> Findings:
         "bottom": (height - boxes[:, 3]) / height,
     }
     away = np.min(list(gaps.values()), axis=0) if condition.place == "any" else gaps[condition.place]
-    codes = case.bands.edge.codes(np.round(away, 12))
+    codes = case.bands.edge.codes(away)
     side = "nearest" if condition.place == "any" else condition.place
     return Findings(codes, lambda index: f"it ends {100 * max(0.0, away[index]):.1f} % away from the {side} edge")

@@ -57,8 +57,8 @@ def near_pairs(a: Layout, b: Layout, bands: Bands) -> Pairs:
 
 def within_pairs(a: Layout, b: Layout, distance: float, bands: Bands) -> Pairs:
     """Polygon distance up to `distance`, in the layouts' unit (with a gap: 90 %, fails from 110 %) (R3)."""
-    found = distance_pairs(a, b, np.full(len(b), bands.within.false * distance * (1 + 1e-12)))
-    return _coded(found, bands.within.codes(np.round(found.values, 9), distance))
+    found = distance_pairs(a, b, np.full(len(b), bands.within.false * distance))
+    return _coded(found, bands.within.codes(found.values, distance))
 
 
 def adjacent_pairs(a: Layout, b: Layout, bands: Bands) -> Pairs:
@@ -100,13 +100,11 @@ def toward_pairs(a: Layout, b: Layout, direction: Direction, bands: Bands) -> Pa
     vector = np.array(VECTORS[direction])
     start, stop = nearest_points(b.skeletons[None, :], a.skeletons[:, None])
     angles = _degrees_off(stop - start, vector)
-    codes = bands.bearing.codes(np.round(angles, 9))
+    codes = bands.bearing.codes(angles)
     if bands.gap:
-        between_centers = bands.bearing.codes(
-            np.round(_degrees_off(a.centers[:, None] - b.centers[None, :], vector), 9)
-        )
+        between_centers = bands.bearing.codes(_degrees_off(a.centers[:, None] - b.centers[None, :], vector))
         codes = np.where(codes == between_centers, codes, UNKNOWN)
-    overlap = bands.axis_overlap.codes(np.round(_axis_overlap(a, b, vector), 9))
+    overlap = bands.axis_overlap.codes(_axis_overlap(a, b, vector))
     return _dense(np.minimum(codes, overlap), angles)
 
 
@@ -132,6 +130,7 @@ def distance_pairs(a: Layout, b: Layout, reach: FloatArray) -> Pairs:
     """All pairs whose outlines are at most `reach[column]` apart, codes all true, values the distances."""
     if not len(a) or not len(b):
         return _coded(Pairs(*_NONE), np.zeros(0, dtype=np.int8))
+    reach = reach * (1 + 1e-9)
     grown = b.boxes + reach[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])
     columns, rows = _boxes_meeting(grown, a.boxes)
     gaps = np.maximum(a.boxes[rows, :2] - b.boxes[columns, 2:], b.boxes[columns, :2] - a.boxes[rows, 2:])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..core.scene import Scene
 
 _KEYPOINTS = 3
-_SMOOTH_PX = 0.75
+_SMOOTH_PX = 0.5
 _SAME_MASK_IOU = 0.95
 
 
@@ -64,7 +64,11 @@ def _with_mask(region: Region, mask: Mask) -> Region:
 def _outline(mask: Mask) -> FloatArray:
     """(N, 2) outline of the largest part, without the steps of the pixels where that changes its area little."""
     exact = shapely.Polygon(mask.to_polygons()[0].exterior)
-    smooth = shapely.simplify(exact, _SMOOTH_PX)
+    ring = shapely.get_coordinates(exact.exterior)
+    steps = np.diff(ring, axis=0)
+    half = 0.5 * steps / np.linalg.norm(steps, axis=1, keepdims=True)  # corners of pixels are cut off half-way
+    cut = np.stack([ring[:-1] + half, ring[1:] - half], axis=1).reshape(-1, 2)
+    smooth = shapely.simplify(shapely.Polygon(cut), _SMOOTH_PX)
     fits = smooth.geom_type == "Polygon" and smooth.is_valid and abs(smooth.area - exact.area) <= 0.03 * exact.area
     ring = shapely.get_coordinates((smooth if fits else exact).exterior)
     return np.asarray(ring[:-1])
