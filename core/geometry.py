@@ -250,7 +250,7 @@ def farthest_points_in_polygon(polygon: PolygonLike, k: int) -> np.ndarray:
     candidates = _grid_inside(shape, max(k, 16))
     depths = shapely.distance(shapely.points(candidates), shape.boundary)
     centroid = shapely.get_coordinates(shape.centroid)[0]
-    poles = np.vstack([pole, candidates[depths >= 0.95 * depth]])
+    poles = np.vstack([pole, candidates[depths >= 0.9 * depth]])
     pole = poles[int(np.argmin(np.linalg.norm(poles - centroid, axis=1)))]
     deep = depths >= 0.5 * depth
     candidates = candidates[deep] if deep.sum() >= k else candidates
@@ -340,7 +340,7 @@ def _grid_inside(shape: shapely.Polygon, least: int) -> np.ndarray:
     across = 8
     while True:
         spacing = max(lengths.min() / across, lengths.max() / (12 * across))
-        counts = np.maximum(1, np.ceil(lengths / spacing)).astype(int)
+        counts = np.ceil(lengths / spacing).astype(int) | 1  # odd, so that one row runs along the middle
         u, v = np.meshgrid(*((np.arange(n) + 0.5) / n for n in counts))
         grid = rect[0] + u.reshape(-1, 1) * side_u + v.reshape(-1, 1) * side_v
         inside = grid[shapely.contains_xy(shape, grid)]

@@ -94,4 +94,6 @@ def upright(transform: Affine | None, orientation: int, stored_wh: tuple[int, in
     }
     if transform is None or orientation not in stored_from_shown:
         return transform
-    return transform * stored_from_shown[orientation]
+    # written out, since affine 2 composes with * alone and affine 3 deprecates it
+    outer, inner = (np.array(t).reshape(3, 3) for t in (transform, stored_from_shown[orientation]))
+    return Affine(*(outer @ inner)[:2].ravel().tolist())

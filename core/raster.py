@@ -165,7 +165,8 @@ class FileSource:
     def _stretched(self, raw: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
         low, high = self._scale[:, 0, None, None], self._scale[:, 1, None, None]
         level = raw.astype(np.float32 if raw.dtype.itemsize <= 2 else np.float64)
-        level = (level - low) * (255.0 / (high - low)) + 0.5
+        with np.errstate(all="ignore"):  # NaN and infinite values become black below
+            level = (level - low) * (255.0 / (high - low)) + 0.5
         bad = ~np.isfinite(level) if self._floating else np.zeros(raw.shape[1:], dtype=bool)
         if valid is not None:
             bad = bad | ~valid
@@ -175,17 +176,15 @@ class FileSource:
     def _levels(self) -> np.ndarray:
         """(bands, 2) black and white levels, from a sample of the whole file."""
         values, valid = self._sample()
+        if not valid.any():  # the sample may have missed the little there is
+            values, valid = self._thinned(4096)
         if not valid.any():
-            width, height = self.size_wh
-            share = min(1.0, 4096 / max(width, height))
-            small = (max(1, int(width * share)), max(1, int(height * share)))
-            if not self.valid((0, 0, width, height), small).any():
-                raise UsageError(
-                    f"{str(self._path)!r} holds no valid pixel: all are nodata or transparent; choose another file"
-                )
-        kept = values[:, valid] if valid.any() else np.zeros((len(values), 1))
-        levels = np.percentile(kept.astype(np.float64), _PERCENTILES, axis=1).T
-        levels[:, 1] = np.where(levels[:, 1] > levels[:, 0], levels[:, 1], levels[:, 0] + 1)
+            raise UsageError(
+                f"{str(self._path)!r} holds no valid pixel: all are nodata or transparent; choose another file"
+            )
+        levels = np.percentile(values[:, valid].astype(np.float64), _PERCENTILES, axis=1).T
+        least = np.maximum(1e-6 * np.abs(levels[:, 0]), 1e-30) if self._floating else 1.0
+        levels[:, 1] = np.maximum(levels[:, 1], levels[:, 0] + least)
         return np.asarray(levels)
 
     def _sample(self) -> tuple[np.ndarray, np.ndarray]:
@@ -193,19 +192,23 @@ class FileSource:
         width, height = self.size_wh
         with self._open() as dataset:
             cheap = bool(dataset.overviews(1)) or self.driver not in _BLOCKWISE
-        if cheap or width * height <= 4_000_000:
-            share = min(1.0, _SAMPLE_SIDE / max(width, height))
-            windows = [(0, 0, width, height)]
-            size = (max(1, int(width * share)), max(1, int(height * share)))
-        else:
-            step_x, step_y, side = width // 8, height // 8, min(128, width // 8, height // 8)
-            windows = [
-                (x * step_x, y * step_y, x * step_x + side, y * step_y + side) for y in range(8) for x in range(8)
-            ]
-            size = (side, side)
-        raw = [self._raw(window, size, nearest=True).reshape(len(self.indexes), -1) for window in windows]
-        valid = [self.valid(window, size).reshape(-1) for window in windows]
-        return np.concatenate(raw, axis=1), np.concatenate(valid)
+        if cheap or width * height <= 4_000_000 or min(width, height) < 1024:
+            return self._thinned(_SAMPLE_SIDE)
+        step_x, step_y = width // 8, height // 8
+        middle_x, middle_y = (step_x - 128) // 2, (step_y - 128) // 2
+        corners = [(x * step_x + middle_x, y * step_y + middle_y) for y in range(8) for x in range(8)]
+        parts = [self._values((x, y, x + 128, y + 128), (128, 128)) for x, y in corners]
+        return np.concatenate([part[0] for part in parts], axis=1), np.concatenate([part[1] for part in parts])
+
+    def _thinned(self, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        """Values and valid of the whole file, thinned to at most `longest` px a side."""
+        width, height = self.size_wh
+        share = min(1.0, longest / max(width, height))
+        return self._values((0, 0, width, height), (max(1, int(width * share)), max(1, int(height * share))))
+
+    def _values(self, window: Window, out_wh: SizeWH) -> tuple[np.ndarray, np.ndarray]:
+        raw = self._raw(window, out_wh, nearest=True).reshape(len(self.indexes), -1)
+        return raw, self.valid(window, out_wh).reshape(-1)
 
     @contextmanager
     def _open(self) -> Iterator[DatasetReader]:
@@ -213,7 +216,7 @@ class FileSource:
         import rasterio
         from rasterio.errors import RasterioError
 
-        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES, GDAL_PAM_ENABLED="NO"):
+        with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES):
             dataset = getattr(self._handles, "dataset", None)
             if dataset is None:
                 dataset = self._handles.dataset = _opened(self._path)
@@ -310,7 +313,7 @@ def _choose_bands(
     from rasterio.enums import ColorInterp
 
     if bands is not None:
-        chosen = [int(band) for band in bands]
+        chosen = [int(band) if str(band).isdecimal() else 0 for band in bands]
         if len(chosen) not in (1, 3) or not all(1 <= band <= dataset.count for band in chosen):
             raise UsageError(
                 f"bands {tuple(bands)!r} do not fit {str(path)!r} with {dataset.count} bands; expected one or three "

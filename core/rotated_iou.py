@@ -15,7 +15,7 @@ import shapely
 from .errors import UsageError
 
 _CHUNK_PAIRS = 2048  # keeps the working set of one chunk in the second-level cache
-_INSIDE_TOLERANCE = 1e-12  # of the pair's extent
+_ON_THE_LINE = 1e-14  # of the pair's extent: nearer to a side than this is on it
 _NO_OVERLAP = 1e-10  # an intersection below this share of the smaller area is rounding, not overlap
 _MIN_AREA_PX2 = 1e-9
 _PREFILTER_CELLS = 4_000_000
@@ -149,9 +149,11 @@ def _intersection_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ax, ay = np.ascontiguousarray(np.moveaxis(a - origin, 0, -1).transpose(1, 0, 2))
     bx, by = np.ascontiguousarray(np.moveaxis(b - origin, 0, -1).transpose(1, 0, 2))
     reach = np.maximum(np.abs(ax).max(axis=0), np.abs(ay).max(axis=0))
-    margin = _INSIDE_TOLERANCE * np.maximum(reach, np.maximum(np.abs(bx).max(axis=0), np.abs(by).max(axis=0)))
+    margin = _ON_THE_LINE * np.maximum(reach, np.maximum(np.abs(bx).max(axis=0), np.abs(by).max(axis=0)))
 
-    start, stop = _clip_edges(_side_distance(ax, ay, bx, by) + margin)
+    distance = _side_distance(ax, ay, bx, by)
+    distance[np.abs(distance) <= margin] = 0.0
+    start, stop = _clip_edges(distance)
     alive = start <= stop
     dx, dy = ax[_NEXT] - ax, ay[_NEXT] - ay
     inside = (_side_distance(bx, by, ax, ay) >= -margin).all(axis=0)

@@ -177,6 +177,14 @@ class Scene:
         """
         return apply_affine(~self._known_transform(), xy)
 
+    @property
+    def north_up(self) -> bool | None:
+        """Whether the top of the image is north to within 15 degrees by its transform; None when it has none."""
+        if self.transform is None:
+            return None
+        x, y = -self.transform.b, -self.transform.e  # map step of one pixel up the screen
+        return y > 0 and abs(math.degrees(math.atan2(x, y))) <= 15
+
     @cached_property
     def digest(self) -> str:
         """A name for the content, the same wherever the file lies: 64 hexadecimal digits of a SHA-256.

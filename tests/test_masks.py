@@ -17,7 +17,7 @@ from surveyor.core.masks import Mask
 
 # pycocotools 2.0.11 calls numpy.array without the copy keyword that numpy 2 wants
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-SETTINGS = settings(deadline=None, max_examples=150)
+SETTINGS = settings(deadline=None, max_examples=60)
 small_masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
 
