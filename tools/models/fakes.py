@@ -74,7 +74,7 @@ class FakeGrounder(_Double):
         failures: int | None = None,
     ) -> None:
         super().__init__(delay_s, failure, failures)
-        self._regions = tuple(regions)
+        self._regions = tuple(replace(region, source=region.source or self.name) for region in regions)
         self._labels = tuple(dict.fromkeys(labels if labels is not None else [r.label for r in regions]))
         self._open = open_vocabulary
 
