@@ -15,7 +15,8 @@ Float = NDArray[np.float32]
 
 def fixed(points_px: ArrayLike) -> NDArray[np.int32]:
     """Points in the image frame (pixel centres at .5) as OpenCV's fixed point (pixel centres at whole numbers)."""
-    return np.rint(np.asarray(points_px, dtype=np.float64) * (1 << _SHIFT) - (1 << _SHIFT - 1)).astype(np.int32)
+    scaled = np.asarray(points_px, dtype=np.float64) * (1 << _SHIFT)
+    return (scaled - ((1 << _SHIFT - 1) - 0.5)).astype(np.int32)
 
 
 class Canvas:

@@ -85,6 +85,28 @@ def _put_court(site: Site, label: str, outline: Points, surround: Points, ground
     return item
 
 
+def courts(site: Site, pose: Pose, rows: int, columns: int, kind: str) -> None:
+    """An array of courts from the pose's origin; neighbours share their surround."""
+    rng = site.rng
+    colour, surround = [
+        ("green", "red"),
+        ("blue", "green"),
+        ("green", "green"),
+        ("red", "green"),
+        ("blue", "red"),
+        ("grey", "grey"),
+        ("blue", "blue"),
+    ][rng.integers(7)]
+    for i in range(rows):
+        for j in range(columns):
+            if kind == "tennis":
+                tennis_court(site, pose.moved(17.9 + 36.5 * i, 9 + 17.6 * j), colour, surround)
+            else:
+                basketball_court(
+                    site, pose.moved(16.5 + 34 * i, 9.5 + 20 * j), "red" if colour == "green" else colour, surround
+                )
+
+
 def diamond_outline(side: float, arc_radius: float) -> Points:
     """The infield (N, 2) in metres: home plate at the origin, opening towards +x, closed by the skinned arc."""
     pitch = side * 0.66

@@ -5,34 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .buildings import put_building
-from .courts import baseball_diamond, basketball_court, football_pitch, ground_track_field, tennis_court
+from .courts import baseball_diamond, courts, football_pitch, ground_track_field
 from .greenery import footpath, put_wood, scatter_trees, tree_row
 from .housing import street_lots
 from .roads import parking_lot, road, traffic
 from .shapes import Pose, span
 from .site import ANYTHING, Site
-
-
-def courts(site: Site, pose: Pose, rows: int, columns: int, kind: str) -> None:
-    """An array of courts from the pose's origin; neighbours share their surround."""
-    rng = site.rng
-    colour, surround = [
-        ("green", "red"),
-        ("blue", "green"),
-        ("green", "green"),
-        ("red", "green"),
-        ("blue", "red"),
-        ("grey", "grey"),
-        ("blue", "blue"),
-    ][rng.integers(7)]
-    for i in range(rows):
-        for j in range(columns):
-            if kind == "tennis":
-                tennis_court(site, pose.moved(17.9 + 36.5 * i, 9 + 17.6 * j), colour, surround)
-            else:
-                basketball_court(
-                    site, pose.moved(16.5 + 34 * i, 9.5 + 20 * j), "red" if colour == "green" else colour, surround
-                )
 
 
 def _fit(site: Site, base: Pose, length: float, width: float, tries: int = 14) -> Pose | None:

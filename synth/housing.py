@@ -6,6 +6,7 @@ import numpy as np
 
 from .buildings import put_building
 from .canvas import Canvas
+from .courts import courts
 from .greenery import put_tree, put_wood, scatter_trees
 from .look import lit, near
 from .roads import parking_lot, road, traffic
@@ -132,11 +133,11 @@ def kerb_parking(site: Site, line: Points, width_m: float) -> None:
                 put_vehicle(site, start.moved(float(x), side * (width_m / 2 - 1.15), 0 if side > 0 else np.pi))
 
 
-def lay_housing(site: Site, base: Pose | None = None, reach: float | None = None) -> None:
-    """Lay out a housing estate (in the frame `base`, out to `reach` metres, when given)."""
+def lay_housing(site: Site, base: Pose | None = None, sports: float = 0.0) -> None:
+    """Lay out a housing estate (in the frame `base` when given); `sports` is the share of blocks with courts."""
     rng = site.rng
     base = base or site.centre(float(rng.uniform(0, np.pi)))
-    reach = reach or site.reach_m
+    reach = site.reach_m
     depth, street = float(rng.uniform(26, 36)), float(rng.uniform(6.5, 9.0))
     pitch = 2 * depth + street + 5
     block = float(rng.uniform(110, 190))
@@ -154,7 +155,9 @@ def lay_housing(site: Site, base: Pose | None = None, reach: float | None = None
     for y in ys:
         for x in xs:
             kind = rng.random()
-            if kind < 0.08:
+            if rng.random() < sports:
+                _sports(site, base.moved(x + edge, y + edge), block - 2 * edge, 2 * depth)
+            elif kind < 0.08:
                 _park(site, base.moved(x + edge, y + edge), block - 2 * edge, 2 * depth)
             elif kind < 0.16:
                 _flats(site, base.moved(x + edge, y + edge), block - 2 * edge, 2 * depth)
@@ -170,6 +173,16 @@ def _park(site: Site, pose: Pose, length: float, depth: float) -> None:
         x, y = pose([(float(rng.uniform(10, length - 10)), float(rng.uniform(10, depth - 10)))])[0]
         put_wood(site, float(x), float(y), float(rng.uniform(6, 13)))
     scatter_trees(site, 30, (2, 5), pose(span(0, length, 0, depth)))
+
+
+def _sports(site: Site, pose: Pose, length: float, depth: float) -> None:
+    """A block of courts, each array as deep as fits, with trees round it."""
+    x = 4.0
+    while x < length - 40:
+        kind = "tennis" if site.rng.random() < 0.65 else "basketball"
+        courts(site, pose.moved(x, 5), 1, int((depth - 8) / (17.6 if kind == "tennis" else 20.0)), kind)
+        x += float(site.rng.uniform(40, 54))
+    scatter_trees(site, 24, (1.8, 4.2), pose(span(0, length, 0, depth)))
 
 
 def _flats(site: Site, pose: Pose, length: float, depth: float) -> None:

@@ -7,7 +7,6 @@ import shapely
 
 from .airport import lay_airport
 from .greenery import field, put_wood, scatter_trees
-from .grounds import fill_with_sports
 from .harbour import sea
 from .housing import lay_housing
 from .river import banks, boats, crossing_road, farm, lay_water, river_line
@@ -73,9 +72,8 @@ def _late_crossing(site: Site, pose: Pose, x_m: float, water: np.ndarray) -> Non
 
 
 def sports_town(site: Site) -> None:
-    """Sports grounds amid housing."""
-    fill_with_sports(site, site.centre(float(site.rng.uniform(0, np.pi))), 6)
-    lay_housing(site)
+    """Housing with blocks of courts."""
+    lay_housing(site, sports=0.4)
 
 
 def coast_tanks(site: Site) -> None:

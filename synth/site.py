@@ -100,7 +100,9 @@ class Site:
 
     def free(self, outline: ArrayLike, forbid: int = BUILT, margin_px: float = 1.5) -> bool:
         """True when no pixel within `margin_px` of the outline is taken by what `forbid` names."""
-        f = fixed(outline)
+        return self._is_free(fixed(outline), forbid, margin_px)
+
+    def _is_free(self, f: NDArray[np.int32], forbid: int, margin_px: float) -> bool:
         window = self._bounds(f, margin_px)
         if window is None:
             return False
@@ -121,7 +123,9 @@ class Site:
 
     def claim(self, outline: ArrayLike, bits: int) -> None:
         """Mark the outline as taken."""
-        f = fixed(outline)
+        self._take(fixed(outline), bits)
+
+    def _take(self, f: NDArray[np.int32], bits: int) -> None:
         window = self._bounds(f, 1) if bits else None
         if window is not None:
             x0, y0, x1, y1 = window
@@ -172,12 +176,13 @@ class Site:
     ) -> Item | None:
         """Add a thing where its outline is free; None (and nothing drawn) when taken or mostly off the image."""
         p = np.asarray(outline, dtype=np.float64)
-        if not self.free(p, forbid, margin_px):
+        f = fixed(p)
+        if not self._is_free(f, forbid, margin_px):
             return None
         parts = self._clip(p, None)
         if len(parts) != 1 or parts[0][1] < least_visible or np.ptp(parts[0][0], axis=0).min() < 2:
             return None
-        self.claim(p, claim)
+        self._take(f, claim)
         thing = SynthObject(self._number(label), label, parts[0][0], colour, parts[0][1])
         item = Item(thing.id, label, False, (thing,), ground, shadow, top, scar, 5, high)
         self.items.append(item)
