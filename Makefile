@@ -3,7 +3,7 @@
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types check bench clean
+.PHONY: help demo test lint format types check bench weights clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
 VENV ?= .venv
@@ -70,6 +70,9 @@ check: lint test  ## what CI runs
 
 bench: $(VENV)/.installed-dev  ## every benchmark in benchmarks/, as a table each
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+weights:  ## list the digests of the embedded models' files (after exporting new ones)
+	@cd tools/models/compact/weights && sha256sum *.onnx *.json > SHA256SUMS && cat SHA256SUMS
 
 clean:  ## environment, caches and out/ away
 	rm -rf .venv out build .mypy_cache .ruff_cache .pytest_cache *.egg-info

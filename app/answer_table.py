@@ -16,7 +16,7 @@ from rich.text import Text
 
 from .screen import can_show
 
-MOST_ROWS = 20
+MOST_ROWS = 15
 """Candidates shown; the others are counted."""
 FANCY = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow"), "unasked": ("·", "dim")}
 PLAIN = {True: ("y", "green"), False: ("n", "red"), None: ("?", "yellow"), "unasked": (".", "dim")}
@@ -32,12 +32,15 @@ def print_answer(
         answer: as `Answer.to_dict` gives it.
         console: where to; colour and width are its own.
         emptied_by: the conditions after which no candidate was left.
-        most_rows: how many candidates to list; those in the answer come first, then undecided, then rejected.
+        most_rows: how many candidates to list; those in the answer come first, then undecided, then rejected, near
+            misses before those that fail more.
     """
-    console.print(Text(answer["answer"], style="bold"), soft_wrap=True)
+    whole_lines = not console.is_terminal  # for grep and logs
+    console.print(Text(answer["answer"], style="bold"), soft_wrap=whole_lines)
     for note in answer.get("notes", ()):
-        console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
-    everyone = [*answer["regions"], *answer["rejected"]]
+        console.print(Text(f"note: {note}", style="yellow"), soft_wrap=whole_lines)
+    misses = sorted(answer["rejected"], key=lambda region: list(region["verdicts"].values()).count(False))
+    everyone = [*answer["regions"], *misses]
     if not everyone:
         return
     conditions = list(dict.fromkeys(words for region in everyone for words in region["verdicts"]))

@@ -55,6 +55,7 @@ app.command()(doctor)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0 done, 1 failed, 2 usage error, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    debug = "--debug" in arguments  # the parser empties the list
     command = typer.main.get_command(app)
     try:
         with command.make_context("surveyor", arguments) as context:
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except (Exception, KeyboardInterrupt) as error:
-        return exit_code_for(error, debug="--debug" in arguments)
+        return exit_code_for(error, debug=debug)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import rasterio
 from rasterio.transform import from_origin
-
 from surveyor.synth import KINDS, draw_scene
 
 
@@ -26,12 +25,13 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the GeoTIFF to write; the annotation gets the same name and .json")
     parser.add_argument("--kind", choices=KINDS, default="airport")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--size", type=int, default=1024, help="width and height in pixels")
+    parser.add_argument("--size", default="1024x1024", help="width x height in pixels, such as 1000x700")
     args = parser.parse_args()
-    scene = draw_scene(args.kind, seed=args.seed, size_wh=(args.size, args.size))
+    width, height = (int(side) for side in args.size.split("x"))
+    scene = draw_scene(args.kind, seed=args.seed, size_wh=(width, height))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     place = {"crs": "EPSG:32633", "transform": from_origin(500_000, 5_400_000, scene.gsd_m, scene.gsd_m)}
-    shape = {"width": args.size, "height": args.size, "count": 3, "dtype": "uint8"}
+    shape = {"width": width, "height": height, "count": 3, "dtype": "uint8"}
     with rasterio.open(args.out, "w", driver="GTiff", compress="deflate", **shape, **place) as file:
         file.write(scene.image_rgb.transpose(2, 0, 1))
     truth = args.out.with_suffix(".json")
