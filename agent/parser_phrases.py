@@ -8,7 +8,7 @@ what "and" adds. A noun phrase after "and" joins the noun phrase of like form ("
 from __future__ import annotations
 
 from ..core.conditions import ClassIs, Colour, Condition, Pick, Selection
-from ..core.inflection import is_plural, singular
+from ..core.inflection import is_plural, plural, singular
 from .parser_conditions import ConditionReader
 from .parser_noun import NounPhrase, Rank, conjunction, disjunction
 from .parser_vocabulary import (
@@ -51,9 +51,10 @@ class PhraseReader(ConditionReader):
         if self.sees("each other", "one another"):
             return True
         back = self.at
-        self.take("(")
+        bracket = self.take("(") is not None
         self._skip_opening()
-        found = self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
+        ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
+        found = ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
         self.at = back
         return found
 
@@ -152,8 +153,14 @@ class PhraseReader(ConditionReader):
             return self._picked_from(phrase)
         if phrase.ranks and phrase.ranks[0].pick.by == "distance" and self.text() in ("to", "from"):
             return self._nearest_of(phrase)
+        side = self.rank_side(ranks) if ranks is not None else None
+        if side is not None and self.sees("of"):
+            phrase.ranks.append(Rank(side, True))
+            return self._picked_from(phrase)
         phrase.adjectives = self._adjectives()
         self._noun(phrase, elliptic)
+        if phrase.has_determiner and phrase.phrases and not self.opened:
+            self._more_nouns(phrase)
         if ranks is not None:
             self._rank_from_side(phrase, ranks)
         self._pending_distance(phrase, required=False)
@@ -223,9 +230,26 @@ class PhraseReader(ConditionReader):
         if self.antecedent is not None and self.take("them", "these", "those"):
             phrase.base = self.antecedent
         else:
-            phrase.base = self.selection_of([self.noun_phrase(nested=bool(self.opened))])
+            phrase.base = self.selection_of(self._bare_list())
         phrase.plural = phrase.ranks[0].pick.count > 1
         return phrase
+
+    def _bare_list(self) -> list[NounPhrase]:
+        """ "planes and ships" after "the largest of": only nouns without a determiner of their own go on."""
+        phrases = [self.noun_phrase(nested=bool(self.opened))]
+        while True:
+            back = self.at
+            if not self.take(", and", ",", "and", "or") or not self.reference_ahead() or self._core_ahead().has_determiner:
+                self.at = back
+                return phrases
+            phrases.append(self.noun_phrase(nested=bool(self.opened)))
+
+    def _core_ahead(self) -> NounPhrase:
+        """The noun phrase ahead without what follows its noun; nothing is read."""
+        back, spans = self.at, dict(self.spans)
+        ahead = NounPhrase(back, form="the", plural=False, has_determiner=True) if self.sees("(") else self._core(False)
+        self.at, self.spans = back, spans
+        return ahead
 
     def _nearest_of(self, phrase: NounPhrase) -> NounPhrase:
         """ "the nearest to the bridge [of the planes]"."""
@@ -338,8 +362,7 @@ class PhraseReader(ConditionReader):
                 self.refuse(
                     "name what to look for, e.g. 'planes and ships'; 'surveyor models' lists what is known", start
                 )
-            plural = is_plural(text)
-            phrase.plural = plural if phrase.plural is None else phrase.plural
+            phrase.plural = is_plural(text) if phrase.plural is None else phrase.plural
             phrase.phrases = (singular(text),)
             return
         pronoun = self.text() in _PRONOUNS
@@ -353,6 +376,16 @@ class PhraseReader(ConditionReader):
         if pronoun:
             self.refuse(f"{self.text()!r} stands for nothing named before; name the thing")
         self.refuse_word("what to look for, e.g. 'planes' or 'storage tanks'")
+
+    def _more_nouns(self, phrase: NounPhrase) -> None:
+        """ "(the two) planes and ships": bare nouns of the same number share what stands before the first."""
+        while True:
+            back = self.at
+            text = self._noun_words() if self.take(", and", ", or", ",", "and", "or") and self._free() else ""
+            if not text or is_plural(text) != is_plural(plural(phrase.phrases[0]) if phrase.plural else phrase.phrases[0]):
+                self.at = back
+                return
+            phrase.phrases += (singular(text),)
 
     def _noun_words(self) -> str:
         """The words of a class name as written, "" when none come next."""
@@ -479,10 +512,7 @@ class PhraseReader(ConditionReader):
 
     def _joins(self, first: NounPhrase) -> bool:
         """Whether the noun phrase ahead belongs beside `first` rather than beside one further out (like form)."""
-        back = self.at
-        spans = dict(self.spans)
-        ahead = self._core(False) if not self.sees("(") else NounPhrase(back, form="the", plural=False)
-        self.at, self.spans = back, spans
+        ahead = self._core_ahead()
         if ahead.likeness == first.likeness or (not ahead.has_determiner and ahead.plural is False):
             return True
         return not any(ahead.likeness == outer.likeness for outer in self.opened)
@@ -540,8 +570,9 @@ class PhraseReader(ConditionReader):
         branches: list[Condition] = []
         if any(own):
             for phrase, parts in zip(phrases, own, strict=True):
-                branch = conjunction([ClassIs(phrase=phrase.phrases[0]), *parts])
-                branches += [branch] if branch is not None else []
+                for name in phrase.phrases:
+                    branch = conjunction([ClassIs(phrase=name), *parts])
+                    branches += [branch] if branch is not None else []
         where = conjunction([*front, *([disjunction(branches)] if branches else []), *shared])
         picks = tuple(self.counted(rank, first).pick for rank in first.ranks)
         return Selection(phrases=names, where=where, picks=picks, expected=None if picks else _together(phrases))

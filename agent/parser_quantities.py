@@ -25,7 +25,7 @@ class QuantityReader(Cursor):
     def number(self) -> float | None:
         """A number in digits ("1,250", "2.5") or words ("three hundred and fifty"); None when none comes next."""
         if not self.ended and self.tokens[self.at].kind == "number":
-            return self._digits()
+            return None if self.text(1) in ("st", "nd", "rd", "th") else self._digits()
         start = self.at
         if self.text() in ("a", "half") and self.text(1) in (*_SCALES, "dozen", "a"):
             half = self.take("half a") is not None

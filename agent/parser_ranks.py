@@ -75,9 +75,10 @@ class RankReader(RelationReader):
         side = self.take_from(PLACES)
         self.take("hand")
         self.take("side", "edge")
-        if side not in FROM_SIDE or (self.sees("of") and not self.skip_image()):
+        if side not in FROM_SIDE:
             self.at = start
             return None
+        self.skip_image()
         by, order = FROM_SIDE[side]
         first, count = ranks
         if first == 0 and self.tokens[start].text != "on":  # "last from the left" is the right-most

@@ -263,7 +263,8 @@ def _reference(selection: Selection, quantifier: str) -> str:
         text = _selection(selection)
         text = "both" + text[len("the two") :] if text.startswith("the two ") and not selection.picks else f"all {text}"
     elif _is_plain_union(selection):
-        return _selection(selection, joint=" or ")
+        text = _selection(selection, joint=" or ")
+        return text if selection.expected is None else f"({text})"
     else:
         text = _selection(selection)
     return f"({text})" if _is_open_ended(text) else text
@@ -304,7 +305,7 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     elif first is not None:
         lead = f"{words(first)} "
     text = lead + "".join(f"{adjective.word} " for adjective in adjectives) + noun + suffix
-    text += _clause(rest, many=count != 1)
+    text += _clause(rest, many=count != 1, level=1 if trailer else 0)
     if trailer:
         text += f"{' and' if rest is not None else ''} {trailer}"
     for pick in node.picks[1:]:
@@ -329,11 +330,11 @@ def _split_adjectives(where: Condition | None) -> tuple[list[_Adjective], Condit
     return adjectives, parts[0] if len(parts) == 1 else And(conditions=tuple(parts))
 
 
-def _clause(condition: Condition | None, many: bool) -> str:
+def _clause(condition: Condition | None, many: bool, level: int = 0) -> str:
     """The condition after its noun: " longer than 40 m", " that are not near the river"."""
     if condition is None:
         return ""
-    text = _condition(condition)
+    text = _condition(condition, level)
     lead = condition
     while isinstance(lead, And | Or):
         lead = lead.conditions[0]
