@@ -6,6 +6,7 @@ The split is by image: the development images are the detector's. Outlines are r
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..core.geometry import box_to_corners, canonical_corners, corners_to_box, min_area_rect
 from ..core.outlines import outlines
+from ..synth import KINDS, draw_scene
 from ..tools.models.compact.mask_crops import (
     SIZE,
     apply,
@@ -105,6 +107,33 @@ def read_described(root: Path) -> list[Outlined]:
     return [item for item in found if len(item.rings[0]) >= 3 and np.ptp(item.rings[0], axis=0).min() >= 3]
 
 
+def read_drawn(count: int, seed: int) -> list[Outlined]:
+    """Objects of `count` drawn scenes, the kinds in turn."""
+    found = []
+    for number in range(count):
+        scene = draw_scene(KINDS[number % len(KINDS)], seed=200_000 + 1000 * seed + number)
+        for thing in scene.objects:
+            if thing.visible_fraction > 0.3 and np.ptp(thing.polygon_px, axis=0).min() >= 5:
+                found.append(Outlined(scene.image_rgb, (thing.polygon_px,), thing.label, "synth"))
+    return found
+
+
+def neighbours(items: list[Outlined]) -> list[list[Outlined]]:
+    """For each object those of the same image and class nearby and of like size: what a loose box may also hold."""
+    by_image: dict[tuple[int, str], list[int]] = {}
+    for index, item in enumerate(items):
+        by_image.setdefault((id(item.image), item.label), []).append(index)
+    near: list[list[Outlined]] = [[] for _ in items]
+    for group in by_image.values():
+        boxes = np.array([corners_to_box(np.concatenate(items[i].rings)) for i in group])
+        centers, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+        for row, index in enumerate(group):
+            away = np.linalg.norm(centers - centers[row], axis=1)
+            like = (away < 1.6 * sides[row]) & (sides < 1.7 * sides[row]) & (sides > 0.6 * sides[row])
+            near[index] = [items[group[k]] for k in np.flatnonzero(like) if k != row]
+    return near
+
+
 def sampling_weights(items: list[Outlined], shares: dict[str, float]) -> np.ndarray:
     """Chance of each object: the sources' shares, and within a source classes by the root of their number."""
     weights = np.zeros(len(items))
@@ -116,16 +145,23 @@ def sampling_weights(items: list[Outlined], shares: dict[str, float]) -> np.ndar
     return np.asarray(weights / weights.sum())
 
 
-def training_example(item: Outlined, rng: np.random.Generator) -> Example:
-    """An example with a random turn, mirror, box noise, points and look."""
+def training_example(item: Outlined, rng: np.random.Generator, near: Sequence[Outlined] = ()) -> Example:
+    """An example with a random turn, mirror, box noise, points and look.
+
+    One in eight has a box far too large, and where there is an object like it nearby the box holds both: the points
+    say what is meant.
+    """
     world = _random_world(item, rng)
     rings = [apply(world, ring) for ring in item.rings]
     points = np.concatenate(rings)
     box, corners = corners_to_box(points), min_area_rect(points)
     style = rng.random()
     oriented = style < 0.5
-    loose = style > 0.88  # a box far too large: the points say what is meant
-    if loose:
+    loose = style > 0.88
+    other = near[int(rng.integers(len(near)))] if loose and near and rng.random() < 0.8 else None
+    if other is not None:
+        box = _noisy_box(corners_to_box(np.concatenate([points, *(apply(world, ring) for ring in other.rings)])), rng)
+    elif loose:
         box = _loosened(box, rng)
     elif rng.random() < 0.75:
         corners, box = _noisy_corners(corners, rng), _noisy_box(box, rng)
@@ -134,7 +170,8 @@ def training_example(item: Outlined, rng: np.random.Generator) -> Example:
     target = draw(item.rings, total)
     inside = int(rng.integers(1, 4)) if loose or rng.random() < 0.4 else 0
     outside = int(rng.integers(1, 3)) if rng.random() < (0.6 if loose else 0.15) else 0
-    xy, labels = _points(target, matrix, box, inside, outside, rng)
+    wrong = None if other is None else draw(other.rings, total)
+    xy, labels = _points(target, matrix, box, inside, outside, rng, wrong)
     prompt = prompt_channels(matrix, box, corners if oriented else None, xy, labels)
     crop = _relit(_crop(item.image, total), rng)
     return Example(crop, prompt, target)
@@ -204,12 +241,18 @@ def _loosened(box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _points(
-    target: np.ndarray, matrix: np.ndarray, box: np.ndarray, inside: int, outside: int, rng: np.random.Generator
+    target: np.ndarray,
+    matrix: np.ndarray,
+    box: np.ndarray,
+    inside: int,
+    outside: int,
+    rng: np.random.Generator,
+    wrong: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[int]]:
-    """Random points (K, 2) in the frame before the crop, inside the object and in the box beside it."""
-    within = prompt_channels(matrix, box)[0] > 0
+    """Random points (K, 2) in the frame before the crop: inside the object, and in the `wrong` one or beside it."""
+    beside = (target < 0.05) & (prompt_channels(matrix, box)[0] > 0 if wrong is None else wrong > 0.95)
     chosen, labels = [], []
-    for label, number, allowed in ((1, inside, target > 0.95), (0, outside, (target < 0.05) & within)):
+    for label, number, allowed in ((1, inside, target > 0.95), (0, outside, beside)):
         y, x = np.nonzero(allowed)
         if len(x) and number:
             pick = rng.integers(len(x), size=number)

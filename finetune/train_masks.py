@@ -22,8 +22,10 @@ import yaml
 from .masks_data import (
     Example,
     PromptKind,
+    neighbours,
     plain_example,
     read_described,
+    read_drawn,
     read_mask_outlines,
     read_nwpu_outlines,
     sampling_weights,
@@ -47,7 +49,8 @@ cv2.setNumThreads(0)
 # ---- data
 root = Path(config["data"])
 train, dev = read_nwpu_outlines(root)
-train += read_mask_outlines(root) + read_described(root)
+train += read_mask_outlines(root) + read_described(root) + read_drawn(config["synth_scenes"], config["seed"])
+near = neighbours(train)
 chances = sampling_weights(train, config["shares"])
 print(f"{len(train)} training objects, {len(dev)} development objects", flush=True)
 
@@ -62,7 +65,7 @@ def stack(examples: list[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 def batch(index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng((config["seed"], index))
     chosen = rng.choice(len(train), config["batch"], p=chances)
-    return stack([training_example(train[i], rng) for i in chosen])
+    return stack([training_example(train[i], rng, near[i]) for i in chosen])
 
 
 KINDS = {"box": PromptKind(oriented=False), "oriented": PromptKind(oriented=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -174,17 +175,16 @@ def test_evaluation_table_on_a_drawn_scene(tmp_path: Path, capsys: pytest.Captur
     """The filled box of a rectangle is its mask: IoU 1. Of a right triangle it is half: IoU 0.5."""
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "a.png"), GREY)
+    court, sail = [10, 10, 50, 10, 50, 30, 10, 30], [100, 50, 180, 50, 180, 130]
     entries = [
-        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 20], "segmentation": [[10, 10, 50, 10, 50, 30, 10, 30]]},
-        {"id": 2, "image_id": 1, "category_id": 2, "bbox": [100, 50, 80, 80], "segmentation": [[100, 50, 180, 50, 180, 130]]},
-    ]  # fmt: skip
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 20], "segmentation": [court]},
+        {"id": 2, "image_id": 1, "category_id": 2, "bbox": [100, 50, 80, 80], "segmentation": [sail]},
+    ]
     data = {
         "images": [{"id": 1, "file_name": "a.png"}],
         "categories": [{"id": 1, "name": "court"}, {"id": 2, "name": "sail"}],
         "annotations": entries,
     }
-    import json
-
     (tmp_path / "val.json").write_text(json.dumps(data))
     scores = evaluation.score(tmp_path, "val", {"box": evaluation.filled_boxes, "cut": evaluation.grabcut})
     assert scores["box"].class_means == {"court": 1.0, "sail": pytest.approx(0.5, abs=0.01)}

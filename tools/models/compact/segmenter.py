@@ -110,11 +110,8 @@ def _checked(prompt: MaskPrompt, index: int) -> np.ndarray:
 
 def _inputs(scene: Scene, prompt: MaskPrompt, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     window = window_of(matrix, scene.shape_hw)
-    x0, y0, x1, y1 = window
-    if x1 > x0 and y1 > y0:
-        pixels = scene.read(window, shrunk_size(window, matrix))
-    else:
-        pixels = np.zeros((0, 0, 3), np.uint8)
+    is_seen = window[2] > window[0] and window[3] > window[1]
+    pixels = scene.read(window, shrunk_size(window, matrix)) if is_seen else np.zeros((0, 0, 3), np.uint8)
     channels = prompt_channels(matrix, prompt.box_px, prompt.corners_px, prompt.points_px, prompt.point_labels)
     return sample(pixels, window, matrix), channels
 
@@ -129,9 +126,8 @@ def _tidied(mask: Mask, prompt: MaskPrompt) -> Mask:
     areas = stats[:, cv2.CC_STAT_AREA].astype(np.float64)
     areas[0] = 0
     keep = areas >= LEAST_PART * areas.max()
-    for (x, y), label in zip(
-        prompt.points_px if prompt.points_px is not None else (), prompt.point_labels, strict=True
-    ):
+    points = np.zeros((0, 2)) if prompt.points_px is None else prompt.points_px
+    for (x, y), label in zip(points, prompt.point_labels, strict=True):
         column, row = int(np.floor(x)) - mask.offset_xy[0], int(np.floor(y)) - mask.offset_xy[1]
         if label and 0 <= row < labels.shape[0] and 0 <= column < labels.shape[1]:
             keep[labels[row, column]] = True
