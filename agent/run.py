@@ -21,6 +21,7 @@ from ..tools.bands import CRISP, Bands
 from ..tools.models.spec import Models, load_models
 from ..tools.registry import Context
 from .answer import Answer, Part, candidates_behind
+from .class_names import adopt_class_names
 from .explain import notes_on, say
 from .graph import Results, execute
 from .output import check_output_dir, write_outputs
@@ -81,11 +82,12 @@ def ask(
     """
     started = time.perf_counter()
     _check_out(out)
-    request = parse(query)
+    loaded = _loaded(models)
+    request = adopt_class_names(parse(query), loaded.grounder.knows())
     steps = make_plan(request, query)
-    parsed = time.perf_counter()
-    answer = _answer(steps, image, request, models, gsd, out, bands, max_seconds, watch, progress)
-    answer.timings["parse"] = parsed - started
+    parsed = time.perf_counter() - started
+    answer = _answer(steps, request, image, loaded, gsd, bands, max_seconds, watch, progress)
+    answer.timings["parse"] = parsed
     return _finish(answer, started, out)
 
 
@@ -106,34 +108,34 @@ def run(
     _check_out(out)
     if not isinstance(plan, Plan):
         plan = Plan.from_yaml(_read_text(Path(plan)))
-    answer = _answer(plan, image, None, models, gsd, out, bands, max_seconds, watch, progress)
+    answer = _answer(plan, None, image, _loaded(models), gsd, bands, max_seconds, watch, progress)
     return _finish(answer, started, out)
 
 
 def _answer(
     plan: Plan,
-    image: ImageLike,
     request: Request | None,
-    models: str | Models | None,
+    image: ImageLike,
+    models: Models,
     gsd: float | None,
-    out: str | Path | None,
     bands: Bands,
     max_seconds: float | None,
     watch: Callable[[Observation], None] | None,
     progress: Listener | None,
 ) -> Answer:
-    if out is not None:
-        check_output_dir(Path(out))
-    loaded = models if isinstance(models, Models) else load_models(models)
-    _check_phrases(plan, loaded)
+    _check_phrases(plan, models)
     opening = time.perf_counter()
     scene = open_scene(image, gsd)
-    context = Context(scene=scene, grounder=loaded.grounder, segmenter=loaded.segmenter, bands=bands)
+    context = Context(scene=scene, grounder=models.grounder, segmenter=models.segmenter, bands=bands)
     opened = time.perf_counter()
     with listening(progress):
         results = execute(plan, context, watch=watch, max_seconds=max_seconds)
     timings = {"open": opened - opening, "steps": time.perf_counter() - opened}
-    return _compose(plan, request, scene, loaded, results, timings)
+    return _compose(plan, request, scene, models, results, timings)
+
+
+def _loaded(models: str | Models | None) -> Models:
+    return models if isinstance(models, Models) else load_models(models)
 
 
 def _compose(
@@ -244,8 +246,6 @@ def _read_text(path: Path) -> str:
 def _check_out(out: str | Path | None) -> None:
     """Tells trouble with the output folder before any work is done."""
     if out is not None:
-        from .output import check_output_dir
-
         check_output_dir(Path(out))
 
 
