@@ -159,7 +159,7 @@ class ConditionReader(RankReader):
         return found
 
     def _negation(self) -> bool:
-        return self.sees("not", "neither", "do not", "does not", "nor") and not self._not_an_amount()
+        return self.sees("not", "neither", "do not", "does not") and not self._not_an_amount()
 
     def _not_an_amount(self) -> bool:
         """Whether "not more than 40 m" comes next, which is an amount of its own."""
@@ -175,7 +175,7 @@ class ConditionReader(RankReader):
                 parts.append(self._required(predicate))
             found = conjunction([Not(condition=part) for part in parts])
             return found if found is not None else parts[0]
-        self.take("not", "do not", "does not", "nor")
+        self.take("not", "do not", "does not")
         bracket = self._bracket()
         if bracket is not None:
             return Not(condition=bracket)

@@ -124,5 +124,5 @@ def nearest_word(word: str) -> str | None:
     if len(word) < 4 or word in RESERVED or not word.isalpha():
         return None
     known = sorted(known for known in RESERVED if len(known) > 3 and known[0] == word[0])
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.8)
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
     return found[0] if found else None

@@ -53,6 +53,9 @@ class PhraseReader(ConditionReader):
         back = self.at
         bracket = self.take("(") is not None
         self._skip_opening()
+        if not bracket and self.at > back and self.take("("):
+            bracket = True
+            self._skip_opening()
         ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
         found = ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
         self.at = back
@@ -148,6 +151,10 @@ class PhraseReader(ConditionReader):
             phrase.phrases, phrase.plural = self.opened[0].phrases, True
             return phrase
         self._determiner(phrase)
+        if self.sees("(") and phrase.form != "the":
+            inner = self._bracketed()
+            inner.quantifier = phrase.quantifier or inner.quantifier
+            return inner
         ranks = self._rank_before(phrase)
         if phrase.ranks and self.sees("of") and not self.sees("of type", "of class"):
             return self._picked_from(phrase)

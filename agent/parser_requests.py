@@ -193,7 +193,8 @@ class RequestReader(PhraseReader):
 
     def _which(self) -> list[Output]:
         if self.take("which is", "which are", "what is", "what are"):
-            return self._outputs("detect", self.target()) if self.reference_ahead() else []
+            following = self.reference_ahead() or (self.antecedent is not None and self.sees("the"))
+            return self._outputs("detect", self.target()) if following else []
         if self.take("which of", "what of") or (self.take("which", "what") and self.noun_follows()):
             return self._outputs("detect", self._with_predicate())
         if self.text(-1) == "which" and (self.whole_number() or self.sees("one")):
@@ -210,6 +211,8 @@ class RequestReader(PhraseReader):
         if self.take("does the image", "does this image", "does the picture", "does the scene", "does the photo"):
             self.take(*_IMAGE_SHOWS)
             return selections
+        if self.sees("is", "has"):  # "which of the planes is the largest": one is asked for
+            phrases[0].plural = False
         condition, ranks, _ = self._predicate(phrases)
         return [self._narrowed(selection, condition, ranks, phrases) for selection in selections]
 
@@ -270,7 +273,7 @@ class RequestReader(PhraseReader):
         start = phrases[0].start
         own = phrases[0].posts
         condition, ranks, read = self._predicate(phrases)
-        if read == 0 and len(phrases) == 1 and own is not None and self._definite(phrases[0]):
+        if read == 0 and len(phrases) == 1 and own is not None:
             condition, phrases[0].posts = own, None  # "is the plane left of the river": what follows is the question
         if ranks or condition is None:
             self.refuse("what about it? Ask e.g. 'is the largest plane longer than 40 m?'", start, self.at)
