@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 from ..core.conditions import Condition
 from ..core.errors import QueryError
 from .parser_tokens import PhraseTable, Token, tokenize
-from .parser_vocabulary import RESERVED, VAGUE, VIEWPOINT
+from .parser_vocabulary import CONSTRUCTIONS, RESERVED, VAGUE, VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8
@@ -110,7 +110,19 @@ class Cursor:
                 f"{self.text()!r} depends on where one stands; say 'left of', 'north of', 'next to' "
                 "or 'on the east side of'"
             )
-        self.refuse(f"did not understand {self.text()!r} here: expected {expected}")
+        stop = self._end_of_trouble()
+        shown = " ".join(token.text for token in self.tokens[self.at : stop])
+        hint = "; say 'in', 'next to' or 'near' for 'at'" if self.text() == "at" else ""
+        self.refuse(f"did not understand {shown!r} here: expected {expected}{hint}", self.at, stop)
+
+    def _end_of_trouble(self) -> int:
+        """A preposition alone tells little: its article and the next word belong to what was not understood."""
+        stop = self.at + 1
+        if self.text() in ("in", "on", "at", "to", "of", "from", "with", "for", "by", "and", "or", "as"):
+            while stop < len(self.tokens) and self.tokens[stop].text in ("the", "a", "an"):
+                stop += 1
+            stop += self.tokens[min(stop, len(self.tokens) - 1)].kind == "word"
+        return min(stop, len(self.tokens))
 
     def deeper(self) -> None:
         """Counts one more level of nesting. Raises QueryError when it gets too deep to follow."""
@@ -123,6 +135,6 @@ def nearest_word(word: str) -> str | None:
     """The word of the grammar that a misspelt word most looks like; None for known, short or unlike words."""
     if len(word) < 4 or word in RESERVED or not word.isalpha():
         return None
-    known = sorted(known for known in RESERVED if len(known) > 3 and known[0] == word[0])
+    known = sorted(known for known in CONSTRUCTIONS if len(known) > 3 and known[0] == word[0])
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
     return found[0] if found else None

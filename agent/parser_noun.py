@@ -31,6 +31,7 @@ class NounPhrase:
         adjectives: conditions before the noun.
         posts: condition after the noun.
         ranks: picks in order.
+        others: further ranks that share the noun ("the largest and the smallest plane").
         base: the set it picks from ("the largest of the planes", "the largest one").
         selection: complete already (it stood in brackets).
     """
@@ -45,6 +46,7 @@ class NounPhrase:
     adjectives: list[Condition] = field(default_factory=list)
     posts: Condition | None = None
     ranks: list[Rank] = field(default_factory=list)
+    others: list[Rank] = field(default_factory=list)
     base: Selection | None = None
     selection: Selection | None = None
 

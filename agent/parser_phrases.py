@@ -7,7 +7,9 @@ what "and" adds. A noun phrase after "and" joins the noun phrase of like form ("
 
 from __future__ import annotations
 
-from ..core.conditions import ClassIs, Colour, Condition, Pick, Selection
+from dataclasses import replace
+
+from ..core.conditions import And, ClassIs, Colour, Compare, Condition, Pick, Relation, Selection
 from ..core.inflection import is_plural, plural, singular
 from .parser_conditions import ConditionReader
 from .parser_noun import NounPhrase, Rank, conjunction, disjunction
@@ -17,6 +19,7 @@ from .parser_vocabulary import (
     IN_A_ROW,
     NOUN_TAILS,
     ORIENTATIONS,
+    PLACES,
     RESERVED,
     STANDING,
     SUPERLATIVES,
@@ -26,7 +29,7 @@ from .parser_vocabulary import (
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
 _BOTH = ("both of the", "both the", "both of", "both")
 _SOME = ("at least one of the", "at least one of", "at least one", "one of the", "one of", "some of the", "some of")
-_INDEFINITE = ("another", "any of the", "any of", "any other", "any", "some other", "some", "a", "an")
+_INDEFINITE = ("another", "several", "any of the", "any of", "any other", "any", "some other", "some", "a", "an")
 _DEFINITE = ("the only", "the", "these", "those", "this", "that")
 _SINGULAR_DETERMINERS = ("a", "an", "another", "each", "every", "this", "that")
 _PRONOUNS = ("one", "ones", "them", "it", "those", "they", "these")
@@ -57,7 +60,9 @@ class PhraseReader(ConditionReader):
             bracket = True
             self._skip_opening()
         ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
-        found = ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
+        found = (
+            ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
+        )
         self.at = back
         return found
 
@@ -69,6 +74,9 @@ class PhraseReader(ConditionReader):
         self.take_from_number()
         self.ranks()
         while self.take_from(SUPERLATIVES) is not None:
+            back = self.at
+            if self.take("and the", "and", ",") and self.peek_from(SUPERLATIVES) is None:
+                self.at = back
             self.take("of the", "of all", "of")
             self.take("the")
             self.take_from_number()
@@ -97,7 +105,7 @@ class PhraseReader(ConditionReader):
         if place >= len(self.tokens):
             return False
         token = self.tokens[place]
-        return token.kind == "word" and token.text not in RESERVED
+        return token.kind == "word" and len(token.text) > 1 and token.text not in RESERVED
 
     def noun_follows(self) -> bool:
         """Whether a word that can name a class comes next, perhaps after adjectives."""
@@ -196,6 +204,8 @@ class PhraseReader(ConditionReader):
         if self.take("other") and not self.opened:
             self.refuse("'other' than what? Say 'all planes except the largest'", self.at - 1)
         number_start = self.at
+        if self.text() == "top" and self._number_ahead(1):  # "the top three largest planes"
+            self.at += 1
         number = self.take_from_number()
         if number == 0:
             self.refuse("none are asked for; say 'are there no planes?' or 'how many planes are there?'", number_start)
@@ -229,7 +239,21 @@ class PhraseReader(ConditionReader):
         pick = Pick(by=kind[0], order=kind[1], first=first, count=count, reference=reference)
         phrase.ranks.append(Rank(pick, ranks is not None or number is not None))
         phrase.has_determiner = True
+        self._other_ranks(phrase)
         return None
+
+    def _other_ranks(self, phrase: NounPhrase) -> None:
+        """ "(the largest) and the smallest (plane)"."""
+        while True:
+            back = self.at
+            self.take(", and the", "and the", ", and", "and", ", the", ",")
+            ranks = self.ranks() if self.at > back else None
+            kind = self.take_from(SUPERLATIVES) if self.at > back else None
+            if kind is None or kind[0] == "distance" or self.opened:
+                self.at = back
+                return
+            first, count = ranks or (1, 1)
+            phrase.others.append(Rank(Pick(by=kind[0], order=kind[1], first=first or 1, count=count), True))
 
     def _picked_from(self, phrase: NounPhrase) -> NounPhrase:
         """ "the largest of the three left-most planes"."""
@@ -246,7 +270,11 @@ class PhraseReader(ConditionReader):
         phrases = [self.noun_phrase(nested=bool(self.opened))]
         while True:
             back = self.at
-            if not self.take(", and", ",", "and", "or") or not self.reference_ahead() or self._core_ahead().has_determiner:
+            if (
+                not self.take(", and", ",", "and", "or")
+                or not self.reference_ahead()
+                or self._core_ahead().has_determiner
+            ):
                 self.at = back
                 return phrases
             phrases.append(self.noun_phrase(nested=bool(self.opened)))
@@ -300,7 +328,7 @@ class PhraseReader(ConditionReader):
     def _adjective_before_noun(self) -> Condition | None:
         """An adjective that something which can be named follows; None (nothing read) otherwise."""
         start = self.at
-        found = self.adjective() or self._measured_adjective()
+        found = self.adjective() or self._measured_adjective() or self._aligned_adjective()
         if found is None:
             return None
         back = self.at
@@ -327,6 +355,9 @@ class PhraseReader(ConditionReader):
         return self.noted(
             self.compare(start, {"long": "length", "wide": "width"}.get(attribute, ""), "==", quantity), start
         )
+
+    def _aligned_adjective(self) -> Condition | None:
+        return Relation(relation="aligned") if self.take("aligned", "lined up") else None
 
     def _adjectives(self) -> list[Condition]:
         found: list[Condition] = []
@@ -373,6 +404,8 @@ class PhraseReader(ConditionReader):
             phrase.phrases = (singular(text),)
             return
         pronoun = self.text() in _PRONOUNS
+        if self.peek_from(PLACES) is not None:
+            self.refuse("say where after the noun: 'planes in the top left corner', or 'the leftmost plane'", start)
         if self.antecedent is not None and (pronoun or phrase.ranks):
             phrase.plural = {"one": False, "ones": True, "them": True}.get(self.take(*_PRONOUNS) or "")
             phrase.base = self.antecedent
@@ -389,7 +422,9 @@ class PhraseReader(ConditionReader):
         while True:
             back = self.at
             text = self._noun_words() if self.take(", and", ", or", ",", "and", "or") and self._free() else ""
-            if not text or is_plural(text) != is_plural(plural(phrase.phrases[0]) if phrase.plural else phrase.phrases[0]):
+            if not text or is_plural(text) != is_plural(
+                plural(phrase.phrases[0]) if phrase.plural else phrase.phrases[0]
+            ):
                 self.at = back
                 return
             phrase.phrases += (singular(text),)
@@ -463,7 +498,11 @@ class PhraseReader(ConditionReader):
 
     def _next_conditions(self, joined: bool, nested: bool) -> list[tuple[str, Condition | Rank]]:
         """The next condition with its joint: juxtaposed, or after "and", "or", "but", a comma when not nested."""
+        back = self.at
         found = self.factor(predicate=False) if not self._bare_verb() else None
+        if found is not None and nested and self._is_of_head(found):
+            self.at = back
+            return []
         if found is not None:
             return [("", found)]
         if nested:
@@ -476,6 +515,15 @@ class PhraseReader(ConditionReader):
                 return [(joint, found)]
         self.at = back
         return []
+
+    def _is_of_head(self, found: Condition | Rank) -> bool:
+        """Whether a size after a definite singular reference is the head's ("ships in the harbour longer than 50 m")."""
+        phrase, head = self.opened[-1], self.opened[0]
+        parts = found.conditions if isinstance(found, And) else (found,)
+        settled = phrase.form == "the" and phrase.plural is False and phrase is not head
+        return (
+            settled and not (head.form == "the" and head.plural is False) and all(isinstance(p, Compare) for p in parts)
+        )
 
     def _bare_verb(self) -> bool:
         """Whether the verb of the whole sentence comes next ("which planes are ...")."""
@@ -538,7 +586,7 @@ class PhraseReader(ConditionReader):
 
     def counted(self, rank: Rank, phrase: NounPhrase) -> Rank:
         """The rank with its count settled by the noun: "the two planes nearest to the bridge" takes two."""
-        if rank.counted:
+        if rank.counted or phrase.others:
             return rank
         if phrase.number is not None:
             return Rank(rank.pick.model_copy(update={"count": phrase.number}), True)
@@ -548,6 +596,10 @@ class PhraseReader(ConditionReader):
 
     def selections_of(self, phrases: list[NounPhrase]) -> list[Selection]:
         """One set for all noun phrases where one can hold them, else one for each (superlatives of their own)."""
+        if phrases[0].others and len(phrases) == 1:
+            first = phrases[0]
+            variants = [replace(first, ranks=[rank, *first.ranks[1:]]) for rank in (first.ranks[0], *first.others)]
+            return [self._single(variant) for variant in variants]
         if len(phrases) > 1 and (any(p.ranks or p.base for p in phrases[1:]) or self._own_rank(phrases)):
             return [self.selection_of([phrase]) for phrase in phrases]
         return [self.selection_of(phrases)]
@@ -557,6 +609,8 @@ class PhraseReader(ConditionReader):
 
     def selection_of(self, phrases: list[NounPhrase]) -> Selection:
         """One set: the union of the noun phrases. A condition after the last one holds for all of a bare list."""
+        if any(phrase.others for phrase in phrases):
+            self.refuse("ask for each of these by itself", phrases[0].start, self.at)
         if len(phrases) == 1:
             return self._single(phrases[0])
         first, last = phrases[0], phrases[-1]
@@ -585,6 +639,7 @@ class PhraseReader(ConditionReader):
         return Selection(phrases=names, where=where, picks=picks, expected=None if picks else _together(phrases))
 
     def _single(self, phrase: NounPhrase) -> Selection:
+        """The set of one noun phrase."""
         if phrase.selection is not None:
             return phrase.selection
         where = conjunction([*phrase.adjectives, *([phrase.posts] if phrase.posts is not None else [])])

@@ -120,7 +120,20 @@ class PositionReader(QuantityReader):
         if not self._ends_well() or (not noun and self._names_a_side()):
             self.at = start
             return None
-        return _either([self._placed(place, noun, start) for place in places])
+        return _either([self._placed(place, noun, start) for place in places] + (self._more_places() if noun else []))
+
+    def _more_places(self) -> list[Condition]:
+        """ "(in the left half) or the right half"."""
+        found: list[Condition] = []
+        while True:
+            start = self.at
+            self.take("or the", "or", "and the", "and")
+            place = self.take_from(PLACES) if self.at > start else None
+            noun = self.take("corner", *_EDGES, *_HALVES, *_QUARTERS) if place else None
+            if place is None or noun is None or not self._ends_well():
+                self.at = start
+                return found
+            found.append(self._placed(place, noun, start))
 
     def _names_a_side(self) -> bool:
         """Whether "bank" or the like goes on after the place ("the east bank of the river")."""

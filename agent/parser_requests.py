@@ -123,6 +123,10 @@ class RequestReader(PhraseReader):
                 self._trailing()
                 return found
         self.at = start
+        if self.sees("how far"):
+            self.refuse(
+                "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood", start, start + 2
+            )
         if self.take_from(OPENINGS) is not None:
             self.skip(",")
             if self.ended:
@@ -192,7 +196,7 @@ class RequestReader(PhraseReader):
         return [Output(verb="count", target=target) for target in self._with_predicate()]
 
     def _which(self) -> list[Output]:
-        if self.take("which is", "which are", "what is", "what are"):
+        if self.take("which is", "which are", "which one is", "which ones are", "what is", "what are"):
             following = self.reference_ahead() or (self.antecedent is not None and self.sees("the"))
             return self._outputs("detect", self.target()) if following else []
         if self.take("which of", "what of") or (self.take("which", "what") and self.noun_follows()):
@@ -264,7 +268,12 @@ class RequestReader(PhraseReader):
             if self.take(*_IMAGE_SHOWS):
                 return self._there_is(start)
             self.at = start
-        if self.take("is", "are", "do", "does") is None or not self.reference_ahead():
+        if self.take("is", "are", "do", "does") is None:
+            return []
+        test = self._count_test()
+        if test is not None:  # "are more than five planes near the terminal?"
+            return [Output(verb="exists", target=target, test=test) for target in self._with_predicate()]
+        if not self.reference_ahead():
             return []
         self.opened = []
         return self._tested(self.coordination(nested=False))

@@ -204,6 +204,10 @@ SUPERLATIVES: PhraseTable[Rank] = PhraseTable(
         **dict.fromkeys(("lowest down", "most southerly", "southmost", "furthest south"), ("y", "max")),
         **dict.fromkeys(("furthest west", "farthest west"), ("x", "min")),
         **dict.fromkeys(("furthest east", "farthest east"), ("x", "max")),
+        **{f"{w} most": ("x", "min") for w in ("western", "west")},
+        **{f"{w} most": ("x", "max") for w in ("eastern", "east")},
+        **{f"{w} most": ("y", "min") for w in ("northern", "north", "upper")},
+        **{f"{w} most": ("y", "max") for w in ("southern", "south", "lower")},
         "farthest north": ("y", "min"),
         "farthest south": ("y", "max"),
         **dict.fromkeys(("nearest", "closest"), ("distance", "min")),
@@ -381,6 +385,10 @@ VAGUE = {
     "heading": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
     "parallel": "say 'horizontal', 'vertical', 'diagonal' or 'in a row'",
     "perpendicular": "say 'horizontal', 'vertical' or 'diagonal'",
+    "distance": "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood",
+    "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
+    "wingspan": "say 'width' or 'length'",
+    "height": "heights cannot be seen from above; lengths, widths and areas can",
     "average": "only each one can be measured: 'measure the length of all planes'",
     "mean": "only each one can be measured: 'measure the length of all planes'",
     "total": "only each one can be measured: 'measure the area of all tanks'",
@@ -411,6 +419,15 @@ RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - fro
     + """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
     bank shore closer nearer farther further touching measuring exceeding type class side""".split()
 )
+# What a misspelt word is compared with: words that carry meaning in the grammar.
+CONSTRUCTIONS = frozenset(word for table in _TABLES if table not in (OPENINGS, STANDING) for word in table.words()) | {
+    "except",
+    "corner",
+    "between",
+    "which",
+    "where",
+    "without",
+}
 ADJECTIVES: PhraseTable[str] = PhraseTable(
     {**SIZES.entries, **SHAPES.entries, **COLOURS.entries, **ORIENTATIONS.entries}
 )

@@ -267,7 +267,8 @@ def _reference(selection: Selection, quantifier: str) -> str:
         return text if selection.expected is None else f"({text})"
     else:
         text = _selection(selection)
-    return f"({text})" if _is_open_ended(text) else text
+    chained = len(selection.picks) > 1 and selection.picks[-1].by == "distance"
+    return f"({text})" if chained or _is_open_ended(text) else text
 
 
 def _is_plain_union(selection: Selection) -> bool:
@@ -338,7 +339,8 @@ def _clause(condition: Condition | None, many: bool, level: int = 0) -> str:
     lead = condition
     while isinstance(lead, And | Or):
         lead = lead.conditions[0]
-    if isinstance(lead, _JUXTAPOSED) and not text.startswith("("):
+    settled = not many and isinstance(lead, Compare)  # a bare size would be taken for one of an outer noun
+    if isinstance(lead, _JUXTAPOSED) and not text.startswith("(") and not settled:
         return f" {text}"
     return f" that {'are' if many else 'is'} {text}"
 
