@@ -38,8 +38,8 @@ def colour_bins(rgb: np.ndarray) -> np.ndarray:
         rgb: (..., 3) uint8.
 
     Returns:
-        (...) int8. Dark pixels are black; pale ones white, grey or black by value; the others go by hue, with dark
-        orange and dull dark yellow brown.
+        (...) int8. Dark pixels are black; pale ones white, grey or black by value; the others go by hue, with dark or dull
+        orange brown and dark yellow green.
 
     Example:
         >>> [COLOURS[i] for i in colour_bins(np.array([[200, 30, 30], [250, 250, 250], [90, 90, 95]], np.uint8))]
@@ -50,10 +50,11 @@ def colour_bins(rgb: np.ndarray) -> np.ndarray:
     hue, saturation, value = hsv[:, 0] * 360 / 256, hsv[:, 1] / 255, hsv[:, 2] / 255
     edges = np.array([15.0, 45.0, 70.0, 165.0, 260.0, 335.0])  # red | orange | yellow | green | blue | purple | red
     bins = np.array([0, 1, 2, 3, 4, 5, 0])[np.searchsorted(edges, hue, side="right")]
-    warm = (hue >= 10) & (hue < 50)
-    brown = warm & ((value < 0.62) | ((value < 0.75) & (saturation < 0.5)))
+    brown = (hue >= 10) & (hue < 55) & ((value < 0.62) | ((value < 0.75) & (saturation < 0.5)))
     bins = np.where(brown, COLOURS.index("brown"), bins)
-    pale = saturation < np.where(value > 0.5, 0.18, 0.22)
+    bins = np.where((hue >= 55) & (hue < 70) & (value < 0.62), COLOURS.index("green"), bins)  # olive: dry grass
+    greenish = (hue >= 80) & (hue < 165) & (value > 0.35)  # grass and courts are dull from above
+    pale = saturation < np.where(greenish, 0.12, np.where(value > 0.5, 0.18, 0.22))
     bins = np.where(pale, np.where(value >= 0.78, COLOURS.index("white"), COLOURS.index("grey")), bins)
     dark = (value < 0.2) | ((value < 0.3) & pale)
     return np.where(dark, COLOURS.index("black"), bins).astype(np.int8).reshape(rgb.shape[:-1])

@@ -50,7 +50,11 @@ class Layout:
         """(N, 4, 2) oriented boxes."""
         if not self.regions:
             return np.zeros((0, 4, 2))
-        return np.stack([region.corners_px for region in self.regions]) * np.array(self.scale_xy)
+        return np.array([region.corners_px for region in self.regions]) * np.array(self.scale_xy)
+
+    @cached_property
+    def _outlined(self) -> np.ndarray:
+        return np.array([region.polygon_px is not None for region in self.regions], dtype=bool)
 
     @cached_property
     def centers(self) -> FloatArray:
@@ -60,25 +64,35 @@ class Layout:
     @cached_property
     def boxes(self) -> FloatArray:
         """(N, 4) upright boxes round the outlines: x0, y0, x1, y1."""
-        if not self.regions:
-            return np.zeros((0, 4))
+        boxes = np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
         scale = np.array(self.scale_xy)
-        ends = [(r.outline_px.min(axis=0) * scale, r.outline_px.max(axis=0) * scale) for r in self.regions]
-        return np.array([np.concatenate(pair) for pair in ends])
+        for index in np.flatnonzero(self._outlined):
+            ring = self.regions[index].outline_px * scale
+            boxes[index] = (*ring.min(axis=0), *ring.max(axis=0))
+        return boxes
 
     @cached_property
     def shapes(self) -> np.ndarray:
         """(N,) shapely geometries of the outlines, all valid."""
         shapes = np.empty(len(self.regions), dtype=object)
-        plain = np.array([region.polygon_px is None for region in self.regions], dtype=bool)
+        plain = ~self._outlined
         if plain.any():
             shapes[plain] = shapely.polygons(self.corners[plain])
-        for index in np.flatnonzero(~plain):
+        for index in np.flatnonzero(self._outlined):
             ring = self.regions[index].outline_px * np.array(self.scale_xy)
             shapes[index] = shapely.Polygon(ring) if len(ring) > 2 else shapely.linestrings(np.vstack([ring, ring[:1]]))
-        invalid = ~shapely.is_valid(shapes) if len(shapes) else np.zeros(0, dtype=bool)
+        doubtful = np.flatnonzero(self._outlined | ~self._convex)
+        invalid = doubtful[~shapely.is_valid(shapes[doubtful])]
         shapes[invalid] = shapely.make_valid(shapes[invalid])
         return shapes
+
+    @cached_property
+    def _convex(self) -> np.ndarray:
+        """(N,) whether the four corners turn the same way: then their polygon is valid."""
+        c = self.corners
+        sides = c[:, [1, 2, 3, 0]] - c
+        turns = _cross(sides, sides[:, [1, 2, 3, 0]])
+        return np.asarray((turns > 0).all(axis=1) | (turns < 0).all(axis=1))
 
     @cached_property
     def _sides(self) -> tuple[FloatArray, FloatArray]:

@@ -132,9 +132,9 @@ def distance_pairs(a: Layout, b: Layout, reach: FloatArray) -> Pairs:
         return _coded(Pairs(*_NONE), np.zeros(0, dtype=np.int8))
     reach = reach * (1 + 1e-9)
     grown = b.boxes + reach[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])
-    columns, rows = _boxes_meeting(grown, a.boxes)
+    columns, rows = shapely.STRtree(a.shapes).query(np.asarray(shapely.box(*grown.T)))
     gaps = np.maximum(a.boxes[rows, :2] - b.boxes[columns, 2:], b.boxes[columns, :2] - a.boxes[rows, 2:])
-    close = np.hypot(*np.clip(gaps, 0, None).T) <= reach[columns]
+    close = (np.maximum(gaps, 0.0) ** 2).sum(axis=1) <= reach[columns] ** 2
     rows, columns = rows[close], columns[close]
     distances = shapely.distance(a.shapes[rows], b.shapes[columns])
     held = distances <= reach[columns]
@@ -144,17 +144,10 @@ def distance_pairs(a: Layout, b: Layout, reach: FloatArray) -> Pairs:
 _NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), np.zeros(0))
 
 
-def _boxes_meeting(queries: FloatArray, targets: FloatArray) -> tuple[np.ndarray, np.ndarray]:
-    """Index pairs (query, target) of upright boxes that touch or overlap."""
-    tree = shapely.STRtree(np.asarray(shapely.box(*targets.T)))
-    first, second = tree.query(np.asarray(shapely.box(*queries.T)))
-    return first, second
-
-
 def _shared(a: Layout, b: Layout, bands: Bands, of: str) -> Pairs:
     if not len(a) or not len(b):
         return Pairs(*_NONE)
-    rows, columns = _boxes_meeting(a.boxes, b.boxes)
+    rows, columns = shapely.STRtree(b.shapes).query(a.shapes)
     area_a, area_b = shapely.area(a.shapes)[rows], shapely.area(b.shapes)[columns]
     whole = {"a": area_a, "b": area_b, "smaller": np.minimum(area_a, area_b)}[of]
     shared = shapely.area(shapely.intersection(a.shapes[rows], b.shapes[columns]))
