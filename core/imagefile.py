@@ -26,7 +26,7 @@ _MAGIC = {
     b"BM": "BMP",
 }
 _ORIENTATION_TAG = 274
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*:/{1,2}(?!/)[^/\\]|^/vsi", re.IGNORECASE)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/{1,2}(?!/)[^/\\]|^/vsi", re.IGNORECASE)
 
 
 def check_image_path(path: str | Path) -> Path:
