@@ -69,7 +69,8 @@ def draw_overlay(answer: Answer, image_rgb: NDArray[np.uint8], size_wh: tuple[in
     """
     wanted = picture_size_wh(size_wh)
     how = cv2.INTER_CUBIC if wanted[0] > image_rgb.shape[1] else cv2.INTER_AREA
-    picture = np.ascontiguousarray(cv2.resize(image_rgb, wanted, interpolation=how)[..., ::-1])
+    resized = np.asarray(cv2.resize(image_rgb, wanted, interpolation=how), dtype=np.uint8)
+    picture = np.ascontiguousarray(resized[..., ::-1])
     scale = np.array([wanted[0] / size_wh[0], wanted[1] / size_wh[1]])
     unit = max(wanted) / 1000
     size = int(np.clip(round(13 * unit), 13, 22))

@@ -269,8 +269,9 @@ class ConditionReader(RankReader):
         """ "except the largest", "other than the ships", "but not those near the river"; empty when none comes."""
         start = self.at
         self.take(",")
-        self.take("and", "but")
-        if self.take(*_EXCEPT, "not", "without") is None or not self._exception_ahead(start):
+        if not self.sees("but not", "but no"):
+            self.take("and", "but") if self.text(1) in ("not", "without") or self.sees("and") else None
+        if self.take(*_EXCEPT, "not", "without", "but") is None or not self._exception_ahead(start):
             self.at = start
             return []
         found: list[Condition] = []
@@ -283,20 +284,24 @@ class ConditionReader(RankReader):
 
     def _exception_ahead(self, start: int) -> bool:
         if self.phrase_ahead():
-            return self.tokens[start].text != "without"
+            return self.text(-1) not in ("without", "but")
         back = self.at
-        found = self.rank_after(True) is not None or self.sees("those", "the ones", "ones")
+        found = self.rank_after(True) is not None or self.ones_ahead()
         if not found and self.text(-1) in ("except", "for", "excluding"):
             found = self.factor(predicate=True) is not None
         self.at = back
         return found
+
+    def ones_ahead(self) -> bool:
+        """Whether "those", "the ones" or "the white ones" comes next."""
+        raise NotImplementedError
 
     def _exception(self, head: NounPhrase) -> Condition:
         start = self.at
         rank = self.rank_after(True)
         if rank is not None:
             return self.noted(Not(condition=rank.pick), start)
-        if not self.phrase_ahead() and not self.sees("those", "the ones", "ones"):
+        if not self.phrase_ahead() and not self.ones_ahead():
             return self.noted(Not(condition=self._required(True)), start)
         return self.noted(Not(condition=self.excepted(head)), start)
 

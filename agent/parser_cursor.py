@@ -133,7 +133,7 @@ class Cursor:
 
 def nearest_word(word: str) -> str | None:
     """The word of the grammar that a misspelt word most looks like; None for known, short or unlike words."""
-    if len(word) < 4 or word in RESERVED or not word.isalpha():
+    if len(word) < 4 or word in RESERVED or word in CONSTRUCTIONS or not word.isalpha():
         return None
     known = sorted(known for known in CONSTRUCTIONS if len(known) > 3 and known[0] == word[0])
     found = difflib.get_close_matches(word, known, n=1, cutoff=0.75)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import And, ClassIs, Colour, Compare, Condition, Pick, Relation, Selection
+from ..core.conditions import And, ClassIs, Colour, Compare, Condition, Not, Pick, Relation, Selection
 from ..core.inflection import is_plural, plural, singular
 from .parser_conditions import ConditionReader
 from .parser_noun import NounPhrase, Rank, conjunction, disjunction
@@ -36,6 +36,7 @@ _PRONOUNS = ("one", "ones", "them", "it", "those", "they", "these")
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 _NAMES_IN_ING = frozenset("building parking crossing landing housing swimming clearing mooring crossing".split())
 MAX_NOUN_WORDS = 5
+MAX_NOUN_CHARS = 60
 _PENDING = Selection(phrases=("?",))  # "the nearest plane": the reference is still to come
 
 
@@ -63,6 +64,14 @@ class PhraseReader(ConditionReader):
         found = (
             ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
         )
+        self.at = back
+        return found
+
+    def ones_ahead(self) -> bool:
+        """Whether "those", "the ones" or "the white ones" comes next."""
+        back, first = self.at, self.text()
+        self._skip_opening()
+        found = self.text() in ("one", "ones") or first == "those"
         self.at = back
         return found
 
@@ -105,7 +114,8 @@ class PhraseReader(ConditionReader):
         if place >= len(self.tokens):
             return False
         token = self.tokens[place]
-        return token.kind == "word" and len(token.text) > 1 and token.text not in RESERVED
+        lettered = len(token.text) > 1 or (place + 1 < len(self.tokens) and self.tokens[place + 1].glued)
+        return token.kind == "word" and lettered and token.text not in RESERVED
 
     def noun_follows(self) -> bool:
         """Whether a word that can name a class comes next, perhaps after adjectives."""
@@ -129,13 +139,26 @@ class PhraseReader(ConditionReader):
             QueryError: no noun phrase, or one that cannot be understood.
         """
         self.deeper()
-        phrase = self._bracketed() if self.sees("(") else self._core(elliptic)
+        phrase = self._bracketed() if self.sees("(") else self._all_but() or self._core(elliptic)
         if phrase.selection is None:
             self.opened.append(phrase)
             self.posts(phrase, nested=nested)
             self.opened.pop()
         self.depth -= 1
         return phrase
+
+    def _all_but(self) -> NounPhrase | None:
+        """ "all but the largest plane": the planes that are not the largest."""
+        start = self.at
+        if not self.take("all but", "all except", "all except for"):
+            return None
+        phrase = self._core(False)
+        if not phrase.phrases or len(phrase.ranks) != 1 or phrase.others:
+            self.refuse("all but which? Say 'all planes except the largest'", start, self.at)
+        rank = self.counted(phrase.ranks[0], phrase)
+        return replace(
+            phrase, form="all", plural=True, ranks=[], adjectives=[*phrase.adjectives, Not(condition=rank.pick)]
+        )
 
     def _bracketed(self) -> NounPhrase:
         start = self.at
@@ -439,7 +462,7 @@ class PhraseReader(ConditionReader):
                 self._refuse_run_on(words)
             words.append(("-" if token.glued and words else " " if words else "") + token.text)
             self.at += 1
-        if len(words) > MAX_NOUN_WORDS:
+        if len(words) > MAX_NOUN_WORDS or sum(map(len, words)) > MAX_NOUN_CHARS:
             self.refuse(f"not understood as the name of a thing: {''.join(words)!r}", start, self.at)
         return "".join(words)
 

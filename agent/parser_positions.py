@@ -137,7 +137,7 @@ class PositionReader(QuantityReader):
 
     def _names_a_side(self) -> bool:
         """Whether "bank" or the like goes on after the place ("the east bank of the river")."""
-        return self.sees("bank", "shore", "flank", "end", "most", "of")
+        return self.sees("bank", "shore", "flank", "end", "most", "of", "and above", "and below", "or above", "or below")
 
     def _place_list(self) -> list[Direction]:
         places: list[Direction] = []
@@ -150,9 +150,9 @@ class PositionReader(QuantityReader):
             if not self.take("or", "and") or (self.skip("in", "at", "on", "the") or self.peek_from(PLACES)) is None:
                 self.at = back
                 return places
-            if self._relation_follows():
+            if self._relation_follows():  # "to the left or right of the road" is no place in the image
                 self.at = back
-                return places
+                return [] if self.text(-3) in ("to", "on") or self.text(-2) in ("to", "on") else places
 
     def _relation_follows(self) -> bool:
         """Whether "north of the river" comes next rather than a second place."""

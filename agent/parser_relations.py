@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..core.conditions import And, Condition, Direction, Not, Or, Quantity, Relation, Selection
-from .parser_noun import NounPhrase
+from .parser_noun import NounPhrase, disjunction
 from .parser_positions import PositionReader
 from .parser_vocabulary import AMOUNTS, DIAGONALS, IN_A_ROW, PLACES, RELATIONS, UNITS, UPRIGHT, VIEWPOINT
 
@@ -128,47 +128,43 @@ class RelationReader(PositionReader):
         return self._related(lambda s, q: Relation(relation="side", reference=s, direction=meant, quantifier=q))
 
     def _toward(self) -> Condition | None:
-        """ "left of", "to the north-east of", "above", "above and to the left of"."""
+        """ "left of", "to the north-east of", "above", "above and to the left of", "left or right of"."""
+        start = self.at
+        directions = [self._direction()]
+        while self.take("or"):
+            directions.append(self._direction())
+        found = [direction for direction in directions if direction is not None]
+        upright = self.text(-1) not in ("of", "from") and self.text(-1) in UPRIGHT.entries
+        of = len(found) == len(directions) and self.take("of", "from") is not None
+        if of and self.ended:
+            self.refuse_word("a thing, e.g. 'the river'")
+        if not (of or (upright and len(found) == len(directions))) or not self.reference_ahead():
+            self.at = start
+            return None
+
+        def build(reference: Selection, quantifier: Quantifier) -> Condition:
+            return disjunction(
+                [Relation(relation="toward", reference=reference, direction=d, quantifier=quantifier) for d in found]
+            )
+
+        return self._related(build)
+
+    def _direction(self) -> Direction | None:
+        """ "to the north", "above", "above and to the left", "to the north and to the east"."""
         start = self.at
         self.take("directly", "immediately", "just", "due")
         direction = self.take_from(UPRIGHT)
-        if direction is not None:
-            back = self.at
-            self.take("and")
-            self.take("to the", "on the")
-            side = self.take_from(PLACES)
-            both = DIAGONALS.get(f"{'top' if direction == 'above' else 'bottom'} {side}") if side else None
-            if both is not None and self.take("of"):
-                direction = both
-            else:
-                self.at = back
-            if not self.reference_ahead():
-                self.at = start
-                return None
-        else:
+        if direction is None:
             self.take("to the", "on the", "at the", "to", "on")
             direction = self.take_from(PLACES)
-            if direction is not None and self.take("and above", "and below"):
-                up = "top" if self.text(-1) == "above" else "bottom"
-                direction = DIAGONALS.get(f"{up} {direction}", direction)
-                self.at = self.at if self.reference_ahead() else start
-            elif direction is not None:
-                direction = self._second_direction(direction)
-                if not self.take("of", "from"):
-                    direction = None
-        if direction is None or self.at == start:
+        if direction is None:
             self.at = start
             return None
-        meant = direction
-        return self._related(lambda s, q: Relation(relation="toward", reference=s, direction=meant, quantifier=q))
-
-    def _second_direction(self, direction: Direction) -> Direction:
-        """ "to the north and to the east of" means north-east of."""
         back = self.at
-        if self.take("and to the", "and"):
-            other = self.take_from(PLACES)
+        if self.take("and to the", "and on the", "and", "to the", "on the"):
+            other = self.take_from(UPRIGHT) or self.take_from(PLACES)
             both = DIAGONALS.get(f"{_word(direction)} {_word(other)}") if other else None
-            if both is not None and self.sees("of"):
+            if both is not None and (self.sees("of", "from", "or") or self.text(-1) in UPRIGHT.entries):
                 return both
         self.at = back
         return direction
@@ -195,8 +191,8 @@ class RelationReader(PositionReader):
             return None
         if relation == "between":
             return self._between(start)
-        found = self._related(
-            lambda s, q: Relation(relation=kind, reference=s, quantifier=q),  # type: ignore[arg-type]
+        found = self._related(  # "far from all ships" is near none of them
+            lambda s, q: Relation(relation=kind, reference=s, quantifier="any" if negated else q),  # type: ignore[arg-type]
             joint=kind == "surrounded",
         )
         return Not(condition=found) if negated else found

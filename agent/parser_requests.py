@@ -60,7 +60,7 @@ _MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
 _ENDS = (";", ".", "?", "!", ",")
 _TRAILING = (
     "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen", "shown",
-    "there", "are there", "is there", "exist", "for me", "thanks", "thank you", "are", "is",
+    "there", "are there", "is there", "exist", "for me", "in total", "altogether", "thanks", "thank you", "are", "is",
 )  # fmt: skip
 
 
@@ -116,7 +116,16 @@ class RequestReader(PhraseReader):
 
     def _output(self) -> list[Output]:
         start = self.at
-        for form in (self._whether, self._exists, self._how_many, self._measure, self._which, self._is_it, self._verb):
+        for form in (
+            self._whether,
+            self._exists,
+            self._measure,
+            self._how_many,
+            self._look,
+            self._which,
+            self._is_it,
+            self._verb,
+        ):
             self.at = start
             found = form()
             if found:
@@ -192,8 +201,17 @@ class RequestReader(PhraseReader):
     def _how_many(self) -> list[Output]:
         if not self.take("how many"):
             return []
+        if self.antecedent is not None and self.take("there are", "are there"):
+            return [Output(verb="count", target=self.antecedent)]
         self.take("of")
         return [Output(verb="count", target=target) for target in self._with_predicate()]
+
+    def _look(self) -> list[Output]:
+        """ "what does the largest ship look like"."""
+        if not self.take("what does", "what do") or not self.reference_ahead():
+            return []
+        targets = self.target()
+        return self._outputs("describe", targets) if self.take("look like") else []
 
     def _which(self) -> list[Output]:
         if self.take("which is", "which are", "which one is", "which ones are", "what is", "what are"):
@@ -359,8 +377,14 @@ class RequestReader(PhraseReader):
 
     def _measure(self) -> list[Output]:
         start = self.at
+        if self.take("how many") and self.peek_from(UNITS) is not None:  # "how many metres long is the bridge"
+            unit = self.take_from(UNITS)
+            attribute = _HOW_MUCH.get(f"how {self.text()}", "length")
+            if self.take("long", "wide", "large", "big") and self.take("is", "are"):
+                return [Output(verb="measure", target=t, attribute=attribute, unit=unit) for t in self.target()]
+        self.at = start
         for words, attribute in _HOW_MUCH.items():
-            if self.take(words) and self.take("is", "are"):
+            if self.take(words) and (self.take("is", "are") or self.reference_ahead()):
                 return self._measured([attribute], self.target())
             self.at = start
         if self.take("what") and (asked := self.take_from(ATTRIBUTES)) and self.take("does", "do", "has", "have"):

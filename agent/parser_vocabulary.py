@@ -316,21 +316,34 @@ VERBS: PhraseTable[str] = PhraseTable(
     | dict.fromkeys(
         ("segment", "outline", "mask", "extract", "delineate", "trace", "cut out", "segment out", "mask out"), "segment"
     )
-    | dict.fromkeys(
-        (
-            "draw the outline of",
-            "draw the outlines of",
-            "draw masks of",
-            "draw masks for",
-            "give me masks of",
-            "give me the masks of",
-            "show me the outlines of",
-            "show me the masks of",
-            "show the outline of",
-            "show the outlines of",
-        ),
-        "segment",
-    )
+    | {
+        f"{verb} {shape} {of}": "segment"
+        for verb in (
+            "draw",
+            "extract",
+            "get",
+            "give",
+            "give me",
+            "show",
+            "show me",
+            "trace",
+            "return",
+            "create",
+            "find",
+        )
+        for shape in (
+            "masks",
+            "a mask",
+            "the mask",
+            "the masks",
+            "outlines",
+            "the outline",
+            "the outlines",
+            "the contours",
+        )
+        for of in ("of", "for")
+    }
+    | dict.fromkeys(("where can i find", "where can we find", "where do you see", "where can i see"), "detect")
     | dict.fromkeys(("count", "count up", "tally"), "count")
     | dict.fromkeys(("number of", "the number of", "total number of", "the total number of"), "count")
     | {
@@ -388,6 +401,8 @@ VAGUE = {
     "distance": "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood",
     "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
     "wingspan": "say 'width' or 'length'",
+    "diameter": "say 'length' or 'width'",
+    "radius": "say 'length' or 'width'",
     "height": "heights cannot be seen from above; lengths, widths and areas can",
     "average": "only each one can be measured: 'measure the length of all planes'",
     "mean": "only each one can be measured: 'measure the length of all planes'",

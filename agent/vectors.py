@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,7 @@ def _geojson_geometry(shape: BaseGeometry, to_lonlat: Converter | None) -> dict[
     turned = shape if to_lonlat is None else shapely.transform(shape, to_lonlat)
     rings = [
         [np.round(shapely.get_coordinates(ring), digits).tolist() for ring in (part.exterior, *part.interiors)]
-        for part in map(shapely.geometry.polygon.orient, _polygons(turned))
+        for part in (shapely.geometry.polygon.orient(polygon) for polygon in _polygons(turned))
     ]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
@@ -118,15 +118,15 @@ def write_geopackage(path: Path, answer: Answer, scene: Scene) -> None:
     _write_layer(path, LAYERS[1], "Polygon", boxes, rows, scene, append=True)
 
 
-def _polygons(shape: BaseGeometry) -> list[BaseGeometry]:
-    return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+def _polygons(shape: BaseGeometry) -> list[shapely.Polygon]:
+    return [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)]
 
 
 def _write_layer(
     path: Path,
     layer: str,
     kind: str,
-    shapes: list[BaseGeometry],
+    shapes: Sequence[BaseGeometry],
     rows: list[dict[str, Any]],
     scene: Scene,
     *,
