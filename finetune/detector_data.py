@@ -109,8 +109,8 @@ def split_dev(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     return [s for i, s in enumerate(samples) if i not in chosen], [samples[i] for i in dev]
 
 
-def read_cars(root: Path) -> list[Sample]:
-    """DJI frames with axis-aligned boxes of vehicles (cars, trucks, buses; cyclists left out)."""
+def read_cars(root: Path, shrink: float = 0.5) -> list[Sample]:
+    """DJI frames, resized, with axis-aligned boxes of vehicles (cars, trucks, buses; cyclists left out)."""
     samples = []
     for path in sorted((root / "aerial_cars").glob("*.jpg")):
         rows = [r.split() for r in path.with_suffix(".txt").read_text().splitlines() if r.strip()]
@@ -121,9 +121,10 @@ def read_cars(root: Path) -> list[Sample]:
             if kind != "4":
                 x, y, a, b = float(cx) * w, float(cy) * h, float(bw) * w / 2, float(bh) * h / 2
                 hulls.append(box_hull(x - a, y - b, x + a, y + b))
-        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        if shrink != 1:
+            image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         labels = np.full(len(hulls), CLASSES.index("vehicle"))
-        samples.append(Sample(path.stem, "aerial_cars", image, labels, [x / 2 for x in hulls], ("vehicle",), False, True))  # fmt: skip  # noqa: E501
+        samples.append(Sample(path.stem, "aerial_cars", image, labels, [x * shrink for x in hulls], ("vehicle",), False, True))  # fmt: skip  # noqa: E501
     return samples
 
 

@@ -29,12 +29,12 @@ def detector() -> Detector:
     return Detector()
 
 
-def raw(boxes: list[list[float]], scores: list[float], labels: list[int] | None = None, cut: list[bool] | None = None, view: list[int] | None = None) -> Raw:  # fmt: skip  # noqa: E501
+def raw(boxes: list[list[float]], scores: list[float], labels: list[int] | None = None, cut: list[bool] | None = None) -> Raw:  # fmt: skip  # noqa: E501
     n = len(boxes)
     array = np.array(boxes, float).reshape(-1, 4)
     return Raw(
         np.array(scores, float), np.array(labels or [0] * n), array, box_to_corners(array),
-        np.array(cut or [False] * n), np.array(view or [0] * n),
+        np.array(cut or [False] * n),
     )  # fmt: skip
 
 
@@ -71,20 +71,14 @@ def test_slanting_neighbours_are_two_objects() -> None:
     corners = np.stack([bar, bar + 9 * across]) + 50
     boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
     assert box_iou_matrix(boxes[:1], boxes[1:])[0, 0] > 0.5
-    found = Raw(np.array([0.9, 0.8]), np.zeros(2, int), boxes, corners, np.zeros(2, bool), np.zeros(2, int))
-    assert len(merge(found, 1).scores) == 2
+    found = Raw(np.array([0.9, 0.8]), np.zeros(2, int), boxes, corners, np.zeros(2, bool))
+    assert len(merge(found).scores) == 2
 
 
 def test_merge_prefers_whole_boxes_and_drops_parts() -> None:
     found = raw([[0, 0, 100, 40], [0, 0, 80, 40], [90, 0, 99, 40]], [0.6, 0.9, 0.5], cut=[False, True, True])
-    result = merge(found, 1)
+    result = merge(found)
     assert result.boxes.tolist() == [[0, 0, 100, 40]]
-
-
-def test_merge_scores_agreement_of_views() -> None:
-    # seen at both scales: 0.5*0.8 + 0.5*(0.8+0.6)/2 = 0.75; seen at one: 0.5*0.8 + 0.5*0.4 = 0.6
-    found = raw([[0, 0, 20, 20], [0, 1, 20, 21], [60, 0, 80, 20]], [0.8, 0.6, 0.8], view=[0, 1, 0])
-    assert sorted(merge(found, 2).scores.round(9).tolist()) == [0.6, 0.75]
 
 
 @settings(deadline=None, max_examples=40)
@@ -93,8 +87,8 @@ def test_merge_never_adds_and_leaves_no_copies(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     low = rng.uniform(0, 100, (n, 2))
     boxes = np.concatenate([low, low + rng.uniform(5, 40, (n, 2))], 1).tolist()
-    found = raw(boxes, rng.random(n).tolist(), rng.integers(0, 3, n).tolist(), view=rng.integers(0, 2, n).tolist())
-    result = merge(found, 2)
+    found = raw(boxes, rng.random(n).tolist(), rng.integers(0, 3, n).tolist())
+    result = merge(found)
     assert len(result.scores) <= n
     iou = box_iou_matrix(result.boxes, result.boxes) * (result.labels[:, None] == result.labels)
     assert (iou - np.eye(len(iou)) <= 0.5 + 1e-9).all()

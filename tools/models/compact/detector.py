@@ -144,15 +144,15 @@ class Detector:
 
     def raw(self, read: WindowReader, shape_hw: tuple[int, int], scales: Sequence[float], wanted: np.ndarray) -> Raw:
         """Merged detections with uncalibrated scores; what calibration is fitted on."""
-        jobs = [(v, s, tile) for v, s in enumerate(scales) for tile in tiles(shape_hw, s)]
+        jobs = [(scale, tile) for scale in scales for tile in tiles(shape_hw, scale)]
         parts = [Raw.empty()]
-        for done, (view, scale, tile) in enumerate(jobs):
+        for done, (scale, tile) in enumerate(jobs):
             report("detecting", done, len(jobs))
-            found = self._tile(read, shape_hw, scale, tile, view, wanted)
+            found = self._tile(read, shape_hw, scale, tile, wanted)
             if len(found.scores):
                 parts.append(found)
         report("detecting", len(jobs), len(jobs))
-        return merge(Raw.join(parts), len(scales))
+        return merge(Raw.join(parts))
 
     def calibrate(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Raw scores -> calibrated ones: a logistic map with one slope and a shift a class (Platt 1999)."""
@@ -196,7 +196,7 @@ class Detector:
             return self._session
 
     def _tile(
-        self, read: WindowReader, shape_hw: tuple[int, int], scale: float, tile: tuple[int, int, int, int], view: int,
+        self, read: WindowReader, shape_hw: tuple[int, int], scale: float, tile: tuple[int, int, int, int],
         wanted: np.ndarray,
     ) -> Raw:  # fmt: skip
         x0, y0, x1, y1 = tile
@@ -211,7 +211,7 @@ class Detector:
         gap = np.stack([found.boxes[:, 0], found.boxes[:, 1], width - found.boxes[:, 2], height - found.boxes[:, 3]], 1)
         return Raw(
             found.scores, found.labels, found.boxes * np.tile(stretch, 2) + np.array([x0, y0, x0, y0]),
-            found.corners * stretch + np.array([x0, y0]), ((gap < BORDER) & inner).any(1), np.full(len(gap), view),
+            found.corners * stretch + np.array([x0, y0]), ((gap < BORDER) & inner).any(1),
         )  # fmt: skip
 
 
@@ -266,7 +266,7 @@ def decode(logits: np.ndarray, raw: np.ndarray, padded_hw: tuple[int, int], shap
     corners = np.stack([centre - along - across, centre + along - across, centre + along + across, centre - along + across], 1)  # fmt: skip  # noqa: E501
     solid = ((boxes[:, 2:] - boxes[:, :2]) > 1).all(1) & (centre >= 0).all(1) & (centre <= limit).all(1)
     n = len(score)
-    found = Raw(score, label, boxes, corners, np.zeros(n, bool), np.zeros(n, int)).take(np.flatnonzero(solid))
+    found = Raw(score, label, boxes, corners, np.zeros(n, bool)).take(np.flatnonzero(solid))
     return found.take(suppress(found, 0.6))
 
 

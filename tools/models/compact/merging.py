@@ -21,7 +21,6 @@ class Raw:
         labels: (N,) class indices.
         boxes: (N, 4) and corners: (N, 4, 2), full-scene pixels.
         cut: (N,) touches an inner tile border.
-        view: (N,) index of the scale it was seen at.
     """
 
     scores: np.ndarray
@@ -29,7 +28,6 @@ class Raw:
     boxes: np.ndarray
     corners: np.ndarray
     cut: np.ndarray
-    view: np.ndarray
 
     def take(self, index: np.ndarray) -> Raw:
         return Raw(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
@@ -40,7 +38,7 @@ class Raw:
 
     @staticmethod
     def empty() -> Raw:
-        return Raw(np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros((0, 4, 2)), np.zeros(0, bool), np.zeros(0, int))  # fmt: skip  # noqa: E501
+        return Raw(np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros((0, 4, 2)), np.zeros(0, bool))
 
 
 def box_iou_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -82,25 +80,14 @@ def suppress(found: Raw, overlap: float, rank: np.ndarray | None = None) -> np.n
     return order[keep]
 
 
-def merge(found: Raw, views: int) -> Raw:
-    """One detection an object from all tiles and views.
+def merge(found: Raw) -> Raw:
+    """One detection an object from all tiles and scales: the best-scored one.
 
-    Cut boxes rank behind whole ones, and a cut box that lies mostly inside another box of its class is dropped. The
-    score of an object is the mean of its best score and its mean over the views (0 where a view did not see it).
+    Boxes cut by a tile's border rank behind whole ones, and a cut box that lies mostly inside another box of its class
+    is dropped.
     """
-    if not len(found.scores):
-        return found
-    kept = suppress(found, SAME, found.scores - found.cut)
-    i, j, iou = similar_pairs(found)
-    both_i, both_j, both = np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([iou, iou])
-    best = np.zeros((len(found.scores), views))
-    best[np.arange(len(found.scores)), found.view] = found.scores
-    close = both > SAME
-    np.maximum.at(best, (both_i[close], found.view[both_j[close]]), found.scores[both_j[close]])
-    result = found.take(kept)
-    scores = 0.5 * best.max(1) + 0.5 * best.mean(1)
-    result = Raw(scores[kept], *(getattr(result, n) for n in ("labels", "boxes", "corners", "cut", "view")))
-    return result.take(whole(result))
+    kept = found.take(suppress(found, SAME, found.scores - found.cut))
+    return kept.take(whole(kept))
 
 
 def whole(found: Raw) -> np.ndarray:
