@@ -5,7 +5,8 @@
 Both sides find the same edges ("near": polygon distance up to two lengths of the object) on the same scenes of constant
 density, and the run fails when their edges differ. The plain side computes all upright-box gaps with numpy, in blocks
 that fit the cache, and measures the polygons of what is left with shapely, as surveyor does. Times are the
-processor's, best of several runs. Held: at 2,000 boxes at least 10 x faster, and from 2,000 to 20,000 boxes at most 15 x the time.
+processor's, best of several runs. Held: at 2,000 boxes at least 10 x faster, and from 2,000 to 20,000 boxes at most
+15 x the time.
 """
 
 from __future__ import annotations

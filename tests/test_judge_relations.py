@@ -301,6 +301,9 @@ def test_aligned():
     assert verdicts(kept(*row, aside), node) == "TTTTF"
     assert verdicts(kept(*row[:2]), node) == "FF"
     assert verdicts(kept(*row[:2], aside), node) == "FFF"
+    # once there are three, the row goes on over a gap of 5 lengths, not over one of 7
+    assert verdicts(kept(*row, turned("s8", 480, 200, 40, 20, 90, "ship")), node) == "TTTTT"
+    assert verdicts(kept(*row, turned("s8", 560, 200, 40, 20, 90, "ship")), node) == "TTTTF"
     # another class in the gap doesn't make a row of three
     assert verdicts(kept(*row[:2], box("p", 210, 190, 230, 210)), node) == "FFF"
     # off the line by d in the middle of three: residual sqrt(2/9) d = 9.9 at 21, 11.8 at 25, against .5 and .75 of 20

@@ -88,7 +88,8 @@ class Bands:
         bank: share of the candidate that lies on the reference, for `side`.
         near: distance in lengths of the reference. within: ratio of distance to asked distance (R3).
         inside: share of the inner one (R4). overlaps: share of the smaller one.
-        adjacent: distance in sizes, a size being the smaller sqrt(area); adjacent_px: least distance for true (R5).
+        adjacent: distance for true and for false in sizes, a size being the smaller sqrt(area); adjacent_px: at least
+            this many px for true (R5).
         between: place on the line between both, 0 at an end, 0.5 in the middle; between_off: distance from the line
             as a share of its length (R6).
         row_off: root-mean-square distance from the row's axis in median short sides; row_spread: degrees (R7).
@@ -131,7 +132,7 @@ class Bands:
     within: Band
     inside: Band
     overlaps: Band
-    adjacent: Band
+    adjacent: tuple[float, float]
     adjacent_px: float
     between: Band
     between_off: Band
@@ -184,7 +185,7 @@ STRICT = Bands(
     within=_down(0.9, 1.1),
     inside=_up(0.9, 0.5),
     overlaps=_up(0.1, 0.0),
-    adjacent=_down(0.1, 0.5),
+    adjacent=(0.1, 0.5),
     adjacent_px=3.0,
     between=_up(0.2, 0.0),
     between_off=_down(0.25, 0.5),

@@ -131,10 +131,10 @@ def _holding(objects: Layout, member: np.ndarray, points: np.ndarray) -> np.ndar
 def judge_aligned(case: Case) -> Findings:
     """Part of a row of three or more of its class (R7): see `surveyor.tools.rows`. All candidates count."""
     layout, bands = case.layout, case.bands
-    inside = in_rows(layout, bands.row_off.true, bands.row_spread.true, bands.axis_aspect)
+    inside = in_rows(layout, bands.row_off.true, bands.row_spread.true)
     codes = np.where(inside > 0, TRUE, FALSE).astype(np.int8)
     if bands.gap:
-        possible = in_rows(layout, bands.row_off.false, bands.row_spread.false, bands.axis_aspect) > 0
+        possible = in_rows(layout, bands.row_off.false, bands.row_spread.false) > 0
         codes = np.where((codes == FALSE) & possible, UNKNOWN, codes).astype(np.int8)
 
     def why(index: int) -> str:

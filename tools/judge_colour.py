@@ -38,8 +38,8 @@ def colour_bins(rgb: np.ndarray) -> np.ndarray:
         rgb: (..., 3) uint8.
 
     Returns:
-        (...) int8. Dark pixels are black; pale ones white, grey or black by value; the others go by hue, with dark or dull
-        orange brown and dark yellow green.
+        (...) int8. Dark pixels are black; pale ones white, grey or black by value; the others go by hue, with dark or
+        dull orange brown and dark yellow green.
 
     Example:
         >>> [COLOURS[i] for i in colour_bins(np.array([[200, 30, 30], [250, 250, 250], [90, 90, 95]], np.uint8))]

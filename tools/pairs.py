@@ -64,10 +64,12 @@ def within_pairs(a: Layout, b: Layout, distance: float, bands: Bands) -> Pairs:
 def adjacent_pairs(a: Layout, b: Layout, bands: Bands) -> Pairs:
     """Polygon distance at most max(3 px, 0.1 s), false from 0.5 s, s the smaller sqrt(area) of both (R5)."""
     sizes_a, sizes_b = np.sqrt(a.areas), np.sqrt(b.areas)
-    found = distance_pairs(a, b, np.maximum(bands.adjacent_px, bands.adjacent.false * sizes_b))
+    found = distance_pairs(a, b, np.maximum(bands.adjacent_px, bands.adjacent[1] * sizes_b))
     size = np.minimum(sizes_a[found.rows], sizes_b[found.columns])
-    touching = np.maximum(bands.adjacent_px, bands.adjacent.true * size)
-    apart = np.maximum(touching, bands.adjacent.false * size)
+    touching = np.maximum(bands.adjacent_px, bands.adjacent[0] * size)
+    apart = np.maximum(touching, bands.adjacent[1] * size)
+    if not bands.gap:
+        touching = apart = (touching + apart) / 2
     codes = np.where(found.values <= touching, TRUE, np.where(found.values >= apart, FALSE, UNKNOWN))
     return _coded(found, codes.astype(np.int8))
 

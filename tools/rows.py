@@ -11,23 +11,25 @@ from ..core.regions import FloatArray
 from .layout import Layout
 
 _GAP_LENGTHS = 3.0  # two members follow each other up to this many of their mean long sides, centre to centre
+_LONG_GAP_LENGTHS = 6.0  # the same once there are three
+_AXIS_ASPECT = 1.5  # below it a box has no direction that a row could share (planes)
 _NEIGHBOURS = 8
 
 
-def in_rows(layout: Layout, off: float, spread_deg: float, axis_aspect: float) -> np.ndarray:
+def in_rows(layout: Layout, off: float, spread_deg: float) -> np.ndarray:
     """(N,) size of the largest row found that a region belongs to; 0 when it is in none of three or more.
 
     A row is grown from two neighbours in both directions, each time by the neighbour of its end that lies nearest to
     the line, as long as it stays a row: root-mean-square distance of the centres from their principal axis at most
-    `off` median short sides, long axes within `spread_deg` of each other (boxes below `axis_aspect` have none), and
-    centres that follow each other at most three mean lengths apart.
+    `off` median short sides, long axes within `spread_deg` of each other (boxes below aspect 1.5 have none), and
+    centres that follow each other at most three mean lengths apart; a row of three goes on over gaps of up to six.
     """
     sizes = np.zeros(len(layout), dtype=np.int64)
     labels = np.array([region.label for region in layout.regions], dtype=object)
     for label in dict.fromkeys(labels.tolist()):
         group = np.flatnonzero(labels == label)
         if len(group) >= 3:
-            _grow_rows(_Row(layout, group, off, spread_deg, axis_aspect), sizes)
+            _grow_rows(_Row(layout, group, off, spread_deg), sizes)
     return sizes
 
 
@@ -35,10 +37,10 @@ def _grow_rows(rules: _Row, sizes: np.ndarray) -> None:
     tried: set[tuple[int, int]] = set()
     for first, near in enumerate(rules.neighbours):
         for second in near:
-            if (min(first, second), max(first, second)) in tried:
+            if (min(first, second), max(first, second)) in tried or not rules.close(first, second):
                 continue
             tried.add((min(first, second), max(first, second)))
-            row = rules.grown(rules.grown([first, second])[::-1])
+            row = rules.grown(rules.grown(rules.grown([first, second])[::-1])[::-1])
             tried |= {(min(pair), max(pair)) for pair in pairwise(row)} if len(row) > 2 else set()
             if len(row) >= 3:
                 members = rules.group[row]
@@ -48,20 +50,20 @@ def _grow_rows(rules: _Row, sizes: np.ndarray) -> None:
 class _Row:
     """The regions of one class and what makes a row of them."""
 
-    def __init__(self, layout: Layout, group: np.ndarray, off: float, spread_deg: float, axis_aspect: float) -> None:
+    def __init__(self, layout: Layout, group: np.ndarray, off: float, spread_deg: float) -> None:
         self.group, self.off, self.spread_deg = group, off, spread_deg
         self.centers, self.lengths, self.widths = layout.centers[group], layout.lengths[group], layout.widths[group]
         axes = layout.axes[group]
         angles = np.degrees(np.arctan2(axes[:, 1], axes[:, 0])) % 180.0
-        self.angles = np.where(layout.aspects[group] >= axis_aspect, angles, np.nan)
+        self.angles = np.where(layout.aspects[group] >= _AXIS_ASPECT, angles, np.nan)
         self.neighbours = self._neighbours()
 
     def _neighbours(self) -> list[list[int]]:
-        reach = _GAP_LENGTHS * self.lengths
+        reach = _LONG_GAP_LENGTHS * self.lengths
         tree = shapely.STRtree(shapely.points(self.centers))
         first, second = tree.query(shapely.box(*(self.centers - reach[:, None]).T, *(self.centers + reach[:, None]).T))
         apart = np.linalg.norm(self.centers[first] - self.centers[second], axis=1)
-        limit = _GAP_LENGTHS * (self.lengths[first] + self.lengths[second]) / 2
+        limit = _LONG_GAP_LENGTHS * (self.lengths[first] + self.lengths[second]) / 2
         fits = (first != second) & (apart <= limit) & (apart > 0)
         order = np.lexsort((second[fits], apart[fits], first[fits]))
         lists: list[list[int]] = [[] for _ in range(len(self.centers))]
@@ -69,6 +71,11 @@ class _Row:
             if len(lists[a]) < _NEIGHBOURS:
                 lists[a].append(b)
         return lists
+
+    def close(self, a: int, b: int) -> bool:
+        """Whether two may follow each other in a row that isn't one yet."""
+        apart = float(np.linalg.norm(self.centers[a] - self.centers[b]))
+        return apart <= _GAP_LENGTHS * float(self.lengths[a] + self.lengths[b]) / 2
 
     def grown(self, row: list[int]) -> list[int]:
         """The row, prolonged at its end as far as it goes."""
@@ -78,6 +85,8 @@ class _Row:
             forward = forward / max(float(np.linalg.norm(forward)), 1e-12)
             ahead = [k for k in self.neighbours[row[-1]] if k not in row and (self.centers[k] - end) @ forward > 0]
             ahead.sort(key=lambda k: self._bend(self.centers[k] - end, forward))
+            if len(row) < 3:
+                ahead = [k for k in ahead if self.close(row[-1], k)]
             following = next((k for k in ahead if self._holds([*row, k])), None)
             if following is None:
                 return row
