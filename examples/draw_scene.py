@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 
 import rasterio
-from rasterio.transform import from_origin
+from affine import Affine
 from surveyor.synth import KINDS, draw_scene
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     width, height = (int(side) for side in args.size.split("x"))
     scene = draw_scene(args.kind, seed=args.seed, size_wh=(width, height))
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    place = {"crs": "EPSG:32633", "transform": from_origin(500_000, 5_400_000, scene.gsd_m, scene.gsd_m)}
+    place = {"crs": "EPSG:32633", "transform": Affine(scene.gsd_m, 0, 500_000, 0, -scene.gsd_m, 5_400_000)}
     shape = {"width": width, "height": height, "count": 3, "dtype": "uint8"}
     with rasterio.open(args.out, "w", driver="GTiff", compress="deflate", **shape, **place) as file:
         file.write(scene.image_rgb.transpose(2, 0, 1))

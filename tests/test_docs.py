@@ -7,7 +7,9 @@ import doctest
 import importlib
 import io
 import re
+import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +18,7 @@ import typer
 from surveyor.app.cli import app, main
 from surveyor.synth import draw_scene
 
+Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "docs/usage.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
@@ -73,6 +76,27 @@ def test_the_example_in_help_runs(workplace: Path, capsys: pytest.CaptureFixture
     text = " ".join(capsys.readouterr().out.split())
     found = re.search(r"Example: (surveyor .*)$", text)
     assert found is not None and run_command(found[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("draw_scene", ["out/scene.tif", "--kind", "river", "--size", "256x200"], "drew out/scene.tif (river"),
+        ("explain_answer", [], "is in the answer"),
+        ("edit_plan", ["photo.jpg", "0.5"], "detect all planes"),
+    ],
+)
+def test_examples_run(
+    name: str, arguments: list[str], says: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+    assert says in capsys.readouterr().out
+
+
+def test_every_example_is_run() -> None:
+    names = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert names == {"draw_scene", "explain_answer", "edit_plan"}
 
 
 @pytest.mark.parametrize("command", ["ask", "plan", "run", "models", "doctor"])
