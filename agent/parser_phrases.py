@@ -23,6 +23,7 @@ from .parser_vocabulary import (
     RESERVED,
     STANDING,
     SUPERLATIVES,
+    UNIT_SYMBOLS,
     UNITS,
 )
 
@@ -115,7 +116,7 @@ class PhraseReader(ConditionReader):
             return False
         token = self.tokens[place]
         lettered = len(token.text) > 1 or (place + 1 < len(self.tokens) and self.tokens[place + 1].glued)
-        return token.kind == "word" and lettered and token.text not in RESERVED
+        return token.kind == "word" and lettered and token.text not in RESERVED and token.text not in UNIT_SYMBOLS
 
     def noun_follows(self) -> bool:
         """Whether a word that can name a class comes next, perhaps after adjectives."""
@@ -541,12 +542,10 @@ class PhraseReader(ConditionReader):
 
     def _is_of_head(self, found: Condition | Rank) -> bool:
         """Whether a size after a definite singular reference is the head's ("ships in the harbour longer than 50 m")."""
-        phrase, head = self.opened[-1], self.opened[0]
+        phrase = self.opened[-1]
         parts = found.conditions if isinstance(found, And) else (found,)
-        settled = phrase.form == "the" and phrase.plural is False and phrase is not head
-        return (
-            settled and not (head.form == "the" and head.plural is False) and all(isinstance(p, Compare) for p in parts)
-        )
+        settled = phrase.form == "the" and phrase.plural is False and phrase is not self.opened[0]
+        return settled and all(isinstance(part, Compare) for part in parts)
 
     def _bare_verb(self) -> bool:
         """Whether the verb of the whole sentence comes next ("which planes are ...")."""

@@ -112,7 +112,7 @@ class PositionReader(QuantityReader):
         self.take("the")
         self.take("image")
         places = self._place_list()
-        if not places:
+        if not places or self.text(-1) in ("above", "below"):
             self.at = start
             return None
         self.take("hand")
@@ -137,7 +137,9 @@ class PositionReader(QuantityReader):
 
     def _names_a_side(self) -> bool:
         """Whether "bank" or the like goes on after the place ("the east bank of the river")."""
-        return self.sees("bank", "shore", "flank", "end", "most", "of", "and above", "and below", "or above", "or below")
+        return self.sees(
+            "bank", "shore", "flank", "end", "most", "of", "and above", "and below", "or above", "or below"
+        )
 
     def _place_list(self) -> list[Direction]:
         places: list[Direction] = []

@@ -209,6 +209,8 @@ class RelationReader(PositionReader):
 
     def _between(self, start: int) -> Condition:
         phrases, joint = self.references()
+        for phrase in phrases:  # "between two houses": any two, no promise that there are two
+            phrase.number = phrase.number if phrase.form == "the" else None
         if len(phrases) == 2 and joint == "and":
             first, second = (self.selection_of([phrase]) for phrase in phrases)
             return Relation(relation="between", reference=first, second=second)

@@ -434,6 +434,7 @@ RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - fro
     + """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
     bank shore closer nearer farther further touching measuring exceeding type class side""".split()
 )
+UNIT_SYMBOLS = frozenset(text for text in UNITS.entries if len(text) <= 3 or text[-1] == "2")
 # What a misspelt word is compared with: words that carry meaning in the grammar.
 CONSTRUCTIONS = frozenset(word for table in _TABLES if table not in (OPENINGS, STANDING) for word in table.words()) | {
     "except",

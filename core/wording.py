@@ -188,7 +188,8 @@ def _condition(node: Condition, level: int = 0) -> str:
             if isinstance(inner, Pick):
                 return f"not {words(inner)}"
             text = _condition(inner, 2)
-            return f"not ({text})" if isinstance(inner, Not) else f"not {text}"
+            amount = isinstance(inner, Relation) and inner.relation == "beyond"  # "not more than 5 m" is an amount
+            return f"not ({text})" if amount or isinstance(inner, Not) else f"not {text}"
         case Pick():
             return f"among {words(node)}"
         case _:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-
 from surveyor.agent.parser_checks import exclude_each_other
 from surveyor.core.conditions import (
     And,
@@ -33,7 +32,18 @@ from surveyor.core.conditions import (
     conjuncts,
 )
 
-PHRASES = ["plane", "ship", "storage tank", "tennis court", "bus", "ferry", "building", "river", "harbour", "swimming pool"]
+PHRASES = [
+    "plane",
+    "ship",
+    "storage tank",
+    "tennis court",
+    "bus",
+    "ferry",
+    "building",
+    "river",
+    "harbour",
+    "swimming pool",
+]
 LENGTH_UNITS = ["px", "m", "cm", "km", "ft", "yd", "mi"]
 AREA_UNITS = ["px2", "m2", "km2", "ha", "acre", "ft2", "yd2", "mi2"]
 DIRECTIONS = ["left", "right", "above", "below", "above left", "above right", "below left", "below right"]
@@ -112,7 +122,9 @@ def relations(draw: st.DrawFn, depth: int) -> Relation:
             parts["second"] = other if len(other.phrases) == 1 else Selection(phrases=other.phrases[:1])
         return Relation(**parts, reference=reference)
     if kind == "beyond":
-        parts["quantifier"] = "all" if reference.expected == 1 or reference.picks else draw(st.sampled_from(["any", "all"]))
+        parts["quantifier"] = (
+            "all" if reference.expected == 1 or reference.picks else draw(st.sampled_from(["any", "all"]))
+        )
     elif reference.expected != 1 and not reference.picks:
         parts["quantifier"] = draw(st.sampled_from(["any", "all"]))
     return Relation(**parts, reference=reference)
@@ -163,7 +175,9 @@ def conditions(draw: st.DrawFn, depth: int) -> Condition:
 @st.composite
 def selections(draw: st.DrawFn, depth: int = 2) -> Selection:
     """Sets of at most that depth."""
-    phrases = draw(st.lists(st.sampled_from(PHRASES), min_size=1, max_size=3 if draw(st.booleans()) else 1, unique=True))
+    phrases = draw(
+        st.lists(st.sampled_from(PHRASES), min_size=1, max_size=3 if draw(st.booleans()) else 1, unique=True)
+    )
     where = draw(st.none() | conditions(depth).filter(_possible)) if depth > 0 else draw(st.none() | adjectives())
     ranks = tuple(draw(st.lists(picks(depth), max_size=2))) if depth > 0 and draw(st.booleans()) else ()
     expected = None if ranks else draw(st.none() | st.integers(1, 13))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from surveyor.agent.parser import parse
 from surveyor.core.conditions import Request
 from surveyor.core.errors import QueryError
