@@ -29,7 +29,7 @@ def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:
 
 
 def _rebuilt(node: N, sized: set[str]) -> N:
-    changes = {}
+    changes: dict[str, object] = {}
     for field in type(node).model_fields:
         value = getattr(node, field)
         if isinstance(value, Node):

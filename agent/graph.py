@@ -86,7 +86,7 @@ def execute(
     results = Results()
     deadline = None if max_seconds is None else time.monotonic() + max_seconds
 
-    def node_of(step: Step) -> Callable[[_State], dict[str, Any]]:
+    def node_of(step: Step) -> Any:  # langgraph's overloads accept no plain Callable type
         tool = calls[step.id]
 
         def node(_state: _State) -> dict[str, Any]:

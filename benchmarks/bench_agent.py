@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from surveyor.agent.graph import execute
+from surveyor.core.geometry import box_to_corners
 from surveyor.core.plan import Plan, Step
 from surveyor.core.regions import Candidate, CandidateSet, Region
 from surveyor.core.scene import Scene
@@ -27,8 +28,8 @@ class Stub:
     name = "stub"
     found = CandidateSet(
         tuple(
-            Candidate(Region(f"plane-{k}", "plane", [[k, 0], [k + 9, 0], [k + 9, 4], [k, 4]], [k, 0, k + 9, 4]))
-            for k in range(20)
+            Candidate(Region(f"plane-{k}", "plane", box_to_corners(np.array(box)), np.array(box)))
+            for k, box in enumerate([(10.0 * k, 0.0, 10.0 * k + 9, 4.0) for k in range(20)])
         )
     )
 

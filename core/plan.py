@@ -26,8 +26,8 @@ class Step(Node):
 
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     tool: str = Field(min_length=1)
-    inputs: dict[str, str] = {}
-    args: dict[str, Any] = {}
+    inputs: dict[str, str] = Field(default_factory=dict)
+    args: dict[str, Any] = Field(default_factory=dict)
     instruction: str = ""
 
 
