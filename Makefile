@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SHELL := /bin/bash
 
 IMAGE ?=
-QUERY ?= planes on the west side of the runway
+QUERY ?= planes longer than 33 m in the northern half
 GSD ?=
 OUT ?= out
 PYTEST_ARGS ?=
@@ -44,7 +44,7 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.created
 ifeq ($(strip $(IMAGE)),)
 demo: $(VENV)/.installed  ## set up, draw a scene, ask of it (or IMAGE=photo.jpg QUERY="..." GSD=0.3)
 	@mkdir -p $(OUT)
-	@$(BIN)/python examples/draw_scene.py $(OUT)/scene.tif
+	@$(BIN)/python examples/draw_scene.py $(OUT)/scene.tif --kind mixed --size 1000x640
 	@$(BIN)/surveyor ask $(OUT)/scene.tif "$(QUERY)" --out $(OUT)
 else
 demo: $(VENV)/.installed
