@@ -126,6 +126,7 @@ def region_json(candidate: Candidate, scene: Scene) -> dict[str, Any]:
         "width_m": rounded(size.width_m),
         "area_m2": rounded(size.area_m2),
         "verdicts": dict(candidate.verdicts),
+        "reasons": dict(candidate.reasons),
         "borderline": sorted(candidate.borderline),
         "status": {True: "kept", False: "rejected", None: "undecided"}[candidate.status],
         "source": region.source,

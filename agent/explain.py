@@ -34,7 +34,9 @@ def explain(answer: Answer, region_id: str) -> str:
     fate = {True: "is in the answer", False: "is not in the answer", None: "could not be decided"}[candidate.status]
     lines = [f"{region_id} ({candidate.region.label}) {fate}:"]
     for name, verdict in candidate.verdicts.items():
-        lines.append(f"  {verdict_word(verdict):<8}{name}{'  (borderline)' if name in candidate.borderline else ''}")
+        reason = candidate.reasons.get(name, "")
+        close = "; a close call" if name in candidate.borderline else ""
+        lines.append(f"  {verdict_word(verdict):<8}{name}{f': {reason}' if reason else ''}{close}")
     return "\n".join(lines if candidate.verdicts else [*lines, "  no condition was asked of it"])
 
 

@@ -83,25 +83,32 @@ class Candidate:
     """A region with the verdicts it was given so far, keyed by the condition's words, in order of asking.
 
     A condition that was never asked of the candidate has no key: not run differs from unknown (None).
-    `borderline` names conditions whose verdict would be unknown under the strict ambiguity bands.
+    `reasons` holds what each verdict rests on ("33.9 m long"); `borderline` names conditions whose verdict would be
+    unknown under the strict ambiguity bands.
     """
 
     region: Region
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
     borderline: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verdicts", MappingProxyType(dict(self.verdicts)))
+        object.__setattr__(self, "reasons", MappingProxyType(dict(self.reasons)))
 
     @property
     def status(self) -> Verdict:
         """True: all conditions hold; False: one fails; None: none fails but one is unknown."""
         return kleene_and(self.verdicts.values())
 
-    def judged(self, condition: str, verdict: Verdict, *, borderline: bool = False) -> Candidate:
+    def judged(self, condition: str, verdict: Verdict, reason: str = "", *, borderline: bool = False) -> Candidate:
         """The candidate with one more verdict."""
-        marks = self.borderline | {condition} if borderline else self.borderline
-        return replace(self, verdicts={**self.verdicts, condition: verdict}, borderline=marks)
+        return replace(
+            self,
+            verdicts={**self.verdicts, condition: verdict},
+            reasons={**self.reasons, condition: reason} if reason else self.reasons,
+            borderline=self.borderline | {condition} if borderline else self.borderline,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.conditions import Selection, Verdict
-from ..core.regions import CandidateSet
+from ..core.regions import Candidate, CandidateSet
 from .bands import Bands
 from .layout import Layout, gsd_xy_m
 from .references import reference_set
@@ -100,6 +100,16 @@ class Case:
     def all(self, code: int, reason: str) -> Findings:
         """The same verdict and reason for every candidate."""
         return Findings(np.full(len(self.layout), code, dtype=np.int8), lambda _index: reason)
+
+
+def with_verdicts(candidates: CandidateSet, condition: str, found: Findings, strict: Findings) -> tuple[Candidate, ...]:
+    """Each candidate with its verdict under the condition's words, the reason, and whether `strict` leaves it unknown."""
+    return tuple(
+        candidate.judged(condition, verdict, found.why(index), borderline=verdict is not None and careful is None)
+        for index, (candidate, verdict, careful) in enumerate(
+            zip(candidates, found.verdicts, strict.verdicts, strict=True)
+        )
+    )
 
 
 def status_codes(candidates: CandidateSet) -> np.ndarray:

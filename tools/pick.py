@@ -12,7 +12,7 @@ from ..core.conditions import Pick
 from ..core.regions import CandidateSet, FloatArray
 from ..core.wording import words
 from .bands import CRISP, STRICT, Bands
-from .findings import FALSE, TRUE, UNKNOWN, Case, Findings, Members
+from .findings import FALSE, TRUE, UNKNOWN, Case, Findings, Members, with_verdicts
 
 if TYPE_CHECKING:
     from ..core.scene import Scene
@@ -41,19 +41,12 @@ def pick(
         UsageError: the reference is missing.
     """
     case = Case.of(scene, candidates, references or {}, bands)
-    verdicts = judge_pick(case, pick).verdicts
-    strict = verdicts
+    found = strict = judge_pick(case, pick)
     if not bands.gap:
-        strict = judge_pick(Case(scene, case.layout, case.status, case.references, STRICT), pick).verdicts
-    key = words(pick)
-    return CandidateSet(
-        tuple(
-            candidate
-            if candidate.status is False
-            else candidate.judged(key, verdict, borderline=verdict is not None and careful is None)
-            for candidate, verdict, careful in zip(candidates, verdicts, strict, strict=True)
-        )
-    )
+        strict = judge_pick(Case(scene, case.layout, case.status, case.references, STRICT), pick)
+    judged = with_verdicts(candidates, words(pick), found, strict)
+    pairs = zip(candidates, judged, strict=True)
+    return CandidateSet(tuple(before if before.status is False else after for before, after in pairs))
 
 
 def judge_pick(case: Case, pick: Pick) -> Findings:

@@ -9,7 +9,7 @@ from ..core.conditions import Condition
 from ..core.regions import CandidateSet
 from ..core.wording import words
 from .bands import CRISP, STRICT, Bands
-from .findings import Case
+from .findings import Case, with_verdicts
 from .judge import judge_case
 
 if TYPE_CHECKING:
@@ -40,14 +40,7 @@ def select(
         UsageError: a reference is missing.
     """
     case = Case.of(scene, candidates, references or {}, bands)
-    verdicts = judge_case(case, condition).verdicts
-    strict = verdicts
+    found = strict = judge_case(case, condition)
     if not bands.gap:
-        strict = judge_case(Case(scene, case.layout, case.status, case.references, STRICT), condition).verdicts
-    key = words(condition)
-    return CandidateSet(
-        tuple(
-            candidate.judged(key, verdict, borderline=verdict is not None and careful is None)
-            for candidate, verdict, careful in zip(candidates, verdicts, strict, strict=True)
-        )
-    )
+        strict = judge_case(Case(scene, case.layout, case.status, case.references, STRICT), condition)
+    return CandidateSet(with_verdicts(candidates, words(condition), found, strict))

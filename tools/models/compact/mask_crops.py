@@ -139,8 +139,6 @@ def _depth(quad: np.ndarray) -> np.ndarray:
         normal = -normal
     normal = (normal / EDGE_PX).astype(np.float32)
     start = -(normal * quad).sum(axis=1).astype(np.float32)
-    least: np.ndarray | None = None
-    for (nx, ny), base in zip(normal, start, strict=True):
-        side = (ny * _CENTRES)[:, None] + (nx * _CENTRES + base)[None]
-        least = side if least is None else np.minimum(least, side, out=least)
-    return np.clip(least, -1, 1)
+    along = normal[:, :1] * _CENTRES + start[:, None]
+    down = normal[:, 1:] * _CENTRES
+    return np.clip((down[:, :, None] + along[:, None]).min(axis=0), -1, 1)
