@@ -160,9 +160,9 @@ class Relation(Node):
     Args:
         relation: `toward`: bearing from the reference (needs direction); `further`: half-plane "further left than";
             `side`: on that side or bank of a long reference (needs direction); `near`: within two sizes of the
-            reference, a size being the root of its box's area (else all would be near a long river); `within` /
-            `beyond`: polygon distance against `distance`; `inside`, `contains`, `overlaps`, `adjacent`; `between`: reference and second; `surrounded`: by the reference regions; `aligned`: part of
-            a row of three or more.
+            reference, a size being the root of its box's area (else all would be near a long river); `within`,
+            `beyond`: polygon distance against `distance`; `inside`, `contains`, `overlaps`, `adjacent`; `between`:
+            reference and second; `surrounded`: by the reference regions; `aligned`: part of a row of three or more.
         quantifier: with several reference regions, whether one (`any`) or each (`all`) must satisfy it.
     """
 

@@ -103,7 +103,7 @@ class Case:
 
 
 def with_verdicts(candidates: CandidateSet, condition: str, found: Findings, strict: Findings) -> tuple[Candidate, ...]:
-    """Each candidate with its verdict under the condition's words, the reason, and whether `strict` leaves it unknown."""
+    """Each candidate with its verdict under the condition's words, the reason, and whether it is a close call."""
     return tuple(
         candidate.judged(condition, verdict, found.why(index), borderline=verdict is not None and careful is None)
         for index, (candidate, verdict, careful) in enumerate(
