@@ -268,7 +268,7 @@ class QuantityReader(Cursor):
         return Compare(attribute=meant, op=op, quantity=quantity)
 
     def attribute_clause(self, start: int) -> Condition | None:
-        """After "with", "having" or "whose": "a length of at least 20 m", "area > 1 ha"; None when it is no attribute."""
+        """After "with" or "whose": "a length of at least 20 m", "area > 1 ha"; None when it is no attribute."""
         back = self.at
         self.take("an", "a", "the", "its", "their")
         attribute = self.take_from(ATTRIBUTES)

@@ -17,7 +17,7 @@ from ..core.conditions import (
 )
 from .parser_checks import find_contradiction
 from .parser_noun import NounPhrase, Rank, conjunction
-from .parser_phrases import PhraseReader
+from .parser_sets import SetReader
 from .parser_vocabulary import AMOUNTS, ATTRIBUTES, OPENINGS, UNITS, VERBS
 
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
@@ -59,12 +59,13 @@ _AS_MANY: dict[str, Comparison] = {
 _MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
 _ENDS = (";", ".", "?", "!", ",")
 _TRAILING = (
-    "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen", "shown",
-    "there", "are there", "is there", "exist", "for me", "in total", "altogether", "thanks", "thank you", "are", "is",
+    "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen",
+    "shown", "there", "are there", "is there", "exist", "for me", "in total", "altogether",
+    "thanks", "thank you", "are", "is",
 )  # fmt: skip
 
 
-class RequestReader(PhraseReader):
+class RequestReader(SetReader):
     """Reads whole requests."""
 
     def request(self) -> Request:
@@ -249,7 +250,7 @@ class RequestReader(PhraseReader):
     def _narrowed(
         self, selection: Selection, condition: Condition | None, ranks: list[Rank], phrases: list[NounPhrase]
     ) -> Selection:
-        """The set with what its question says of it; a superlative in the subject comes first ("is the largest red?")."""
+        """The set with what its question says of it; a superlative in the subject comes first."""
         if condition is None and not ranks:
             return selection
         picks = tuple(self.counted(rank, phrases[0]).pick for rank in ranks)

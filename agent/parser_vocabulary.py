@@ -258,12 +258,14 @@ UPRIGHT: PhraseTable[Direction] = PhraseTable(
 )
 IN_A_ROW = PhraseTable(
     dict.fromkeys(
-        ("in a row", "in a line", "in line", "in rows", "in lines", "aligned", "lined up", "in one row", "in one line")
-        + tuple(
-            f"{verb} in a {line}" for verb in ("arranged", "standing", "parked", "lined up") for line in ("row", "line")
-        ),
+        ("in a row", "in a line", "in line", "in rows", "in lines", "aligned", "lined up", "in one row", "in one line"),
         True,
     )
+    | {
+        f"{verb} in a {line}": True
+        for verb in ("arranged", "standing", "parked", "lined up")
+        for line in ("row", "line")
+    }
 )
 IMAGE = PhraseTable(
     {
@@ -353,35 +355,10 @@ VERBS: PhraseTable[str] = PhraseTable(
     | dict.fromkeys(("measure", "calculate", "compute", "determine", "estimate"), "measure")
     | dict.fromkeys(("describe", "tell me about", "give a description of", "give me a description of"), "describe")
 )
-OPENINGS = PhraseTable(
-    dict.fromkeys(
-        ("could you", "can you", "would you", "will you", "i want you to", "i would like you to", "hello", "hi", "hey")
-        + (
-            "i want to",
-            "i would like to",
-            "let us",
-            "could you tell me",
-            "can you tell me",
-            "ok",
-            "also",
-            "then",
-            "now",
-        )
-        + (
-            "help me",
-            "help me to",
-            "tell me",
-            "do you know",
-            "thank you",
-            "thanks",
-            "just",
-            "next",
-            "could we",
-            "i am trying to",
-        ),
-        True,
-    )
-)
+_OPENINGS = """could you|can you|would you|will you|could we|i want you to|i would like you to|i want to|
+i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|do you know|hello|hi|hey|ok|also|
+then|now|next|just|thank you|thanks"""
+OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
 EVERYTHING = frozenset("object objects thing things everything anything something item items".split())
 VAGUE = {
     "long": "say 'longer than 40 m', 'elongated' or 'the longest'",
@@ -411,9 +388,9 @@ VAGUE = {
 _FUNCTION_WORDS = """a an the this that these those which who whose what where when why how if whether because while is
     are was were be been am do does did have has had having can could would will shall should may might must not no nor
     neither either and or but except excluding than then as of at by for from in inside into on onto off out over under
-    to towards toward up down with without within between among amongst during since until near it its they them their he
-    she his her you your me my we us our i there here all every each any both some several many much few most more less
-    fewer least other others another such only own same so too very really quite just also even else apart besides
+    to towards toward up down with without within between among amongst during since until near it its they them their
+    he she his her you your me my we us our i there here all every each any both some several many much few most more
+    less fewer least other others another such only own same so too very really quite just also even else apart besides
     instead about around across against through per via versus vs one ones two three four five six seven eight nine ten
     eleven twelve twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen half first second
     third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last""".split()
@@ -429,10 +406,10 @@ _TABLES = (
 _OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
     outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
     excess minimum maximum total surface photo aspect ratio ratios"""
+_OTHERS = """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
+    bank shore closer nearer farther further touching measuring exceeding type class side"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
-    [*_FUNCTION_WORDS, *VAGUE]
-    + """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
-    bank shore closer nearer farther further touching measuring exceeding type class side""".split()
+    [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )
 UNIT_SYMBOLS = frozenset(text for text in UNITS.entries if len(text) <= 3 or text[-1] == "2")
 # What a misspelt word is compared with: words that carry meaning in the grammar.

@@ -136,4 +136,10 @@ def references(condition: Condition) -> Iterator[Selection]:
 
 def _data(node: Node) -> dict[str, Any]:
     """A node as JSON without what is not set."""
-    return node.model_dump(mode="json", exclude_none=True)
+    return _without_empty(node.model_dump(mode="json", exclude_none=True))
+
+
+def _without_empty(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _without_empty(value) for key, value in data.items() if value != []}
+    return [_without_empty(value) for value in data] if isinstance(data, list) else data

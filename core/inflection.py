@@ -1,7 +1,6 @@
 """Number in English: singular and plural of class names, numbers and ordinals in words.
 
-Rules and a short list of irregular nouns; enough for names of things seen from above. `singular(plural(x)) == x`
-for every singular noun phrase x (tested).
+Rules and a short list of irregular nouns; enough for names of things seen from above, where `singular(plural(x)) == x`.
 """
 
 from __future__ import annotations

@@ -47,6 +47,9 @@ PHRASES = [
 LENGTH_UNITS = ["px", "m", "cm", "km", "ft", "yd", "mi"]
 AREA_UNITS = ["px2", "m2", "km2", "ha", "acre", "ft2", "yd2", "mi2"]
 DIRECTIONS = ["left", "right", "above", "below", "above left", "above right", "below left", "below right"]
+RELATIONS = (
+    "toward further side near within beyond inside contains overlaps adjacent between surrounded aligned".split()
+)
 OPS = [">", ">=", "<", "<=", "=="]
 PLACES = {
     "cell": ["top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right"],
@@ -101,11 +104,7 @@ def unary() -> st.SearchStrategy[Condition]:
 @st.composite
 def relations(draw: st.DrawFn, depth: int) -> Relation:
     """Relations to a selection of at most that depth."""
-    kind = draw(
-        st.sampled_from(
-            "toward further side near within beyond inside contains overlaps adjacent between surrounded aligned".split()
-        )
-    )
+    kind = draw(st.sampled_from(RELATIONS))
     parts: dict[str, Any] = {"relation": kind}
     if kind == "aligned":
         return Relation(**parts)

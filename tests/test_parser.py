@@ -70,7 +70,7 @@ def test_any_words_give_a_request_or_a_query_error(parts: list[str]) -> None:
 def test_damaged_queries_give_a_request_or_a_query_error(query: str, place: int, extra: str, insert: bool) -> None:
     parts = query.split()
     place = min(place, len(parts))
-    assert_request_or_query_error(" ".join(parts[:place] + [extra] + parts[place + (not insert) :]))
+    assert_request_or_query_error(" ".join([*parts[:place], extra, *parts[place + (not insert) :]]))
 
 
 @settings(max_examples=100, deadline=None)
@@ -79,7 +79,7 @@ def test_no_word_is_dropped(query: str, extra: str, place: int) -> None:
     """A word without meaning changes the request (as part of a name) or is refused; it never just disappears."""
     parts = query.split()
     place = min(place, len(parts))
-    text = " ".join(parts[:place] + [extra] + parts[place:])
+    text = " ".join([*parts[:place], extra, *parts[place:]])
     try:
         request = parse(text)
     except QueryError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from strategies import PHRASES
 from surveyor.core.conditions import (
     And,
@@ -40,7 +38,10 @@ CASES: list[tuple[Node, str]] = [
     (LONG, "longer than 40 m"),
     (Compare(attribute="length", op=">=", quantity=Quantity(value=2.5, unit="ft")), "at least 2.5 ft long"),
     (Compare(attribute="area", op="<", quantity=Quantity(value=2, unit="ha")), "smaller than 2 ha"),
-    (Compare(attribute="perimeter", op="==", quantity=Quantity(value=9, unit="px")), "with a perimeter of exactly 9 px"),
+    (
+        Compare(attribute="perimeter", op="==", quantity=Quantity(value=9, unit="px")),
+        "with a perimeter of exactly 9 px",
+    ),
     (Relation(relation="side", direction="right", reference=RIVER), "on the east side of the river"),
     (Relation(relation="toward", direction="above left", reference=RIVER), "to the upper left of the river"),
     (Relation(relation="near", reference=Selection(phrases=("ship", "tank"))), "near ships or tanks"),
@@ -68,26 +69,37 @@ CASES: list[tuple[Node, str]] = [
     (Pick(by="length", order="max", first=2, count=2), "the second to third longest"),
     (PLANES, "planes"),
     (Selection(phrases=("plane", "ship"), expected=2), "the two planes and ships"),
-    (Selection(phrases=("plane",), where=And(conditions=(SizeWord(word="large"), RED, LONG))), "large red planes longer than 40 m"),
+    (
+        Selection(phrases=("plane",), where=And(conditions=(SizeWord(word="large"), RED, LONG))),
+        "large red planes longer than 40 m",
+    ),
     (Selection(phrases=("plane",), where=LONG, expected=1), "the plane that is longer than 40 m"),
     (
-        Selection(phrases=("plane", "ship"), where=Or(conditions=(And(conditions=(ClassIs(phrase="plane"), LONG)), ClassIs(phrase="ship")))),
+        Selection(
+            phrases=("plane", "ship"),
+            where=Or(conditions=(And(conditions=(ClassIs(phrase="plane"), LONG)), ClassIs(phrase="ship"))),
+        ),
         "planes longer than 40 m, and ships",
     ),
     (
-        Selection(phrases=("plane",), where=NEAR, picks=(Pick(by="x", order="min", count=3), Pick(by="area", order="max"))),
+        Selection(
+            phrases=("plane",), where=NEAR, picks=(Pick(by="x", order="min", count=3), Pick(by="area", order="max"))
+        ),
         "the largest of the three leftmost planes near the river",
     ),
     (Output(verb="detect", target=PLANES), "detect all planes"),
     (Output(verb="measure", attribute="area", unit="ha", target=RIVER), "measure the area of the river in ha"),
     (Output(verb="exists", target=PLANES), "check whether there are any planes"),
-    (Output(verb="exists", target=PLANES, test=CountTest(op=">", n=5)), "check whether there are more than five planes"),
+    (
+        Output(verb="exists", target=PLANES, test=CountTest(op=">", n=5)),
+        "check whether there are more than five planes",
+    ),
     (Output(verb="compare", target=PLANES, op="<", other=RIVER), "check whether there are fewer planes than the river"),
     (
         Request(outputs=(Output(verb="count", target=PLANES), Output(verb="segment", target=RIVER))),
         "count all planes; segment the river",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("node", "text"), CASES, ids=[text for _, text in CASES])
@@ -125,10 +137,9 @@ def test_number_of_nouns(one: str, many: str) -> None:
     assert is_plural(many) is (None if one == many else True)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(PHRASES) | st.text("abcdefghijklmnopqrtuvwyz", min_size=3, max_size=8))
+@pytest.mark.parametrize("noun", PHRASES)
 def test_plural_is_undone_by_singular(noun: str) -> None:
-    assert singular(plural(noun)) == noun or noun.endswith(("i", "u", "o"))
+    assert singular(plural(noun)) == noun
 
 
 def test_numbers_in_words() -> None:

@@ -1,0 +1,154 @@
+"""Class names and the adjectives before them: where the open words of a name begin and end."""
+
+from __future__ import annotations
+
+from ..core.conditions import Colour, Condition, Relation
+from ..core.inflection import is_plural, singular
+from .parser_conditions import ConditionReader
+from .parser_noun import disjunction
+from .parser_vocabulary import ADJECTIVES, IN_A_ROW, NOUN_TAILS, ORIENTATIONS, RESERVED, STANDING, UNIT_SYMBOLS, UNITS
+
+_PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
+MAX_NOUN_WORDS = 5
+MAX_NOUN_CHARS = 60
+
+
+class NameReader(ConditionReader):
+    """Reads class names and adjectives."""
+
+    def take_from_number(self) -> int | None:
+        """A count, unless it is the word "one" standing for a noun."""
+        if self.text() == "one" and not (self.text(1) and self.may_name(1)):
+            return None
+        start = self.at
+        value = self.number()
+        if value is not None and (self.peek_from(UNITS) is not None or self._glued()) and self.text() != "yards":
+            self.at = start
+            return None
+        self.at = start
+        return self.whole_number()
+
+    def _glued(self) -> bool:
+        return not self.ended and self.tokens[self.at].glued
+
+    def may_name(self, ahead: int = 0) -> bool:
+        """Whether the token may name a class: a word that the grammar does not use."""
+        place = self.at + ahead
+        if place >= len(self.tokens):
+            return False
+        token = self.tokens[place]
+        lettered = len(token.text) > 1 or (place + 1 < len(self.tokens) and self.tokens[place + 1].glued)
+        return token.kind == "word" and lettered and token.text not in RESERVED and token.text not in UNIT_SYMBOLS
+
+    def noun_follows(self) -> bool:
+        """Whether a word that can name a class comes next, perhaps after adjectives."""
+        back = self.at
+        while self.adjective_before_noun() is not None:
+            pass
+        found = self.may_name() and not self.peek_from(ORIENTATIONS) and not self.peek_from(IN_A_ROW)
+        self.at = back
+        return found
+
+    def adjective_before_noun(self) -> Condition | None:
+        """An adjective that something which can be named follows; None (nothing read) otherwise."""
+        start = self.at
+        found = self.adjective() or self._measured_adjective() or self._aligned_adjective()
+        if found is None:
+            return None
+        back = self.at
+        self.take(", and", ", or", ",", "and", "or")
+        more = self.peek_from(ADJECTIVES) is not None or self.may_name() or self.text() in ("one", "ones")
+        more = more or (not self.ended and self.tokens[self.at].kind == "number")
+        self.at = back
+        if more and not (self.sees("and", "or", ",") and self.may_name(1)):
+            return found
+        self.at = start
+        return None
+
+    def _measured_adjective(self) -> Condition | None:
+        """ "20-metre", "40 m long"."""
+        start = self.at
+        if self.ended or self.number() is None or self.peek_from(UNITS) is None or self.text() == "yards":
+            self.at = start
+            return None
+        self.at = start
+        quantity = self.quantity()
+        if quantity is None:
+            return None
+        attribute = self.take("long", "wide") or ""
+        return self.noted(
+            self.compare(start, {"long": "length", "wide": "width"}.get(attribute, ""), "==", quantity), start
+        )
+
+    def _aligned_adjective(self) -> Condition | None:
+        return Relation(relation="aligned") if self.take("aligned", "lined up") else None
+
+    def adjectives(self) -> list[Condition]:
+        found: list[Condition] = []
+        either: list[Condition] = []
+        while True:
+            adjective = self.adjective_before_noun()
+            if adjective is None:
+                return found + ([disjunction(either)] if either else [])
+            back = self.at
+            joint = self.take("or", "and", ", or", ", and", ",")
+            if joint and self.peek_from(ADJECTIVES) is None and not self._measured_ahead():
+                self.at, joint = back, None
+            colours = isinstance(adjective, Colour) and (bool(either) or self.peek_from(ADJECTIVES) is not None)
+            if joint in ("or", ", or") or either or (colours and joint in ("and", ",")):
+                either.append(adjective)
+                if joint is None:
+                    found.append(disjunction(either))
+                    either = []
+            else:
+                found.append(adjective)
+
+    def _measured_ahead(self) -> bool:
+        back = self.at
+        found = self._measured_adjective() is not None
+        self.at = back
+        return found
+
+    def class_name(self) -> str:
+        """A class name in the singular. Raises QueryError when none comes next."""
+        text = self.noun_words()
+        if not text:
+            self.refuse_word("a class name")
+        return singular(text)
+
+    def noun_words(self) -> str:
+        """The words of a class name as written, "" when none come next."""
+        start = self.at
+        words: list[str] = []
+        while self._noun_goes_on(words):
+            token = self.tokens[self.at]
+            if words and token.text != "of":
+                self._refuse_run_on(words)
+            words.append(("-" if token.glued and words else " " if words else "") + token.text)
+            self.at += 1
+        if len(words) > MAX_NOUN_WORDS or sum(map(len, words)) > MAX_NOUN_CHARS:
+            self.refuse(f"not understood as the name of a thing: {''.join(words)!r}", start, self.at)
+        return "".join(words)
+
+    def _noun_goes_on(self, words: list[str]) -> bool:
+        if self.ended or self.peek_from(IN_A_ROW):
+            return False
+        token = self.tokens[self.at]
+        if not words:
+            return self.may_name()
+        if self.peek_from(ORIENTATIONS) or self.peek_from(STANDING):
+            return False
+        if token.glued and (token.kind == "number" or token.text in RESERVED):
+            return token.text not in ("most", "hand")
+        if token.text == "of":
+            return self.may_name(1) and self.text(1) not in ("type", "class")
+        if token.text in NOUN_TAILS:
+            return not self.may_name(1) and self.text(1) not in ("the", "a", "an", "of", "all")
+        return self.may_name()
+
+    def _refuse_run_on(self, words: list[str]) -> None:
+        """Refuses a word after a plural ("planes flying"): no class name goes on there."""
+        last = words[-1].strip(" -")
+        if "of" in "".join(words).split() or last in _PLURAL_MODIFIERS or not is_plural(last) or len(last) < 4:
+            return
+        self.refuse_word(f"a condition after {last!r}")

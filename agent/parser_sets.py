@@ -1,0 +1,127 @@
+"""From noun phrases to selections: lists, unions, and which noun phrases belong together.
+
+A noun phrase after "and" joins the noun phrase of like form: "near the bridge and the river" is near both, "planes
+left of the runway and ships" is planes and ships.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..core.conditions import ClassIs, Condition, Selection
+from .parser_noun import NounPhrase, Rank, conjunction, disjunction
+from .parser_phrases import PhraseReader
+
+
+class SetReader(PhraseReader):
+    """Reads lists of noun phrases and turns them into selections."""
+
+    def references(self) -> tuple[list[NounPhrase], str]:
+        """The noun phrases after a relation and the word that joins them ("and", "or", "")."""
+        phrases = [self.noun_phrase(nested=True)]
+        word = ""
+        while True:
+            back = self.at
+            joint = self.take("and", "or")
+            if joint is None or (word and joint != word) or not self.reference_ahead() or not self._joins(phrases[0]):
+                self.at = back
+                return phrases, word
+            word = joint
+            phrases.append(self.noun_phrase(nested=True))
+
+    def _joins(self, first: NounPhrase) -> bool:
+        """Whether the noun phrase ahead belongs beside `first` rather than beside one further out (like form)."""
+        ahead = self.core_ahead()
+        if ahead.likeness == first.likeness or (not ahead.has_determiner and ahead.plural is False):
+            return True
+        return not any(ahead.likeness == outer.likeness for outer in self.opened)
+
+    def coordination(self, *, nested: bool) -> list[NounPhrase]:
+        """Noun phrases joined by and, or, commas."""
+        phrases = [self.noun_phrase(nested=nested)]
+        while True:
+            back = self.at
+            if not self.take(", and", ", or", ", as well as", ",", "and", "or", "as well as", "plus"):
+                return phrases
+            if not self.reference_ahead():
+                self.at = back
+                return phrases
+            phrases.append(self.noun_phrase(nested=nested))
+
+    def counted(self, rank: Rank, phrase: NounPhrase) -> Rank:
+        """The rank with its count settled by the noun: "the two planes nearest to the bridge" takes two."""
+        if rank.counted or phrase.others:
+            return rank
+        if phrase.number is not None:
+            return Rank(rank.pick.model_copy(update={"count": phrase.number}), True)
+        if phrase.plural and phrase.base is None:
+            self.refuse("how many? Say 'the largest plane' or 'the three largest planes'", phrase.start, self.at)
+        return rank
+
+    def selections_of(self, phrases: list[NounPhrase]) -> list[Selection]:
+        """One set for all noun phrases where one can hold them, else one for each (superlatives of their own)."""
+        if phrases[0].others and len(phrases) == 1:
+            first = phrases[0]
+            variants = [replace(first, ranks=[rank, *first.ranks[1:]]) for rank in (first.ranks[0], *first.others)]
+            return [self._single(variant) for variant in variants]
+        if len(phrases) > 1 and (any(p.ranks or p.base for p in phrases[1:]) or self._own_rank(phrases)):
+            return [self.selection_of([phrase]) for phrase in phrases]
+        return [self.selection_of(phrases)]
+
+    def _own_rank(self, phrases: list[NounPhrase]) -> bool:
+        return bool(phrases[0].ranks or phrases[0].base) and any(phrase.has_determiner for phrase in phrases[1:])
+
+    def selection_of(self, phrases: list[NounPhrase]) -> Selection:
+        """One set: the union of the noun phrases. A condition after the last one holds for all of a bare list."""
+        if any(phrase.others for phrase in phrases):
+            self.refuse("ask for each of these by itself", phrases[0].start, self.at)
+        if len(phrases) == 1:
+            return self._single(phrases[0])
+        first, last = phrases[0], phrases[-1]
+        if any(p.selection is not None or p.base is not None or p.ranks for p in phrases[1:]) or first.selection:
+            self.refuse("say these one after the other, e.g. '…; detect the largest ship'", first.start, self.at)
+        alone = not any(phrase.posts or phrase.ranks for phrase in phrases[:-1])
+        alone = alone or (first.ranks and not any(p.posts or p.has_determiner for p in phrases[1:]))
+        shared = [last.posts] if alone and last.posts is not None and not first.posts else []
+        spread = alone and not any(phrase.adjectives or phrase.has_determiner for phrase in phrases[1:])
+        front = first.adjectives if spread else []
+        names = tuple(dict.fromkeys(name for phrase in phrases for name in phrase.phrases))
+        own = []
+        for phrase in phrases:
+            parts = [] if spread else list(phrase.adjectives)
+            if phrase.posts is not None and not (shared and phrase is last):
+                parts.append(phrase.posts)
+            own.append(parts)
+        branches: list[Condition] = []
+        if any(own):
+            for phrase, parts in zip(phrases, own, strict=True):
+                for name in phrase.phrases:
+                    branch = conjunction([ClassIs(phrase=name), *parts])
+                    branches += [branch] if branch is not None else []
+        where = conjunction([*front, *([disjunction(branches)] if branches else []), *shared])
+        picks = tuple(self.counted(rank, first).pick for rank in first.ranks)
+        return Selection(phrases=names, where=where, picks=picks, expected=None if picks else _together(phrases))
+
+    def _single(self, phrase: NounPhrase) -> Selection:
+        """The set of one noun phrase."""
+        if phrase.selection is not None:
+            return phrase.selection
+        where = conjunction([*phrase.adjectives, *([phrase.posts] if phrase.posts is not None else [])])
+        picks = tuple(self.counted(rank, phrase).pick for rank in phrase.ranks)
+        base = phrase.base
+        if base is None:
+            return Selection(phrases=phrase.phrases, where=where, picks=picks, expected=phrase.expected)
+        if base.picks and where is not None:
+            self.refuse("conditions on what is left after a superlative cannot be asked; put them first", phrase.start)
+        both = conjunction([part for part in (base.where, where) if part is not None])
+        expected = base.expected if not picks and where is None else None
+        return Selection(phrases=base.phrases, where=both, picks=base.picks + picks, expected=expected)
+
+
+def _together(phrases: list[NounPhrase]) -> int | None:
+    """How many a list promises: "the plane and the ship" two, "the two planes and ships" two."""
+    counts = [phrase.expected for phrase in phrases]
+    if not any(phrase.has_determiner for phrase in phrases[1:]):
+        return counts[0]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
