@@ -356,8 +356,8 @@ VERBS: PhraseTable[str] = PhraseTable(
     | dict.fromkeys(("describe", "tell me about", "give a description of", "give me a description of"), "describe")
 )
 _OPENINGS = """could you|can you|would you|will you|could we|i want you to|i would like you to|i want to|
-i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|do you know|hello|hi|hey|ok|also|
-then|now|next|just|thank you|thanks"""
+i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|
+do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
 OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
 EVERYTHING = frozenset("object objects thing things everything anything something item items".split())
 VAGUE = {

@@ -26,7 +26,7 @@ QUERIES = [
 FRAGMENTS = sorted(RESERVED) + "planes ships river tank 40 m 2 ( ) , ; ? 300 m2 px".split()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(requests())
 def test_canonical_words_are_read_back_exactly(request: Request) -> None:
     text = words(request)
@@ -48,7 +48,7 @@ def assert_request_or_query_error(text: str) -> None:
         assert parse(said) == request
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=60))
 @example("\x00")
 @example("(")
@@ -59,13 +59,13 @@ def test_any_text_gives_a_request_or_a_query_error(text: str) -> None:
     assert_request_or_query_error(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=14))
 def test_any_words_give_a_request_or_a_query_error(parts: list[str]) -> None:
     assert_request_or_query_error(" ".join(parts))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(QUERIES), st.integers(0, 30), st.sampled_from(FRAGMENTS), st.booleans())
 def test_damaged_queries_give_a_request_or_a_query_error(query: str, place: int, extra: str, insert: bool) -> None:
     parts = query.split()
@@ -74,7 +74,7 @@ def test_damaged_queries_give_a_request_or_a_query_error(query: str, place: int,
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(QUERIES), st.sampled_from(["flurb", "grommely", "really", "whatever"]), st.integers(0, 30))
+@given(st.sampled_from(QUERIES), st.sampled_from(["flurb", "gromb", "really", "whatever"]), st.integers(0, 30))
 def test_no_word_is_dropped(query: str, extra: str, place: int) -> None:
     """A word without meaning changes the request (as part of a name) or is refused; it never just disappears."""
     parts = query.split()
