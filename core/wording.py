@@ -242,6 +242,9 @@ def _relation(node: Relation) -> str:
         return "in a row"
     if node.relation == "between":
         first = _reference(node.reference, "any")
+        plain = node.reference.where is None and len(node.reference.picks) < 2
+        if node.second is not None and not plain and not first.startswith("("):
+            first = f"({first})"  # else the second thing could join a reference inside the first
         return f"between {first}" if node.second is None else f"between {first} and {_reference(node.second, 'any')}"
     target = _reference(node.reference, node.quantifier)
     if node.relation == "beyond":
