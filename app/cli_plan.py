@@ -42,8 +42,7 @@ def numbered(made: Plan) -> list[Text]:
     """One line a step, in an order in which they can run: "3. select those near the river  (from 1, 2)"."""
     from rich.text import Text
 
-    steps = [step for level in made.levels() for step in level]
-    steps = sorted(steps, key=lambda step: [s.id for s in made.steps].index(step.id)) if _in_order(made) else steps
+    steps = list(made.steps) if _in_order(made) else [step for level in made.levels() for step in level]
     number = {step.id: n for n, step in enumerate(steps, start=1)}
     width = len(str(len(steps)))
     lines = []
