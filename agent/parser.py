@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ..core.conditions import Request
 from ..core.errors import QueryError
 from ..core.plan import describe_faults
-from .parser_requests import RequestReader
+from .parsing.requests import RequestReader
 
 
 def parse(query: str) -> Request:

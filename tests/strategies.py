@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from surveyor.agent.parser_checks import exclude_each_other
+from surveyor.agent.parsing.checks import exclude_each_other
 from surveyor.core.conditions import (
     And,
     ClassIs,

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "app": {"core", "synth", "prompts", "tools", "agent", "evals", "finetune"},
 }
 HEAVY = {"torch", "torchvision", "transformers", "sam2", "onnxruntime"}
-LIGHT_AT_IMPORT = ("torch", "transformers", "onnxruntime", "langgraph", "rasterio", "pyogrio", "lark", "typer", "rich")
+LIGHT_AT_IMPORT = ("torch", "transformers", "onnxruntime", "langgraph", "rasterio", "pyogrio", "typer", "rich")
 CORE_MAY_USE = {
     "affine",
     "numpy",

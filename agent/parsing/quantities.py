@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..core.conditions import And, Compare, Comparison, Condition, Quantity, Unit
-from .parser_cursor import Cursor
-from .parser_vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
+from ...core.conditions import And, Compare, Comparison, Condition, Quantity, Unit
+from .cursor import Cursor
+from .vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
 
 _UNITS_AND_TEENS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

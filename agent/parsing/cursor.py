@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import NoReturn, TypeVar
 
-from ..core.conditions import Condition
-from ..core.errors import QueryError
-from .parser_tokens import PhraseTable, Token, tokenize
-from .parser_vocabulary import CONSTRUCTIONS, RESERVED, VAGUE, VIEWPOINT
+from ...core.conditions import Condition
+from ...core.errors import QueryError
+from .tokens import PhraseTable, Token, tokenize
+from .vocabulary import CONSTRUCTIONS, RESERVED, VAGUE, VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..core.conditions import Attribute, Comparison, Direction, Unit
-from .parser_tokens import PhraseTable
+from ...core.conditions import Attribute, Comparison, Direction, Unit
+from .tokens import PhraseTable
 
 _VERTICAL: dict[str, Direction] = {
     **dict.fromkeys(("top", "upper", "north", "northern"), "above"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import ClassIs, Condition, Selection
-from .parser_noun import NounPhrase, Rank, conjunction, disjunction
-from .parser_phrases import PhraseReader
+from ...core.conditions import ClassIs, Condition, Selection
+from .noun import NounPhrase, Rank, conjunction, disjunction
+from .phrases import PhraseReader
 
 
 class SetReader(PhraseReader):

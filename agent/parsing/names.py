@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..core.conditions import Colour, Condition, Relation
-from ..core.inflection import is_plural, singular
-from .parser_conditions import ConditionReader
-from .parser_noun import disjunction
-from .parser_vocabulary import ADJECTIVES, IN_A_ROW, NOUN_TAILS, ORIENTATIONS, RESERVED, STANDING, UNIT_SYMBOLS, UNITS
+from ...core.conditions import Colour, Condition, Relation
+from ...core.inflection import is_plural, singular
+from .conditions import ConditionReader
+from .noun import disjunction
+from .vocabulary import ADJECTIVES, IN_A_ROW, NOUN_TAILS, ORIENTATIONS, RESERVED, STANDING, UNIT_SYMBOLS, UNITS
 
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import Not, Pick, Selection
-from ..core.inflection import is_plural, plural, singular
-from .parser_modifiers import ModifierReader
-from .parser_noun import NounPhrase, Rank
-from .parser_vocabulary import EVERYTHING, PLACES, SUPERLATIVES
+from ...core.conditions import Not, Pick, Selection
+from ...core.inflection import is_plural, plural, singular
+from .modifiers import ModifierReader
+from .noun import NounPhrase, Rank
+from .vocabulary import EVERYTHING, PLACES, SUPERLATIVES
 
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
 _BOTH = ("both of the", "both the", "both of", "both")

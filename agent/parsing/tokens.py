@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..core.errors import QueryError
+from ...core.errors import QueryError
 
 MAX_QUERY_CHARS = 1000
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..core.conditions import Condition, Direction, Or, Position
-from .parser_quantities import QuantityReader
-from .parser_vocabulary import IMAGE, PLACE_OF, PLACES
+from ...core.conditions import Condition, Direction, Or, Position
+from .quantities import QuantityReader
+from .vocabulary import IMAGE, PLACE_OF, PLACES
 
 _PREPOSITIONS = ("in", "at", "on", "to", "towards", "toward", "along", "within", "inside", "near", "by", "touching")
 _EDGES = ("edge", "border", "boundary", "margin", "edges", "borders", "rim")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..core.conditions import (
+from ...core.conditions import (
     Attribute,
     Comparison,
     Condition,
@@ -15,10 +15,10 @@ from ..core.conditions import (
     Selection,
     Unit,
 )
-from .parser_checks import find_contradiction
-from .parser_noun import NounPhrase, Rank, conjunction
-from .parser_sets import SetReader
-from .parser_vocabulary import AMOUNTS, ATTRIBUTES, OPENINGS, UNITS, VERBS
+from .checks import find_contradiction
+from .noun import NounPhrase, Rank, conjunction
+from .sets import SetReader
+from .vocabulary import AMOUNTS, ATTRIBUTES, OPENINGS, UNITS, VERBS
 
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
 _HOW_MUCH: dict[str, Attribute] = {

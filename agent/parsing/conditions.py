@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from ..core.conditions import ClassIs, Colour, Condition, Not, Orientation, Relation, Shape, SizeWord
-from .parser_noun import NounPhrase, Rank, conjunction, disjunction
-from .parser_ranks import HAVING, RankReader
-from .parser_vocabulary import (
+from ...core.conditions import ClassIs, Colour, Condition, Not, Orientation, Relation, Shape, SizeWord
+from .noun import NounPhrase, Rank, conjunction, disjunction
+from .ranks import HAVING, RankReader
+from .vocabulary import (
     COLOURS,
     IN_A_ROW,
     ORIENTATIONS,

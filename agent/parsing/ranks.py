@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..core.conditions import Pick
-from .parser_noun import Rank
-from .parser_relations import RelationReader
-from .parser_vocabulary import ATTRIBUTES, FROM_SIDE, PLACES, SUPERLATIVES
+from ...core.conditions import Pick
+from .noun import Rank
+from .relations import RelationReader
+from .vocabulary import ATTRIBUTES, FROM_SIDE, PLACES, SUPERLATIVES
 
 _ORDINALS = {
     word: n

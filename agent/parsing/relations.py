@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ..core.conditions import And, Condition, Direction, Not, Or, Quantity, Relation, Selection
-from .parser_noun import NounPhrase, disjunction
-from .parser_positions import PositionReader
-from .parser_vocabulary import AMOUNTS, DIAGONALS, IN_A_ROW, PLACES, RELATIONS, UNITS, UPRIGHT, VIEWPOINT
+from ...core.conditions import And, Condition, Direction, Not, Or, Quantity, Relation, Selection
+from .noun import NounPhrase, disjunction
+from .positions import PositionReader
+from .vocabulary import AMOUNTS, DIAGONALS, IN_A_ROW, PLACES, RELATIONS, UNITS, UPRIGHT, VIEWPOINT
 
 Quantifier = Literal["any", "all"]
 Build = Callable[[Selection, Quantifier], Condition]

@@ -7,9 +7,9 @@ nearest singular noun, "that are" to the nearest plural one, and keeps what "and
 
 from __future__ import annotations
 
-from ..core.conditions import And, ClassIs, Compare, Condition, Selection
-from .parser_names import NameReader
-from .parser_noun import NounPhrase, Rank, conjunction
+from ...core.conditions import And, ClassIs, Compare, Condition, Selection
+from .names import NameReader
+from .noun import NounPhrase, Rank, conjunction
 
 
 class ModifierReader(NameReader):

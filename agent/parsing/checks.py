@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..core.conditions import (
+from ...core.conditions import (
     Colour,
     Compare,
     Condition,
@@ -17,11 +17,11 @@ from ..core.conditions import (
     conjuncts,
     walk,
 )
-from ..core.errors import QueryError
-from ..core.wording import words
+from ...core.errors import QueryError
+from ...core.wording import words
 
 if TYPE_CHECKING:
-    from .parser_cursor import Cursor
+    from .cursor import Cursor
 
 _LOWER = (">", ">=", "==")
 _UPPER = ("<", "<=", "==")

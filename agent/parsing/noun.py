@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..core.conditions import And, Condition, Or, Pick, Selection
+from ...core.conditions import And, Condition, Or, Pick, Selection
 
 
 @dataclass(frozen=True)
