@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import requests
 from surveyor.agent.parser import parse
+from surveyor.agent.parsing.reserved import RESERVED
 from surveyor.agent.parsing.tokens import MAX_QUERY_CHARS, tokenize
-from surveyor.agent.parsing.vocabulary import RESERVED
 from surveyor.core.conditions import Request
 from surveyor.core.errors import QueryError
 from surveyor.core.wording import words

@@ -9,14 +9,7 @@ from __future__ import annotations
 from ...core.conditions import ClassIs, Colour, Condition, Not, Orientation, Relation, Shape, SizeWord
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
-from .vocabulary import (
-    COLOURS,
-    IN_A_ROW,
-    ORIENTATIONS,
-    SHAPES,
-    SIZES,
-    STANDING,
-)
+from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, SHAPES, SIZES, STANDING
 
 Item = Condition | Rank
 _PRONOUNS = ("that", "which", "who")

@@ -7,8 +7,9 @@ from typing import NoReturn, TypeVar
 
 from ...core.conditions import Condition
 from ...core.errors import QueryError
+from .reserved import CONSTRUCTIONS, RESERVED, VAGUE
 from .tokens import PhraseTable, Token, tokenize
-from .vocabulary import CONSTRUCTIONS, RESERVED, VAGUE, VIEWPOINT
+from .vocabulary import VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8

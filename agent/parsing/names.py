@@ -6,7 +6,8 @@ from ...core.conditions import Colour, Condition, Relation
 from ...core.inflection import is_plural, singular
 from .conditions import ConditionReader
 from .noun import disjunction
-from .vocabulary import ADJECTIVES, IN_A_ROW, NOUN_TAILS, ORIENTATIONS, RESERVED, STANDING, UNIT_SYMBOLS, UNITS
+from .reserved import ADJECTIVES, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
+from .vocabulary import IN_A_ROW, ORIENTATIONS, STANDING, UNITS
 
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5

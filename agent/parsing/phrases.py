@@ -8,7 +8,8 @@ from ...core.conditions import Not, Pick, Selection
 from ...core.inflection import is_plural, plural, singular
 from .modifiers import ModifierReader
 from .noun import NounPhrase, Rank
-from .vocabulary import EVERYTHING, PLACES, SUPERLATIVES
+from .verbs import EVERYTHING
+from .vocabulary import PLACES, SUPERLATIVES
 
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
 _BOTH = ("both of the", "both the", "both of", "both")

@@ -1,0 +1,171 @@
+"""Questions: what is said of a set ("which planes are ..."), yes or no, more of these than of those."""
+
+from __future__ import annotations
+
+from ...core.conditions import Comparison, Condition, CountTest, Not, Output, Selection
+from .measuring import MeasureReader
+from .noun import NounPhrase, Rank, conjunction
+from .vocabulary import AMOUNTS
+
+_WHETHER = ("whether", "if", "that")
+_CHECKING = ("check", "tell me", "verify", "find out", "see", "determine", "decide", "say", "answer", "confirm")
+_IMAGE_SHOWS = ("contain", "show", "have", "include")
+_YOU_SEE = ("do you see", "can you see", "can we see", "can i see", "do we see", "do we have", "can be seen")
+_AS_MANY: dict[str, Comparison] = {
+    "exactly as many": "==",
+    "at least as many": ">=",
+    "at most as many": "<=",
+    "as many": "==",
+}
+_MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
+
+
+class QuestionReader(MeasureReader):
+    """Reads what questions say of a set, and questions that are answered by yes or no."""
+
+    def _with_predicate(self) -> list[Selection]:
+        """Noun phrases, then what the question says of them ("planes are left of the river")."""
+        self.opened = []
+        phrases = self.coordination(nested=False)
+        selections = self.selections_of(phrases)
+        self.take("are there", "is there", "there are", "do you see", "can you see", "can be seen", "do we have")
+        if self.take("does the image", "does this image", "does the picture", "does the scene", "does the photo"):
+            self.take(*_IMAGE_SHOWS)
+            return selections
+        if self.sees("is", "has"):  # "which of the planes is the largest": one is asked for
+            phrases[0].plural = False
+        condition, ranks, _ = self._predicate(phrases)
+        return [self._narrowed(selection, condition, ranks, phrases) for selection in selections]
+
+    def _predicate(self, phrases: list[NounPhrase]) -> tuple[Condition | None, list[Rank], int]:
+        start = self.at
+        self.opened = [phrases[0]]
+        items = self.sequence(predicate=True, joints=True, commas=True)
+        self.opened = []
+        condition, ranks = self.combined(items, start)
+        return condition, ranks, len(items)
+
+    def _narrowed(
+        self, selection: Selection, condition: Condition | None, ranks: list[Rank], phrases: list[NounPhrase]
+    ) -> Selection:
+        """The set with what its question says of it; a superlative in the subject comes first."""
+        if condition is None and not ranks:
+            return selection
+        picks = tuple(self.counted(rank, phrases[0]).pick for rank in ranks)
+        if condition is None:
+            return selection.model_copy(update={"picks": selection.picks + picks, "expected": None})
+        if len(selection.picks) > 1:
+            self.refuse("too many superlatives before a question; ask in two steps", phrases[0].start, self.at)
+        parts = [part for part in (selection.where, *selection.picks, condition) if part is not None]
+        return Selection(phrases=selection.phrases, where=conjunction(parts), picks=picks)
+
+    def _whether(self) -> list[Output]:
+        start = self.at
+        asked = self.take(*_CHECKING) is not None and self.take(*_WHETHER) is not None
+        if not asked:
+            self.at = start
+            if not self.take(*_WHETHER[:2]):
+                return []
+        found = self._exists() or self._statement()
+        if not found:
+            self.refuse_word("e.g. 'whether there are any planes'")
+        return found
+
+    def _statement(self) -> list[Output]:
+        """ "(whether) the largest plane is left of the river"."""
+        self.opened = []
+        return self._tested(self.coordination(nested=False))
+
+    def _is_it(self) -> list[Output]:
+        """ "is the largest plane left of the river", "do all planes touch the border"."""
+        start = self.at
+        if self.take("does the image", "does this image", "does the picture", "does the scene", "does the photo"):
+            if self.take(*_IMAGE_SHOWS):
+                return self._there_is(start)
+            self.at = start
+        if self.take("is", "are", "do", "does") is None:
+            return []
+        test = self._count_test()
+        if test is not None:  # "are more than five planes near the terminal?"
+            return [Output(verb="exists", target=target, test=test) for target in self._with_predicate()]
+        if not self.reference_ahead():
+            return []
+        self.opened = []
+        return self._tested(self.coordination(nested=False))
+
+    def _tested(self, phrases: list[NounPhrase]) -> list[Output]:
+        start = phrases[0].start
+        own = phrases[0].posts
+        condition, ranks, read = self._predicate(phrases)
+        if read == 0 and len(phrases) == 1 and own is not None:
+            condition, phrases[0].posts = own, None  # "is the plane left of the river": what follows is the question
+        if ranks or condition is None:
+            self.refuse("what about it? Ask e.g. 'is the largest plane longer than 40 m?'", start, self.at)
+        selections = self.selections_of(phrases)
+        if len(selections) > 1:
+            self.refuse("ask about one set at a time", start, self.at)
+        first = phrases[0]
+        universal = first.quantifier == "all" or (self._definite(first) and first.plural is not False)
+        universal = universal or any(pick.count > 1 for pick in selections[0].picks)
+        asked: Condition = Not(condition=condition) if universal else condition
+        target = self._narrowed(selections[0], asked, [], phrases)
+        return [Output(verb="exists", target=target, test=CountTest(op="==", n=0) if universal else None)]
+
+    def _definite(self, phrase: NounPhrase) -> bool:
+        return phrase.form in ("the", "all") or bool(phrase.ranks)
+
+    def _exists(self) -> list[Output]:
+        start = self.at
+        if not self.take("is there", "are there", "there is", "there are", *_YOU_SEE):
+            return []
+        return self._there_is(start)
+
+    def _there_is(self, start: int) -> list[Output]:
+        compared = self._compared_sets(start)
+        if compared:
+            return compared
+        test = self._count_test()
+        targets = self.target()
+        if len(targets) > 1:
+            self.refuse("ask about one set at a time", start, self.at)
+        target = targets[0]
+        if test is None and target.expected is not None and not self._said_the(start):
+            test = CountTest(op="==", n=target.expected)
+        if test is not None:
+            target = target.model_copy(update={"expected": None})
+        return [Output(verb="exists", target=target, test=test)]
+
+    def _said_the(self, start: int) -> bool:
+        return any(token.text in ("the", "these", "those", "both") for token in self.tokens[start : start + 4])
+
+    def _count_test(self) -> CountTest | None:
+        start = self.at
+        if self.take("no", "not any", "zero"):
+            return CountTest(op="==", n=0)
+        op = self.take_from(AMOUNTS)
+        number = self.whole_number() if op is not None else None
+        if op is None or number is None:
+            self.at = start
+            return None
+        self.take("of the")
+        return CountTest(op=op, n=number)
+
+    def _compared_sets(self, start: int) -> list[Output]:
+        """ "more ships than tanks", "as many planes as helicopters"."""
+        for words, op in _AS_MANY.items():
+            if self.take(words):
+                return self._two_sets(start, op, "as")
+        for words, op in _MORE.items():
+            if self.text() == words and self.text(1) != "than" and self.take(words):
+                return self._two_sets(start, op, "than")
+        return []
+
+    def _two_sets(self, start: int, op: Comparison, joint: str) -> list[Output]:
+        first = self.target()
+        if not self.take(joint):
+            self.refuse_word(f"'{joint}' and what to compare with, e.g. 'more ships {joint} tanks'")
+        self.take("there are", "there is")
+        second = self.target()
+        if len(first) > 1 or len(second) > 1:
+            self.refuse("compare two sets at a time", start, self.at)
+        return [Output(verb="compare", target=first[0], op=op, other=second[0])]

@@ -1,0 +1,92 @@
+"""Words of the grammar, which cannot name a class, and words that say too little, with what to say instead."""
+
+from __future__ import annotations
+
+from .tokens import PhraseTable
+from .verbs import OPENINGS, VERBS
+from .vocabulary import (
+    AMOUNTS,
+    APPROXIMATE,
+    ATTRIBUTES,
+    COLOURS,
+    COMPARATIVES,
+    IMAGE,
+    IN_A_ROW,
+    MEASURED,
+    OR_MORE,
+    ORIENTATIONS,
+    PLACES,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    STANDING,
+    SUPERLATIVES,
+    UNITS,
+    UPRIGHT,
+    VIEWPOINT,
+)
+
+VAGUE = {
+    "long": "say 'longer than 40 m', 'elongated' or 'the longest'",
+    "short": "say 'shorter than 40 m' or 'the shortest'",
+    "wide": "say 'wider than 10 m' or 'the widest'",
+    "narrow": "say 'narrower than 10 m' or 'the narrowest'",
+    "tall": "heights cannot be seen from above; lengths, widths and areas can",
+    "taller": "heights cannot be seen from above; say 'longer than 40 m'",
+    "tallest": "heights cannot be seen from above; say 'largest' or 'longest'",
+    "highest": "heights cannot be seen from above; say 'topmost' or 'largest'",
+    "medium": "say 'between 20 and 40 m long' or 'large' or 'small'",
+    "facing": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
+    "pointing": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
+    "heading": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
+    "parallel": "say 'horizontal', 'vertical', 'diagonal' or 'in a row'",
+    "perpendicular": "say 'horizontal', 'vertical' or 'diagonal'",
+    "distance": "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood",
+    "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
+    "wingspan": "say 'width' or 'length'",
+    "diameter": "say 'length' or 'width'",
+    "radius": "say 'length' or 'width'",
+    "height": "heights cannot be seen from above; lengths, widths and areas can",
+    "average": "only each one can be measured: 'measure the length of all planes'",
+    "mean": "only each one can be measured: 'measure the length of all planes'",
+    "total": "only each one can be measured: 'measure the area of all tanks'",
+}
+_FUNCTION_WORDS = """a an the this that these those which who whose what where when why how if whether because while is
+    are was were be been am do does did have has had having can could would will shall should may might must not no nor
+    neither either and or but except excluding than then as of at by for from in inside into on onto off out over under
+    to towards toward up down with without within between among amongst during since until near it its they them their
+    he she his her you your me my we us our i there here all every each any both some several many much few most more
+    less fewer least other others another such only own same so too very really quite just also even else apart besides
+    instead about around across against through per via versus vs one ones two three four five six seven eight nine ten
+    eleven twelve twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen half first second
+    third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last""".split()
+# Words of the grammar that may also stand inside a class name, but not begin it ("shopping centre", "toll area").
+NOUN_TAILS = frozenset(
+    """center centre corner side edge border boundary half quadrant quarter bank shore image picture area areas surface
+    footprint square green orange mark count list mask trace point spot stand stands top crossing display""".split()
+)
+_TABLES = (
+    PLACES, AMOUNTS, APPROXIMATE, COMPARATIVES, OR_MORE, MEASURED, ATTRIBUTES, SIZES, SHAPES, COLOURS, ORIENTATIONS,
+    SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT,
+)  # fmt: skip
+_OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
+    outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
+    excess minimum maximum total surface photo aspect ratio ratios"""
+_OTHERS = """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
+    bank shore closer nearer farther further touching measuring exceeding type class side"""
+RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
+    [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
+)
+UNIT_SYMBOLS = frozenset(text for text in UNITS.entries if len(text) <= 3 or text[-1] == "2")
+# What a misspelt word is compared with: words that carry meaning in the grammar.
+CONSTRUCTIONS = frozenset(word for table in _TABLES if table not in (OPENINGS, STANDING) for word in table.words()) | {
+    "except",
+    "corner",
+    "between",
+    "which",
+    "where",
+    "without",
+}
+ADJECTIVES: PhraseTable[str] = PhraseTable(
+    {**SIZES.entries, **SHAPES.entries, **COLOURS.entries, **ORIENTATIONS.entries}
+)

@@ -1,0 +1,66 @@
+"""The closed vocabulary of requests: what to do, and polite openings."""
+
+from __future__ import annotations
+
+from .tokens import PhraseTable
+
+_DETECT = (
+    "detect find show locate highlight list identify select mark get display spot return search point give "
+    "pick localize localise".split()
+)
+VERBS: PhraseTable[str] = PhraseTable(
+    dict.fromkeys(_DETECT, "detect")
+    | {f"{verb} {me}": "detect" for verb in ("show", "give", "get", "find", "tell", "list") for me in ("me", "us")}
+    | dict.fromkeys(
+        ("look for", "search for", "point out", "point to", "pick out", "point at", "i am looking for"), "detect"
+    )
+    | dict.fromkeys(
+        ("i want", "i want to see", "i would like to see", "i need", "let me see", "draw boxes around"), "detect"
+    )
+    | dict.fromkeys(("give me the location of", "give me the locations of", "the location of"), "detect")
+    | dict.fromkeys(("where is", "where are", "what are", "what is"), "detect")
+    | dict.fromkeys(
+        ("segment", "outline", "mask", "extract", "delineate", "trace", "cut out", "segment out", "mask out"), "segment"
+    )
+    | {
+        f"{verb} {shape} {of}": "segment"
+        for verb in (
+            "draw",
+            "extract",
+            "get",
+            "give",
+            "give me",
+            "show",
+            "show me",
+            "trace",
+            "return",
+            "create",
+            "find",
+        )
+        for shape in (
+            "masks",
+            "a mask",
+            "the mask",
+            "the masks",
+            "outlines",
+            "the outline",
+            "the outlines",
+            "the contours",
+        )
+        for of in ("of", "for")
+    }
+    | dict.fromkeys(("where can i find", "where can we find", "where do you see", "where can i see"), "detect")
+    | dict.fromkeys(("count", "count up", "tally"), "count")
+    | dict.fromkeys(("number of", "the number of", "total number of", "the total number of"), "count")
+    | {
+        f"{verb} the number of": "count"
+        for verb in ("give", "give me", "tell me", "what is", "count", "determine", "find")
+    }
+    | dict.fromkeys(("measure", "calculate", "compute", "determine", "estimate"), "measure")
+    | dict.fromkeys(("describe", "tell me about", "give a description of", "give me a description of"), "describe")
+)
+_OPENINGS = """could you|can you|would you|will you|could we|i want you to|i would like you to|i want to|
+i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|
+do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
+OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
+EVERYTHING = frozenset("object objects thing things everything anything something item items".split())
