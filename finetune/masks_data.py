@@ -148,7 +148,7 @@ def sampling_weights(items: list[Outlined], shares: dict[str, float]) -> np.ndar
 def training_example(item: Outlined, rng: np.random.Generator, near: Sequence[Outlined] = ()) -> Example:
     """An example with a random turn, mirror, box noise, points and look.
 
-    One in eight has a box far too large, and where there is an object like it nearby the box holds both: the points
+    One in four has a box far too large, and where there is an object like it nearby the box holds both: the points
     say what is meant.
     """
     world = _random_world(item, rng)
@@ -156,8 +156,8 @@ def training_example(item: Outlined, rng: np.random.Generator, near: Sequence[Ou
     points = np.concatenate(rings)
     box, corners = corners_to_box(points), min_area_rect(points)
     style = rng.random()
-    oriented = style < 0.5
-    loose = style > 0.88
+    oriented = style < 0.45
+    loose = style > 0.75
     other = near[int(rng.integers(len(near)))] if loose and near and rng.random() < 0.8 else None
     if other is not None:
         box = _noisy_box(corners_to_box(np.concatenate([points, *(apply(world, ring) for ring in other.rings)])), rng)
@@ -169,7 +169,7 @@ def training_example(item: Outlined, rng: np.random.Generator, near: Sequence[Ou
     total = compose(matrix, world)
     target = draw(item.rings, total)
     inside = int(rng.integers(1, 4)) if loose or rng.random() < 0.4 else 0
-    outside = int(rng.integers(1, 3)) if rng.random() < (0.6 if loose else 0.15) else 0
+    outside = int(rng.integers(1, 3)) if rng.random() < (0.65 if loose else 0.15) else 0
     wrong = None if other is None else draw(other.rings, total)
     xy, labels = _points(target, matrix, box, inside, outside, rng, wrong)
     prompt = prompt_channels(matrix, box, corners if oriented else None, xy, labels)

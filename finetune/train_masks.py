@@ -90,7 +90,10 @@ if (out / "last.pt").exists():
     saved = torch.load(out / "last.pt", map_location="cpu")
     net.load_state_dict(saved["model"])
     average.load_state_dict(saved["average"])
+    peaks = [g["peak"] for g in optimiser.param_groups]
     optimiser.load_state_dict(saved["optimiser"])
+    for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+        group["peak"] = peak
     step, seconds = saved["step"], saved["seconds"]
     print(f"resumed at step {step}", flush=True)
 

@@ -2,7 +2,7 @@
 
 The crop is a rectangle with the axes of the prompt's oriented box (upright when there is none), a margin wider, and at
 most three times as long as wide; it is resized to 96 x 96. The prompt goes in as four more channels: how deep each
-pixel lies in the upright and in the oriented box, and Gaussians at the points inside and outside.
+pixel lies in the upright and in the oriented box, and how near it is to the points inside and outside.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MARGIN = 0.15  # of the longer side, on each side
 MARGIN_PX = 3.0
 MOST_ASPECT = 3.0
 EDGE_PX = 6.0  # depth in the crop at which the box channels saturate
-POINT_SIGMA_PX = 2.5
+POINT_REACH_PX = 4.0  # distance from a point at which its channel has fallen to one half
 _OUTSIDE = (114, 114, 114)  # grey beyond the border of the scene
 _STRIP_PX = 1 << 22
 _CENTRES = np.arange(SIZE, dtype=np.float32) + 0.5
@@ -101,10 +101,9 @@ def prompt_channels(
         channels[1] = _depth(apply(matrix, corners))
     if points is not None and len(points):
         for (x, y), label in zip(apply(matrix, points), point_labels, strict=True):
-            across = np.exp(-0.5 * ((_CENTRES - x) / POINT_SIGMA_PX) ** 2)
-            down = np.exp(-0.5 * ((_CENTRES - y) / POINT_SIGMA_PX) ** 2)
+            away = np.hypot((_CENTRES - y)[:, None], (_CENTRES - x)[None])
             channel = channels[2 if label else 3]
-            np.maximum(channel, down[:, None] * across[None], out=channel)
+            np.maximum(channel, POINT_REACH_PX / (POINT_REACH_PX + away), out=channel)
     return channels
 
 
@@ -114,7 +113,7 @@ def paste(probability: np.ndarray, matrix: np.ndarray, shape_hw: tuple[int, int]
     mask = np.zeros((max(0, y1 - y0), max(0, x1 - x0)), dtype=bool)
     rows = max(1, _STRIP_PX // max(1, x1 - x0))
     source = np.ascontiguousarray(probability, dtype=np.float32)
-    for top in range(0, mask.shape[0], rows):
+    for top in range(0, mask.shape[0] if mask.size else 0, rows):
         part = mask[top : top + rows]
         local = compose(matrix, np.array([[1.0, 0, x0], [0, 1, y0 + top]]))
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
