@@ -9,10 +9,11 @@ from ...core.conditions import Condition
 from ...core.errors import QueryError
 from .reserved import CONSTRUCTIONS, RESERVED, VAGUE
 from .tokens import PhraseTable, Token, tokenize
-from .vocabulary import VIEWPOINT
+from .vocabulary import AMOUNTS, COMPARATIVES, RELATIONS, VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8
+_CLAUSE = ("that", "which", "who")
 
 
 class Cursor:
@@ -99,9 +100,10 @@ class Cursor:
         """Raises QueryError at the next word, with the nearest known form when a word looks misspelt."""
         if self.ended:
             self.refuse(f"the query ends too early after {self.tokens[-1].text!r}: expected {expected}")
-        for place in range(self.at, max(-1, self.at - 3), -1):
+        trouble = self._past_copula()
+        for place in (trouble, *range(self.at, max(-1, self.at - 3), -1)):
             word = self.tokens[place].text
-            if place == self.at and word in VAGUE:
+            if place == trouble and word in VAGUE:
                 self.refuse(f"{word!r} says too little: {VAGUE[word]}", place)
             meant = nearest_word(word)
             if meant is not None:
@@ -116,14 +118,37 @@ class Cursor:
         hint = "; say 'in', 'next to' or 'near' for 'at'" if self.text() == "at" else ""
         self.refuse(f"did not understand {shown!r} here: expected {expected}{hint}", self.at, stop)
 
+    def _past_copula(self) -> int:
+        """The word after "that is", "are": what the trouble is about."""
+        place = self.at
+        while place + 1 < len(self.tokens) and self.tokens[place].text in (*_CLAUSE, "is", "are", "was", "were"):
+            place += 1
+        return place if self.tokens[place - 1].text in ("is", "are", "was", "were") else self.at
+
     def _end_of_trouble(self) -> int:
-        """A preposition alone tells little: its article and the next word belong to what was not understood."""
+        """A word alone tells little: a preposition takes its noun, "that" its clause, an open word those behind it."""
         stop = self.at + 1
+        if self.text() in _CLAUSE:
+            return self._end_of_clause()
         if self.text() in ("in", "on", "at", "to", "of", "from", "with", "for", "by", "and", "or", "as"):
             while stop < len(self.tokens) and self.tokens[stop].text in ("the", "a", "an"):
                 stop += 1
             stop += self.tokens[min(stop, len(self.tokens) - 1)].kind == "word"
+        while stop < len(self.tokens) and self.tokens[stop].kind == "word" and self.tokens[stop].text not in RESERVED:
+            stop += 1
         return min(stop, len(self.tokens))
+
+    def _end_of_clause(self) -> int:
+        """Where a clause that was not understood ends: at a symbol, a number, a joint or the next condition."""
+        stop, told = self.at + 1, False
+        while stop < len(self.tokens) and self.tokens[stop].kind == "word":
+            if self.tokens[stop].text in ("and", "or", "but", *_CLAUSE):
+                break
+            if told and any(table.match(self.tokens, stop) for table in (RELATIONS, COMPARATIVES, AMOUNTS)):
+                break
+            told = told or self.tokens[stop].text not in RESERVED
+            stop += 1
+        return stop
 
     def deeper(self) -> None:
         """Counts one more level of nesting. Raises QueryError when it gets too deep to follow."""

@@ -62,8 +62,14 @@ class MeasureReader(SetReader):
         while self.take_from(OPENINGS) is not None and not self.ended:
             pass
         opening = self.take(*_MEASURE_OPENINGS)
-        self.take("the", "each", "their")
+        named_at = self.at
+        owner = self.take("their", "its")
+        self.take("the", "each")
         attributes = self._attribute_list()
+        if owner is not None and attributes and not self.sees("of"):
+            if not self.mentioned:
+                self.refuse(f"{owner!r} stands for nothing named before; name the thing", named_at)
+            return self._measured(attributes, list(self.mentioned))
         if attributes and self.take("of"):
             return self._measured(attributes, self.target())
         if attributes and opening in ("measure", "calculate", "compute"):

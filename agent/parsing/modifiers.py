@@ -19,6 +19,8 @@ class ModifierReader(NameReader):
         super().__init__(query)
         self.opened: list[NounPhrase] = []
         self.antecedent: Selection | None = None
+        self.mentioned: tuple[Selection, ...] = ()
+        self.subject: Selection | None = None
 
     def noun_phrase(self, *, nested: bool, elliptic: bool = False) -> NounPhrase:
         """One noun phrase with the conditions that belong to it."""
@@ -38,6 +40,8 @@ class ModifierReader(NameReader):
         while True:
             back = self.at
             if self.skip_image() or self.take("that you can see", "you can see"):
+                continue
+            if not nested and self.take(", if any ,", "if any", ", if there are any ,", "if there are any"):
                 continue
             more = self._clause(phrase, nested) if self.clause_ahead() else []
             if not more and not nested:

@@ -9,7 +9,8 @@ from ...core.inflection import is_plural, plural, singular
 from .modifiers import ModifierReader
 from .noun import NounPhrase, Rank
 from .verbs import EVERYTHING
-from .vocabulary import PLACES, SUPERLATIVES
+from .vocabulary import OF_TWO, PLACES, SUPERLATIVES
+from .vocabulary import Rank as RankKind
 
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
 _BOTH = ("both of the", "both the", "both of", "both")
@@ -60,7 +61,7 @@ class PhraseReader(ModifierReader):
         self.take("other")
         self.take_from_number()
         self.ranks()
-        while self.take_from(SUPERLATIVES) is not None:
+        while (self.take_from(SUPERLATIVES) or self._of_two()) is not None:
             back = self.at
             if self.take("and the", "and", ",") and self.peek_from(SUPERLATIVES) is None:
                 self.at = back
@@ -191,7 +192,7 @@ class PhraseReader(ModifierReader):
         """Reads ranks before the noun; returns an ordinal that still needs "from the left"."""
         back = self.at
         ranks = self.ranks()
-        kind = self.take_from(SUPERLATIVES)
+        kind = self.take_from(SUPERLATIVES) or (self._of_two() if ranks is None else None)
         if kind is None:
             if ranks is not None:
                 phrase.has_determiner = True
@@ -206,6 +207,14 @@ class PhraseReader(ModifierReader):
         phrase.ranks.append(Rank(pick, ranks is not None or number is not None))
         phrase.has_determiner = True
         self._other_ranks(phrase)
+        return None
+
+    def _of_two(self) -> RankKind | None:
+        """ "(the) larger (of the two planes)"."""
+        kind = self.take_from(OF_TWO)
+        if kind is None or self.sees("of both", "of the two", "of these two", "of those two", "of the 2", "of two"):
+            return kind
+        self.at -= 1
         return None
 
     def _other_ranks(self, phrase: NounPhrase) -> None:
@@ -293,10 +302,10 @@ class PhraseReader(ModifierReader):
         start = self.at
         text = self.noun_words()
         if text:
-            if text.split()[-1] in EVERYTHING:
-                self.refuse(
-                    "name what to look for, e.g. 'planes and ships'; 'surveyor models' lists what is known", start
-                )
+            if text in EVERYTHING:
+                text = self._anything(phrase, text)
+            elif text.split()[-1] in EVERYTHING:
+                self.refuse("name what to look for, e.g. 'planes and ships', or 'all objects' for all there is", start)
             phrase.plural = is_plural(text) if phrase.plural is None else phrase.plural
             phrase.phrases = (singular(text),)
             return
@@ -310,9 +319,21 @@ class PhraseReader(ModifierReader):
         if elliptic:
             self.take("one", "ones")
             return
+        if pronoun and len(self.mentioned) > 1:
+            self.refuse(f"{self.text()!r} could be any of several sets named before; name the thing")
         if pronoun:
             self.refuse(f"{self.text()!r} stands for nothing named before; name the thing")
         self.refuse_word("what to look for, e.g. 'planes' or 'storage tanks'")
+
+    def _anything(self, phrase: NounPhrase, text: str) -> str:
+        """ "everything", "any object": every class there is, under the one phrase "object"."""
+        if text == "everything":
+            phrase.form, phrase.quantifier, phrase.plural = "all", "all", True
+        elif text in ("anything", "something"):
+            phrase.plural = None
+        while text.endswith("thing") and (adjective := self.adjective()) is not None:
+            phrase.adjectives.append(adjective)  # "anything red"
+        return "objects" if text.endswith("s") or (text.endswith("thing") and text != "thing") else "object"
 
     def _more_nouns(self, phrase: NounPhrase) -> None:
         """ "(the two) planes and ships": bare nouns of the same number share what stands before the first."""

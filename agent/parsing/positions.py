@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.conditions import Condition, Direction, Or, Position
+from ...core.conditions import And, Condition, Direction, Or, Position
+from .checks import exclude_each_other
 from .quantities import QuantityReader
 from .vocabulary import IMAGE, PLACE_OF, PLACES
 
@@ -120,7 +121,17 @@ class PositionReader(QuantityReader):
         if not self._ends_well() or (not noun and self._names_a_side()):
             self.at = start
             return None
-        return _either([self._placed(place, noun, start) for place in places] + (self._more_places() if noun else []))
+        if len(places) == 1 and " " in places[0] and self._says_and(start):
+            if not noun:  # "on the left and top" names no corner
+                return self._placed(places[0], "part", start)
+            if noun in _EDGES:  # "the top and left edges"
+                places = [side for side in ("above", "below", "left", "right") if side in places[0].split()]
+        found = [self._placed(place, noun, start) for place in places]
+        return _joined(found + (self._more_places() if noun else []), self._says_and(start))
+
+    def _says_and(self, start: int) -> bool:
+        words = [token.text for token in self.tokens[start : self.at]]
+        return "and" in words and "or" not in words
 
     def _more_places(self) -> list[Condition]:
         """ "(in the left half) or the right half"."""
@@ -149,12 +160,33 @@ class PositionReader(QuantityReader):
                 return places
             places.append(place)
             back = self.at
-            if not self.take("or", "and") or (self.skip("in", "at", "on", "the") or self.peek_from(PLACES)) is None:
+            repeated = self.take("or", "and") is not None and self.text() in ("in", "at", "on")
+            self.skip("in", "at", "on", "the")
+            if self.at == back or self.peek_from(PLACES) is None or (repeated and self._other_kind_follows()):
                 self.at = back
                 return places
             if self._relation_follows():  # "to the left or right of the road" is no place in the image
                 self.at = back
                 return [] if self.text(-3) in ("to", "on") or self.text(-2) in ("to", "on") else places
+
+    def _other_kind_follows(self) -> bool:
+        """Whether the place ahead is no half: "(on the left and) at the top edge" is two conditions."""
+        back = self.at
+        self.take_from(PLACES)
+        self.take("hand")
+        found = self.sees("corner", "corners", *_EDGES, *_QUARTERS, "third", *_MIDDLE)
+        self.at = back
+        return found
+
+    def place_alone(self) -> Condition | None:
+        """ "the left", without "on"; None (nothing read) when something else comes."""
+        start = self.at
+        self.take("the")
+        place = self.take_from(PLACES)
+        if place is None or not self._ends_well():
+            self.at = start
+            return None
+        return self.noted(self._placed(place, self.take(*_HALVES) or "", start), start)
 
     def _relation_follows(self) -> bool:
         """Whether "north of the river" comes next rather than a second place."""
@@ -190,6 +222,13 @@ class PositionReader(QuantityReader):
 
 def _cell(place: Direction) -> Condition:
     return Position(frame="cell", place=PLACE_OF[place])  # type: ignore[arg-type]
+
+
+def _joined(places: list[Condition], both: bool) -> Condition:
+    """ "On the right and at the top" is both; "on the left and on the right" can only be either."""
+    edges = any(isinstance(place, Position) and place.frame == "edge" for place in places)
+    apart = any(exclude_each_other(a, b) for index, a in enumerate(places) for b in places[index + 1 :])
+    return And(conditions=tuple(places)) if both and len(places) > 1 and not (edges or apart) else _either(places)
 
 
 def _either(conditions: list[Condition]) -> Condition:

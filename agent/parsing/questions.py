@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...core.conditions import Comparison, Condition, CountTest, Not, Output, Selection
 from .measuring import MeasureReader
 from .noun import NounPhrase, Rank, conjunction
-from .vocabulary import AMOUNTS
+from .vocabulary import AMOUNTS, OR_MORE
 
 _WHETHER = ("whether", "if", "that")
 _CHECKING = ("check", "tell me", "verify", "find out", "see", "determine", "decide", "say", "answer", "confirm")
@@ -109,6 +111,7 @@ class QuestionReader(MeasureReader):
         universal = universal or any(pick.count > 1 for pick in selections[0].picks)
         asked: Condition = Not(condition=condition) if universal else condition
         target = self._narrowed(selections[0], asked, [], phrases)
+        self.subject = selections[0]  # "are all planes white? count them"
         return [Output(verb="exists", target=target, test=CountTest(op="==", n=0) if universal else None)]
 
     def _definite(self, phrase: NounPhrase) -> bool:
@@ -143,7 +146,9 @@ class QuestionReader(MeasureReader):
         if self.take("no", "not any", "zero"):
             return CountTest(op="==", n=0)
         op = self.take_from(AMOUNTS)
-        number = self.whole_number() if op is not None else None
+        number = self.whole_number()
+        more = self.take_from(OR_MORE) if op is None and number is not None else None
+        op = more[1] if more is not None and not more[0] else op
         if op is None or number is None:
             self.at = start
             return None
@@ -161,11 +166,31 @@ class QuestionReader(MeasureReader):
         return []
 
     def _two_sets(self, start: int, op: Comparison, joint: str) -> list[Output]:
-        first = self.target()
+        self.opened = []
+        phrases = self.coordination(nested=False)
+        first = self.selections_of(phrases)
         if not self.take(joint):
             self.refuse_word(f"'{joint}' and what to compare with, e.g. 'more ships {joint} tanks'")
         self.take("there are", "there is")
-        second = self.target()
+        if len(first) == 1 and self.ones_ahead():
+            self.antecedent = Selection(phrases=first[0].phrases)  # "than blue ones", "than those near the river"
+        second = self.target() if self.reference_ahead() or self.ones_ahead() else self._same_noun(phrases)
         if len(first) > 1 or len(second) > 1:
             self.refuse("compare two sets at a time", start, self.at)
         return [Output(verb="compare", target=first[0], op=op, other=second[0])]
+
+    def _same_noun(self, phrases: list[NounPhrase]) -> list[Selection]:
+        """ "(more planes on the right than) on the left": the first noun again, with the condition that follows."""
+        first = phrases[0]
+        if len(phrases) > 1 or first.posts is None or first.ranks or first.selection is not None:
+            self.refuse_word("what to compare with, e.g. 'more ships than tanks'")
+        other = replace(first, start=self.at, posts=None)
+        self.opened = [other]
+        place = self.place_alone() if self.sees("the") else None
+        if place is not None:
+            other.posts = place
+            return self.selections_of([other])
+        self.posts(other, nested=False)
+        if other.posts is None:
+            self.refuse_word("a condition or a thing, e.g. 'more planes on the right than on the left'")
+        return self.selections_of([other])

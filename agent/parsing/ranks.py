@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...core.conditions import Pick
 from .noun import Rank
 from .relations import RelationReader
-from .vocabulary import ATTRIBUTES, FROM_SIDE, PLACES, SUPERLATIVES
+from .vocabulary import ATTRIBUTES, FARTHEST, FROM_SIDE, PLACES, SUPERLATIVES
 
 _ORDINALS = {
     word: n
@@ -101,13 +101,16 @@ class RankReader(RelationReader):
             if pick is not None:
                 self.skip("one", "ones")
                 return Rank(pick, number is not None or ranks is not None)
-        elif kind is not None and (predicate or self.tokens[start].text == "the") and not self.noun_follows():
+        elif kind is not None and self._may_stand_alone(predicate, start) and not self.noun_follows():
             self.skip("one", "ones")
             first, count = ranks or (1, number or 1)
             pick = Pick(by=kind[0], order=kind[1], first=first or 1, count=count)
             return Rank(pick, number is not None or ranks is not None)
         self.at = start
         return None
+
+    def _may_stand_alone(self, predicate: bool, start: int) -> bool:
+        return predicate or self.tokens[start].text in ("the", *FARTHEST)
 
     def distance_pick(self, order: str, ranks: tuple[int, int] | None, number: int | None) -> Pick | None:
         """The rest of "nearest to the bridge"; None when no reference follows."""

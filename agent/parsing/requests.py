@@ -34,15 +34,18 @@ class RequestReader(QuestionReader):
         outputs: list[Output] = []
         self._separators()
         while not self.ended:
+            self.subject = None
             found = self._output()
             outputs += found
-            self.antecedent = found[-1].target
+            self._remember(found)
             if self.ended:
                 break
             back = self.at
             if not self._separators():
                 self.refuse_word("a condition, 'and' or the end of the query")
-            if not self.ended and not self._begins_request():
+            if self.ended:
+                self._refuse_open_end()
+            elif not self._begins_request():
                 self.at = back
                 self.skip(",", ";", "and")
                 self.refuse_word("a condition or another request")
@@ -54,6 +57,21 @@ class RequestReader(QuestionReader):
                 if selection is not None:
                     find_contradiction(self, selection)
         return Request(outputs=tuple(outputs))
+
+    def _remember(self, outputs: list[Output]) -> None:
+        """Keeps what "it", "them" and "their" look back to: one set, or several that only "their" can take."""
+        named = [found for output in outputs for found in (output.target, output.other) if found is not None]
+        self.mentioned = (self.subject,) if self.subject is not None else tuple(dict.fromkeys(named))
+        self.antecedent = self.mentioned[0] if len(self.mentioned) == 1 else None
+
+    def _refuse_open_end(self) -> None:
+        """Refuses a query whose last word promises more."""
+        last = max(place for place, token in enumerate(self.tokens) if token.kind != "symbol")
+        if self.tokens[last].text in ("and", "then", "also"):
+            self.refuse(
+                f"the query ends too early after {self.tokens[last].text!r}: expected a condition or another request",
+                last,
+            )
 
     def _separators(self) -> bool:
         start = self.at

@@ -73,7 +73,7 @@ _OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood lo
     outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
     excess minimum maximum total surface photo aspect ratio ratios"""
 _OTHERS = """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
-    bank shore closer nearer farther further touching measuring exceeding type class side"""
+    bank shore closer nearer farther further touching measuring exceeding exceeds exceed type class side"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )

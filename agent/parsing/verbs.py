@@ -53,8 +53,9 @@ VERBS: PhraseTable[str] = PhraseTable(
     | dict.fromkeys(("count", "count up", "tally"), "count")
     | dict.fromkeys(("number of", "the number of", "total number of", "the total number of"), "count")
     | {
-        f"{verb} the number of": "count"
-        for verb in ("give", "give me", "tell me", "what is", "count", "determine", "find")
+        f"{verb} the {total}number of": "count"
+        for verb in ("give", "give me", "tell me", "what is", "count", "determine", "find", "report")
+        for total in ("", "total ")
     }
     | dict.fromkeys(("measure", "calculate", "compute", "determine", "estimate"), "measure")
     | dict.fromkeys(("describe", "tell me about", "give a description of", "give me a description of"), "describe")
@@ -63,4 +64,5 @@ _OPENINGS = """could you|can you|would you|will you|could we|i want you to|i wou
 i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|
 do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
 OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
+# Words for any class at all; the lexicon takes "object" for every class that a model knows.
 EVERYTHING = frozenset("object objects thing things everything anything something item items".split())

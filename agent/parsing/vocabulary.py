@@ -179,6 +179,30 @@ ORIENTATIONS = PhraseTable(
     | {f"with {line} orientation": line for line in _LINES}
 )
 Rank = tuple[Literal["area", "length", "width", "aspect", "distance", "x", "y", "score"], Literal["max", "min"]]
+FARTHEST = ("furthest", "farthest")
+_FARTHEST_TO: dict[str, Rank] = {
+    f"{far} {to}{side}": rank
+    for far in FARTHEST
+    for sides, rank in (
+        (("left", "west"), ("x", "min")),
+        (("right", "east"), ("x", "max")),
+        (("north", "top"), ("y", "min")),
+        (("south", "bottom"), ("y", "max")),
+    )
+    for side in sides
+    for to in ("", "to the ", "towards the ")
+}
+# "the larger of the two planes" is the largest
+OF_TWO: PhraseTable[Rank] = PhraseTable(
+    {
+        **dict.fromkeys(("larger", "bigger", "greater"), ("area", "max")),
+        "smaller": ("area", "min"),
+        "longer": ("length", "max"),
+        "shorter": ("length", "min"),
+        **dict.fromkeys(("wider", "broader"), ("width", "max")),
+        **dict.fromkeys(("narrower", "thinner"), ("width", "min")),
+    }
+)
 SUPERLATIVES: PhraseTable[Rank] = PhraseTable(
     {
         **dict.fromkeys(("largest", "biggest", "greatest"), ("area", "max")),
@@ -194,22 +218,19 @@ SUPERLATIVES: PhraseTable[Rank] = PhraseTable(
         "least elongated": ("aspect", "min"),
         "most confident": ("score", "max"),
         "least confident": ("score", "min"),
-        **dict.fromkeys(("leftmost", "left most", "westernmost", "most western", "furthest left"), ("x", "min")),
-        **dict.fromkeys(("farthest left", "far left most", "most westerly", "westmost"), ("x", "min")),
-        **dict.fromkeys(("rightmost", "right most", "easternmost", "most eastern", "furthest right"), ("x", "max")),
-        **dict.fromkeys(("farthest right", "most easterly", "eastmost"), ("x", "max")),
+        **dict.fromkeys(("leftmost", "left most", "westernmost", "most western", "far left most"), ("x", "min")),
+        **dict.fromkeys(("most westerly", "westmost"), ("x", "min")),
+        **dict.fromkeys(("rightmost", "right most", "easternmost", "most eastern"), ("x", "max")),
+        **dict.fromkeys(("most easterly", "eastmost"), ("x", "max")),
         **dict.fromkeys(("topmost", "top most", "northernmost", "most northern", "uppermost"), ("y", "min")),
-        **dict.fromkeys(("highest up", "most northerly", "northmost", "furthest north"), ("y", "min")),
+        **dict.fromkeys(("highest up", "most northerly", "northmost"), ("y", "min")),
         **dict.fromkeys(("bottommost", "bottom most", "southernmost", "most southern", "lowermost"), ("y", "max")),
-        **dict.fromkeys(("lowest down", "most southerly", "southmost", "furthest south"), ("y", "max")),
-        **dict.fromkeys(("furthest west", "farthest west"), ("x", "min")),
-        **dict.fromkeys(("furthest east", "farthest east"), ("x", "max")),
+        **dict.fromkeys(("lowest down", "most southerly", "southmost"), ("y", "max")),
+        **_FARTHEST_TO,
         **{f"{w} most": ("x", "min") for w in ("western", "west")},
         **{f"{w} most": ("x", "max") for w in ("eastern", "east")},
         **{f"{w} most": ("y", "min") for w in ("northern", "north", "upper")},
         **{f"{w} most": ("y", "max") for w in ("southern", "south", "lower")},
-        "farthest north": ("y", "min"),
-        "farthest south": ("y", "max"),
         **dict.fromkeys(("nearest", "closest"), ("distance", "min")),
         **dict.fromkeys(
             ("farthest", "furthest", "most distant", "farthest away", "furthest away"), ("distance", "max")
