@@ -328,8 +328,9 @@ def _split_adjectives(where: Condition | None) -> tuple[list[_Adjective], Condit
     """The adjectives that can stand before the noun, and the condition that is left."""
     parts = list(where.conditions) if isinstance(where, And) else [] if where is None else [where]
     adjectives: list[_Adjective] = []
-    while parts and isinstance(parts[0], _Adjective):
-        adjectives.append(parts.pop(0))
+    while parts and isinstance(first := parts[0], _Adjective):
+        adjectives.append(first)
+        del parts[0]
     if not parts:
         return adjectives, None
     return adjectives, parts[0] if len(parts) == 1 else And(conditions=tuple(parts))

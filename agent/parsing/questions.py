@@ -174,10 +174,17 @@ class QuestionReader(MeasureReader):
         self.take("there are", "there is")
         if len(first) == 1 and self.ones_ahead():
             self.antecedent = Selection(phrases=first[0].phrases)  # "than blue ones", "than those near the river"
-        second = self.target() if self.reference_ahead() or self.ones_ahead() else self._same_noun(phrases)
+        named = self.reference_ahead() or self.ones_ahead() or (self.sees("the") and not self._place_ahead())
+        second = self.target() if named else self._same_noun(phrases)
         if len(first) > 1 or len(second) > 1:
             self.refuse("compare two sets at a time", start, self.at)
         return [Output(verb="compare", target=first[0], op=op, other=second[0])]
+
+    def _place_ahead(self) -> bool:
+        back = self.at
+        found = self.place_alone() is not None and (self.ended or self.text() in "?.;")
+        self.at = back
+        return found
 
     def _same_noun(self, phrases: list[NounPhrase]) -> list[Selection]:
         """ "(more planes on the right than) on the left": the first noun again, with the condition that follows."""

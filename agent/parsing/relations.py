@@ -20,7 +20,7 @@ _FURTHER: dict[str, Direction] = {"up": "above", "down": "below"}
 class RelationReader(PositionReader):
     """Reads relations; the noun phrases they refer to come from `references`, which a subclass gives."""
 
-    def references(self) -> tuple[list[NounPhrase], str]:
+    def references(self, *, pair: bool = False) -> tuple[list[NounPhrase], str]:
         """The noun phrases after a relation and the word that joins them ("and", "or", "")."""
         raise NotImplementedError
 
@@ -59,7 +59,8 @@ class RelationReader(PositionReader):
             if op is None:
                 relation = "beyond" if self.take("beyond", "outside") else None
         if relation is None or not self._quantity_follows():
-            return self._bare_distance(start)
+            self._refuse_exact_distance(start)
+            return None
         distance = self.quantity()
         away = self.take("away")
         if distance is None or not self.take("of", "from", "to"):
@@ -80,7 +81,8 @@ class RelationReader(PositionReader):
         self.at = back
         return found
 
-    def _bare_distance(self, start: int) -> None:
+    def _refuse_exact_distance(self, start: int) -> None:
+        """Goes back to `start`; refuses "50 m from" there."""
         self.at = start
         if self._quantity_follows() and self.text(-1) != "of":
             back = self.at
@@ -208,7 +210,7 @@ class RelationReader(PositionReader):
         return False
 
     def _between(self, start: int) -> Condition:
-        phrases, joint = self.references()
+        phrases, joint = self.references(pair=True)
         for phrase in phrases:  # "between two houses": any two, no promise that there are two
             phrase.number = phrase.number if phrase.form == "the" else None
         if len(phrases) == 2 and joint == "and":

@@ -16,14 +16,22 @@ from .phrases import PhraseReader
 class SetReader(PhraseReader):
     """Reads lists of noun phrases and turns them into selections."""
 
-    def references(self) -> tuple[list[NounPhrase], str]:
-        """The noun phrases after a relation and the word that joins them ("and", "or", "")."""
+    def references(self, *, pair: bool = False) -> tuple[list[NounPhrase], str]:
+        """The noun phrases after a relation and the word that joins them ("and", "or", "").
+
+        Args:
+            pair: the relation asks for two ("between"), so that "and" joins a second of any form.
+        """
         phrases = [self.noun_phrase(nested=True)]
         word = ""
         while True:
             back = self.at
             joint = self.take("and", "or")
-            if joint is None or (word and joint != word) or not self.reference_ahead() or not self._joins(phrases[0]):
+            second = pair and joint == "and" and not word
+            if joint is None or (word and joint != word) or not self.reference_ahead():
+                self.at = back
+                return phrases, word
+            if not second and not self._joins(phrases[0]):
                 self.at = back
                 return phrases, word
             word = joint
@@ -81,7 +89,7 @@ class SetReader(PhraseReader):
         if any(p.selection is not None or p.base is not None or p.ranks for p in phrases[1:]) or first.selection:
             self.refuse("say these one after the other, e.g. '…; detect the largest ship'", first.start, self.at)
         alone = not any(phrase.posts or phrase.ranks for phrase in phrases[:-1])
-        alone = alone or (first.ranks and not any(p.posts or p.has_determiner for p in phrases[1:]))
+        alone = alone or (bool(first.ranks) and not any(p.posts or p.has_determiner for p in phrases[1:]))
         shared = [last.posts] if alone and last.posts is not None and not first.posts else []
         spread = alone and not any(phrase.adjectives or phrase.has_determiner for phrase in phrases[1:])
         front = first.adjectives if spread else []

@@ -180,16 +180,16 @@ ORIENTATIONS = PhraseTable(
 )
 Rank = tuple[Literal["area", "length", "width", "aspect", "distance", "x", "y", "score"], Literal["max", "min"]]
 FARTHEST = ("furthest", "farthest")
-_FARTHEST_TO: dict[str, Rank] = {
+_ENDS: dict[str, Rank] = {
+    **dict.fromkeys(("left", "west"), ("x", "min")),
+    **dict.fromkeys(("right", "east"), ("x", "max")),
+    **dict.fromkeys(("north", "top"), ("y", "min")),
+    **dict.fromkeys(("south", "bottom"), ("y", "max")),
+}
+_FARTHEST_TO = {
     f"{far} {to}{side}": rank
     for far in FARTHEST
-    for sides, rank in (
-        (("left", "west"), ("x", "min")),
-        (("right", "east"), ("x", "max")),
-        (("north", "top"), ("y", "min")),
-        (("south", "bottom"), ("y", "max")),
-    )
-    for side in sides
+    for side, rank in _ENDS.items()
     for to in ("", "to the ", "towards the ")
 }
 # "the larger of the two planes" is the largest
