@@ -69,12 +69,10 @@ class _Draft:
         if output.verb == "compare" and output.other is not None:
             inputs = {"a": found, "b": self.selection(output.other)}
             return self._add("compare", "compare", inputs, {"op": output.op}, words(output))
-        things = " and ".join(plural(phrase) for phrase in output.target.phrases)
         if output.verb == "exists":
             test = output.test or AT_LEAST_ONE
-            be = "is" if test.n == 1 else "are"
-            instruction = f"check whether there {be} {words(test)} left"
-            return self._add("check", "check", {"candidates": found}, {"test": _data(test)}, instruction)
+            return self._add("check", "check", {"candidates": found}, {"test": _data(test)}, _checking(output, test))
+        things = _names(output.target.phrases, one=_is_one(output.target))
         args: dict[str, Any] = {}
         instruction = f"{output.verb} the {things}"
         if output.verb == "measure":
@@ -119,6 +117,24 @@ class _Draft:
         while (candidate := f"{stem}_{number}" if numbered or number > 1 else stem) in taken:
             number += 1
         return candidate
+
+
+def _checking(output: Output, test: CountTest) -> str:
+    """ "check whether there are more than five planes"; of a set that was narrowed down: "... planes remain"."""
+    amount = "no" if (test.op, test.n) == ("==", 0) else words(test)
+    things = _names(output.target.phrases, one=test.n == 1, joint=" or ")
+    if output.target.where is None and not output.target.picks:
+        return f"check whether there {'is' if test.n == 1 else 'are'} {amount} {things}"
+    return f"check whether {amount} {things} {'remains' if test.n == 1 else 'remain'}"
+
+
+def _is_one(selection: Selection) -> bool:
+    """Whether the words ask for a single thing."""
+    return (selection.picks[-1].count if selection.picks else selection.expected) == 1
+
+
+def _names(phrases: tuple[str, ...], *, one: bool, joint: str = " and ") -> str:
+    return joint.join(phrase if one else plural(phrase) for phrase in phrases)
 
 
 def references(condition: Condition) -> Iterator[Selection]:

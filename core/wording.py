@@ -15,10 +15,8 @@ from .conditions import (
     ClassIs,
     Colour,
     Compare,
-    Comparison,
     Condition,
     CountTest,
-    Direction,
     Node,
     Not,
     Or,
@@ -32,95 +30,22 @@ from .conditions import (
     Selection,
     Shape,
     SizeWord,
+    conjuncts,
 )
 from .inflection import cardinal, ordinal, plural
+from .wording_tables import (
+    AMOUNTS,
+    CELLS,
+    FROM,
+    FURTHER,
+    MORE_THAN,
+    PLAIN_RELATIONS,
+    SIDES,
+    SIMPLE_COMPARISONS,
+    SUPERLATIVES,
+    TOWARD,
+)
 
-SIDES: dict[Direction, str] = {
-    "left": "west",
-    "right": "east",
-    "above": "north",
-    "below": "south",
-    "above left": "north-west",
-    "above right": "north-east",
-    "below left": "south-west",
-    "below right": "south-east",
-}
-_TOWARD: dict[Direction, str] = {
-    "left": "left of",
-    "right": "right of",
-    "above": "above",
-    "below": "below",
-    "above left": "to the upper left of",
-    "above right": "to the upper right of",
-    "below left": "to the lower left of",
-    "below right": "to the lower right of",
-}
-_FURTHER: dict[Direction, str] = {
-    "left": "further left than",
-    "right": "further right than",
-    "above": "further up than",
-    "below": "further down than",
-    "above left": "further to the upper left than",
-    "above right": "further to the upper right than",
-    "below left": "further to the lower left than",
-    "below right": "further to the lower right than",
-}
-_PLAIN_RELATIONS = {
-    "near": "near",
-    "inside": "inside",
-    "contains": "containing",
-    "overlaps": "overlapping",
-    "adjacent": "next to",
-    "surrounded": "surrounded by",
-}
-_CELLS = {
-    "top": "top centre",
-    "bottom": "bottom centre",
-    "left": "left centre",
-    "right": "right centre",
-    "center": "centre",
-}
-SUPERLATIVES: dict[tuple[str, str], str] = {
-    ("area", "max"): "largest",
-    ("area", "min"): "smallest",
-    ("length", "max"): "longest",
-    ("length", "min"): "shortest",
-    ("width", "max"): "widest",
-    ("width", "min"): "narrowest",
-    ("aspect", "max"): "most elongated",
-    ("aspect", "min"): "least elongated",
-    ("score", "max"): "most confident",
-    ("score", "min"): "least confident",
-    ("x", "min"): "leftmost",
-    ("x", "max"): "rightmost",
-    ("y", "min"): "topmost",
-    ("y", "max"): "bottommost",
-    ("distance", "min"): "nearest",
-    ("distance", "max"): "farthest",
-}
-_FROM = {("x", "min"): "left", ("x", "max"): "right", ("y", "min"): "top", ("y", "max"): "bottom"}
-_AMOUNTS: dict[Comparison, str] = {
-    ">": "more than",
-    ">=": "at least",
-    "<": "fewer than",
-    "<=": "at most",
-    "==": "exactly",
-}
-_MORE_THAN: dict[Comparison, str] = {
-    ">": "more {} than {}",
-    "<": "fewer {} than {}",
-    "==": "exactly as many {} as {}",
-    ">=": "at least as many {} as {}",
-    "<=": "at most as many {} as {}",
-}
-_SIMPLE_COMPARISONS: dict[tuple[str, str], str] = {
-    ("length", ">"): "longer than {}",
-    ("length", "<"): "shorter than {}",
-    ("width", ">"): "wider than {}",
-    ("width", "<"): "narrower than {}",
-    ("area", ">"): "larger than {}",
-    ("area", "<"): "smaller than {}",
-}
 _Adjective = SizeWord | Shape | Orientation | Colour
 _JUXTAPOSED = (Compare, Relation, Position)
 
@@ -144,7 +69,7 @@ def words(node: Node) -> str:
         case Selection():
             return _selection(node)
         case CountTest():
-            return f"{_AMOUNTS[node.op]} {cardinal(node.n)}"
+            return f"{AMOUNTS[node.op]} {cardinal(node.n)}"
         case Quantity():
             return f"{_number(node.value)} {node.unit}"
         case Pick():
@@ -157,6 +82,13 @@ def selecting(condition: Condition) -> str:
     """The sub-instruction that applies a condition (GeoRSMLLM III-B): "select those on the east side of the river"."""
     if isinstance(condition, Pick):
         return f"select {words(condition)}"
+    if isinstance(condition, Or):
+        classes = [
+            found.phrase for part in condition.conditions for found in conjuncts(part) if isinstance(found, ClassIs)
+        ]
+        union = Selection(phrases=tuple(classes), where=condition) if classes else None
+        if union is not None and _branches(union):
+            return f"select the {words(union)}"
     return f"select those {_clause(condition, many=True).strip()}"
 
 
@@ -219,9 +151,9 @@ def _atom(node: ClassIs | Compare | _Adjective | Position | Relation) -> str:
 
 def _compare(node: Compare) -> str:
     quantity = words(node.quantity)
-    if (node.attribute, node.op) in _SIMPLE_COMPARISONS:
-        return _SIMPLE_COMPARISONS[node.attribute, node.op].format(quantity)
-    amount = "less than" if node.op == "<" else _AMOUNTS[node.op]
+    if (node.attribute, node.op) in SIMPLE_COMPARISONS:
+        return SIMPLE_COMPARISONS[node.attribute, node.op].format(quantity)
+    amount = "less than" if node.op == "<" else AMOUNTS[node.op]
     if node.attribute == "length":
         return f"{amount} {quantity} long"
     if node.attribute == "width":
@@ -233,7 +165,7 @@ def _position(node: Position) -> str:
     if node.frame == "edge":
         return "at the edge of the image" if node.place == "any" else f"at the {node.place} edge"
     if node.frame == "cell":
-        return f"in the {_CELLS[node.place]}" if node.place in _CELLS else f"in the {node.place} corner"
+        return f"in the {CELLS[node.place]}" if node.place in CELLS else f"in the {node.place} corner"
     return f"in the {node.place} {node.frame}"
 
 
@@ -257,8 +189,8 @@ def _relation(node: Relation) -> str:
     if node.direction is not None:
         if node.relation == "side":
             return f"on the {SIDES[node.direction]} side of {target}"
-        return f"{(_TOWARD if node.relation == 'toward' else _FURTHER)[node.direction]} {target}"
-    return f"{_PLAIN_RELATIONS[node.relation]} {target}"
+        return f"{(TOWARD if node.relation == 'toward' else FURTHER)[node.direction]} {target}"
+    return f"{PLAIN_RELATIONS[node.relation]} {target}"
 
 
 def _reference(selection: Selection, quantifier: str) -> str:
@@ -304,9 +236,9 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     if first is not None and first.by == "distance":
         lead = "the " if first.count == 1 else f"the {cardinal(first.count)} "
         trailer = f"{_rank_order(first)}{_superlative(first)}"
-    elif first is not None and first.first > 1 and (first.by, first.order) in _FROM:
+    elif first is not None and first.first > 1 and (first.by, first.order) in FROM:
         lead = f"the {_ranks(first)} "
-        suffix = f" from the {_FROM[first.by, first.order]}"
+        suffix = f" from the {FROM[first.by, first.order]}"
     elif first is not None:
         lead = f"{words(first)} "
     text = lead + "".join(f"{adjective.word} " for adjective in adjectives) + noun + suffix
@@ -387,8 +319,8 @@ def _rank_order(pick: Pick) -> str:
 
 def _rank(pick: Pick) -> str:
     """The rank without article: "largest", "two largest", "second largest", "second from the left"."""
-    if pick.first > 1 and (pick.by, pick.order) in _FROM:
-        return f"{_ranks(pick)} from the {_FROM[pick.by, pick.order]}"
+    if pick.first > 1 and (pick.by, pick.order) in FROM:
+        return f"{_ranks(pick)} from the {FROM[pick.by, pick.order]}"
     number = f"{cardinal(pick.count)} " if pick.first == 1 and pick.count > 1 else ""
     return f"{number}{_rank_order(pick)}{_superlative(pick)}"
 
@@ -411,5 +343,5 @@ def _output(node: Output) -> str:
     if node.verb == "compare" and node.other is not None and node.op is not None:
         other = _selection(node.other)
         other = f"({other})" if _is_open_ended(other) else other
-        return f"check whether there are {_MORE_THAN[node.op].format(target, other)}"
+        return f"check whether there are {MORE_THAN[node.op].format(target, other)}"
     return f"{node.verb} {everything}"

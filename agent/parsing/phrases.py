@@ -60,17 +60,22 @@ class PhraseReader(ModifierReader):
         self.take(*_ALL, *_BOTH, *_SOME, *_INDEFINITE, *_DEFINITE)
         self.take("other")
         self.take_from_number()
-        self.ranks()
-        while (self.take_from(SUPERLATIVES) or self._of_two()) is not None:
+        while self._skip_rank():
             back = self.at
             if self.take("and the", "and", ",") and self.peek_from(SUPERLATIVES) is None:
                 self.at = back
             self.take("of the", "of all", "of")
             self.take("the")
             self.take_from_number()
-            self.ranks()
         while self.adjective_before_noun() is not None:
             pass
+
+    def _skip_rank(self) -> bool:
+        """Moves over an ordinal, a superlative; whether more of the opening may follow."""
+        ranks = self.ranks()
+        if (self.take_from(SUPERLATIVES) or self._of_two()) is not None:
+            return True
+        return ranks is not None and self.rank_side(ranks) is not None and self.sees("of")
 
     def noun_phrase(self, *, nested: bool, elliptic: bool = False) -> NounPhrase:
         """One noun phrase with the conditions that belong to it.
