@@ -34,6 +34,8 @@ _IRREGULAR = {
     "oboe": "oboes",
     "cache": "caches",
     "matrix": "matrices",
+    "taxi": "taxis",
+    "ski": "skis",
     "crisis": "crises",
     "basis": "bases",
     "oasis": "oases",
@@ -99,10 +101,12 @@ def _plural_word(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if word.endswith(_ES_ENDINGS):
-        return word + "es"
-    if word.endswith("y") and len(word) > 1 and word[-2] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + "s"
+        found = word + "es"
+    elif word.endswith("y") and len(word) > 1 and word[-2] not in "aeiou":
+        found = word[:-1] + "ies"
+    else:
+        found = word + "s"
+    return found if word[-1].isalpha() and _singular_word(found) == word else word  # "t72", "ai": no plural to tell
 
 
 def _singular_word(word: str) -> str:

@@ -246,7 +246,7 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     if trailer:
         text += f"{' and' if rest is not None else ''} {trailer}"
     for pick in node.picks[1:]:
-        text = f"{words(pick)} of {text}"
+        text = f"the {_rank(pick, before_of=True)} of {text}"
     return text
 
 
@@ -300,10 +300,13 @@ def _branches(node: Selection) -> list[Selection]:
 # ---- ranks ---------------------------------------------------------------------------------------------------
 
 
-def _superlative(pick: Pick) -> str:
+def _superlative(pick: Pick, before_of: bool = False) -> str:
     text = SUPERLATIVES[pick.by, pick.order]
     if pick.reference is not None:
-        text += f" {'to' if pick.order == 'min' else 'from'} {_reference(pick.reference, 'any')}"
+        reference = _reference(pick.reference, "any")
+        if before_of and pick.reference.where is not None and not reference.startswith("("):
+            reference = f"({reference})"  # else "planes in the top left corner of the ..."
+        text += f" {'to' if pick.order == 'min' else 'from'} {reference}"
     return text
 
 
@@ -317,12 +320,12 @@ def _rank_order(pick: Pick) -> str:
     return "" if pick.first == 1 else f"{_ranks(pick)} "
 
 
-def _rank(pick: Pick) -> str:
+def _rank(pick: Pick, before_of: bool = False) -> str:
     """The rank without article: "largest", "two largest", "second largest", "second from the left"."""
     if pick.first > 1 and (pick.by, pick.order) in FROM:
         return f"{_ranks(pick)} from the {FROM[pick.by, pick.order]}"
     number = f"{cardinal(pick.count)} " if pick.first == 1 and pick.count > 1 else ""
-    return f"{number}{_rank_order(pick)}{_superlative(pick)}"
+    return f"{number}{_rank_order(pick)}{_superlative(pick, before_of)}"
 
 
 # ---- outputs -------------------------------------------------------------------------------------------------
