@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ...core.conditions import ClassIs, Colour, Condition, Not, Orientation, Relation, Shape, SizeWord
+from ...core.conditions import ClassIs, Colour, Condition, Not, Or, Orientation, Position, Relation, Shape, SizeWord
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
 from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, SHAPES, SIZES, STANDING
@@ -243,7 +243,8 @@ class ConditionReader(RankReader):
         for place in range(len(joints) - 1, 0, -1):
             if joints[place] == ",":
                 following = [joint for joint in joints[place + 1 :] if joint in ("and", "or")]
-                joints[place] = following[0] if following else "and"
+                open_list = _is_place(items[place - 1][1]) and _is_place_list(items[place][1])
+                joints[place] = following[0] if following else "or" if open_list else "and"
         ranks = [item for _, item in items if isinstance(item, Rank)]
         if ranks and "or" in joints:
             self.refuse("a superlative cannot be one side of an 'or'; ask for the two separately", start, self.at)
@@ -312,3 +313,12 @@ class ConditionReader(RankReader):
     def clause_ahead(self) -> bool:
         """Whether a relative clause comes next."""
         return self.text() in _PRONOUNS and self.text(1) not in ("", ".")
+
+
+def _is_place(item: Item) -> bool:
+    return isinstance(item, Position) or _is_place_list(item)
+
+
+def _is_place_list(item: Item) -> bool:
+    """Whether it is "on the right or at the top", which closes a list of places with commas."""
+    return isinstance(item, Or) and all(isinstance(part, Position) for part in item.conditions)

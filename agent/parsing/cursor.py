@@ -103,7 +103,7 @@ class Cursor:
         trouble = self._past_copula()
         for place in (trouble, *range(self.at, max(-1, self.at - 3), -1)):
             word = self.tokens[place].text
-            if place == trouble and word in VAGUE:
+            if place == trouble and word in VAGUE and self.text(place + 1 - self.at) != "than":
                 self.refuse(f"{word!r} says too little: {VAGUE[word]}", place)
             meant = nearest_word(word)
             if meant is not None:

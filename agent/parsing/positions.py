@@ -165,6 +165,9 @@ class PositionReader(QuantityReader):
             if self.at == back or self.peek_from(PLACES) is None or (repeated and self._other_kind_follows()):
                 self.at = back
                 return places
+            if self._relation_follows() and repeated:
+                self.at = back
+                return places
             if self._relation_follows():  # "to the left or right of the road" is no place in the image
                 self.at = back
                 return [] if self.text(-3) in ("to", "on") or self.text(-2) in ("to", "on") else places

@@ -12,6 +12,7 @@ from ...core.conditions import (
 from .checks import find_contradiction
 from .questions import QuestionReader
 from .verbs import OPENINGS, VERBS
+from .vocabulary import ATTRIBUTES
 
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
 _ENDS = (";", ".", "?", "!", ",")
@@ -85,6 +86,7 @@ class RequestReader(QuestionReader):
             self.peek_from(VERBS) is not None
             or self.peek_from(OPENINGS) is not None
             or self.text() in starts
+            or (self.text() in ("their", "its") and ATTRIBUTES.match(self.tokens, self.at + 1) is not None)
             or self.text(-1) in (";", ".", "?", "!")
         )
 

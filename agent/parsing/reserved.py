@@ -13,6 +13,7 @@ from .vocabulary import (
     IMAGE,
     IN_A_ROW,
     MEASURED,
+    OF_TWO,
     OR_MORE,
     ORIENTATIONS,
     PLACES,
@@ -26,7 +27,7 @@ from .vocabulary import (
     VIEWPOINT,
 )
 
-VAGUE = {
+VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in OF_TWO.entries} | {
     "long": "say 'longer than 40 m', 'elongated' or 'the longest'",
     "short": "say 'shorter than 40 m' or 'the shortest'",
     "wide": "say 'wider than 10 m' or 'the widest'",
