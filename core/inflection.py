@@ -140,7 +140,9 @@ def singular(phrase: str) -> str:
 def is_plural(phrase: str) -> bool | None:
     """Whether the noun phrase stands in the plural; None when its form doesn't tell ("aircraft")."""
     word = _head(phrase)[1]
-    return None if word in _INVARIANT else _singular_word(word) != word
+    if _singular_word(word) != word:
+        return True
+    return None if _plural_word(word) == word else False
 
 
 def cardinal(n: int) -> str:

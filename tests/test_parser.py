@@ -34,6 +34,22 @@ def test_canonical_words_are_read_back_exactly(request: Request) -> None:
         assert parse(text) == request
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "detect all planes between (the eighth from the left of the fourth to fifth largest tanks left of the river) "
+        "and the road",
+        "detect the plane between planes and the plane",
+        "detect all planes near the second from the right of the largest plane",
+        "check whether there are more planes than the second from the right of the largest plane",
+        "detect the farthest from (planes in the top left corner) of the largest plane",
+        "detect all t72",
+    ],
+)
+def test_words_that_a_search_once_found_unread(text: str) -> None:
+    assert words(parse(text)) == text
+
+
 def assert_request_or_query_error(text: str) -> None:
     """Parses; a refusal must point inside the text, and what is understood must survive its own words."""
     try:

@@ -115,6 +115,11 @@ def test_words(node: Node, text: str) -> None:
         (Not(condition=NEAR), "select those that are not near the river"),
         (Pick(by="area", order="max", count=2), "select the two largest"),
         (Relation(relation="side", direction="right", reference=RIVER), "select those on the east side of the river"),
+        (
+            Or(conditions=(And(conditions=(ClassIs(phrase="plane"), LONG)), ClassIs(phrase="ship"))),
+            "select the planes longer than 40 m, and ships",
+        ),
+        (Or(conditions=(ClassIs(phrase="plane"), LONG)), "select those that are of type plane or longer than 40 m"),
     ],
 )
 def test_sub_instructions_follow_the_paper(node: Node, text: str) -> None:
@@ -128,6 +133,7 @@ def test_sub_instructions_follow_the_paper(node: Node, text: str) -> None:
         ("bridge", "bridges"), ("house", "houses"), ("box", "boxes"), ("church", "churches"), ("wharf", "wharves"),
         ("body of water", "bodies of water"), ("aircraft", "aircraft"), ("person", "people"), ("quay", "quays"),
         ("gas station", "gas stations"), ("greenhouse", "greenhouses"), ("canoe", "canoes"), ("pass", "passes"),
+        ("taxi", "taxis"), ("boeing 737", "boeing 737"),
     ],
 )  # fmt: skip
 def test_number_of_nouns(one: str, many: str) -> None:
