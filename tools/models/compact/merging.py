@@ -10,6 +10,7 @@ import numpy as np
 from ....core.rotated_iou import overlapping_pairs, rotated_iou_pairs
 
 SAME = 0.5  # two detections of a class that overlap more than this are one object
+INSIDE = 0.8  # share of the smaller of two boxes of a class in the other, above which they are one object
 
 
 @dataclass(frozen=True)
@@ -83,21 +84,23 @@ def suppress(found: Raw, overlap: float, rank: np.ndarray | None = None) -> np.n
 def merge(found: Raw) -> Raw:
     """One detection an object from all tiles and scales: the best-scored one.
 
-    Boxes cut by a tile's border rank behind whole ones, and a cut box that lies mostly inside another box of its class
-    is dropped.
+    Boxes cut by a tile's border rank behind whole ones. Of two boxes of a class of which one lies in the other, such as
+    a bridge and a stretch of it, the better-ranked stays.
     """
     kept = found.take(suppress(found, SAME, found.scores - found.cut))
-    return kept.take(whole(kept))
+    return kept.take(apart(kept))
 
 
-def whole(found: Raw) -> np.ndarray:
-    """Indices without the cut boxes that lie to 70 % in another box of their class."""
-    drop = np.zeros(len(found.scores), bool)
-    for k in np.flatnonzero(found.cut):
-        a = found.boxes[k]
-        others = (found.labels == found.labels[k]) & (np.arange(len(drop)) != k) & ~drop
-        wh = np.clip(np.minimum(a[2:], found.boxes[:, 2:]) - np.maximum(a[:2], found.boxes[:, :2]), 0, None)
-        share = wh.prod(1) / max(float((a[2:] - a[:2]).prod()), 1e-9)
-        bigger = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(1) >= (a[2:] - a[:2]).prod()
-        drop[k] = bool((others & bigger & (share > 0.7)).any())
-    return np.flatnonzero(~drop)
+def apart(found: Raw) -> np.ndarray:
+    """Indices without the boxes that share most of the smaller one's area with a better-ranked box of their class."""
+    i, j = overlapping_pairs(found.corners, found.corners)
+    rank = found.scores - found.cut
+    meets = (found.labels[i] == found.labels[j]) & (rank[i] > rank[j])
+    i, j = i[meets], j[meets]
+    iou = rotated_iou_pairs(found.corners[i], found.corners[j])
+    sides = np.linalg.norm(np.diff(found.corners[:, :3], axis=1), axis=2)
+    area = np.maximum(sides.prod(1), 1e-9)
+    shared = iou * (area[i] + area[j]) / (1 + iou) / np.minimum(area[i], area[j])
+    keep = np.ones(len(found.scores), bool)
+    keep[j[shared > INSIDE]] = False
+    return np.flatnonzero(keep)
