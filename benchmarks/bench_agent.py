@@ -11,7 +11,6 @@ import time
 from typing import Any
 
 import numpy as np
-
 from surveyor.agent.graph import execute
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.plan import Plan, Step

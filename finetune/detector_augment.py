@@ -150,7 +150,7 @@ class CropSet:
         half = size / 2 / scale
         lowest = np.minimum(0.8 * half, (w / 2, h / 2))
         centre = np.clip(centre, lowest, np.array([w, h]) - lowest)
-        turn = rng.integers(4) * np.pi / 2
+        turn = float(rng.integers(4) * np.pi / 2)
         if not sample.rigid and rng.random() < 0.5:
             turn = rng.uniform(0, 2 * np.pi)
         matrix = crop_matrix(rng, centre, scale, size, turn, bool(rng.random() < 0.5))
@@ -197,9 +197,9 @@ class CropSet:
             alpha = np.zeros((size, size), np.uint8)
             cv2.fillConvexPoly(alpha, np.round(moved).astype(np.int32), 255)
             rim = max(3, int(np.ptp(moved, 0).max() * 0.05)) | 1
-            alpha = cv2.blur(cv2.dilate(alpha, np.ones((rim, rim), np.uint8)), (rim, rim))[..., None] / np.float32(255)
+            soft = cv2.blur(cv2.dilate(alpha, np.ones((rim, rim), np.uint8)), (rim, rim))[..., None] / np.float32(255)
             patch = warp(donor.image, matrix, size, 0)
-            image[:] = (image + (patch.astype(np.float32) - image) * alpha).astype(np.uint8)
+            image[:] = (image + (patch.astype(np.float32) - image) * soft).astype(np.uint8)
             taken.append(box)
             hulls.append(moved)
             labels.append(c)

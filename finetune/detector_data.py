@@ -91,7 +91,8 @@ def split_dev(samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
     quota = counts.sum(0) * DEV_IMAGES / len(samples)
     rng = np.random.default_rng(7)
     order = rng.permutation(len(samples))
-    have, dev = np.zeros(len(CLASSES)), []
+    have = np.zeros(len(CLASSES))
+    dev: list[int] = []
     while len(dev) < DEV_IMAGES:
         need = np.clip(quota - have, 0, None) / np.maximum(quota, 1e-9)
         rest = [i for i in order if i not in dev]
@@ -135,6 +136,14 @@ def mask_hulls(mask: np.ndarray, least_area: float = 60.0) -> list[np.ndarray]:
     return [hull_of(g) for c, g in zip(contours, grown, strict=True) if cv2.contourArea(c) >= least_area]
 
 
+def read_mask(path: Path) -> np.ndarray:
+    """The first channel (H, W) of a mask image. Raises FileNotFoundError when it can't be read."""
+    mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if mask is None:
+        raise FileNotFoundError(f"cannot read the mask {path}")
+    return mask if mask.ndim == 2 else mask[..., 0]
+
+
 def read_buildings(root: Path) -> list[Sample]:
     """WHU (train and val folders) and the pre-disaster images of xBD; outlines are mask components."""
     pairs = [(p, p.parents[1] / "label" / p.name, f"whu_{p.parents[1].name}") for p in sorted((root / "whu_building").glob("*/image/*.tif"))]  # fmt: skip  # noqa: E501
@@ -142,8 +151,7 @@ def read_buildings(root: Path) -> list[Sample]:
     pairs += [(p, xbd / "masks" / p.name, "xbd") for p in sorted((xbd / "images").glob("*_pre_disaster.png"))]
     samples = []
     for path, mask_path, source in pairs:
-        mask = cv2.imread(str(mask_path), cv2.IMREAD_UNCHANGED)
-        hulls = mask_hulls(mask if mask.ndim == 2 else mask[..., 0])
+        hulls = mask_hulls(read_mask(mask_path))
         labels = np.full(len(hulls), CLASSES.index("building"))
         samples.append(Sample(path.stem, source, read_rgb(path), labels, hulls, ("building",)))
     return samples
@@ -160,7 +168,9 @@ def read_trees(root: Path) -> list[Sample]:
             import xml.etree.ElementTree as ET
 
             tree = ET.parse((folder / name).with_suffix(".xml"))
-            boxes = [[float(b.findtext(k)) for k in ("xmin", "ymin", "xmax", "ymax")] for b in tree.iter("bndbox")]
+            boxes = [
+                [float(b.findtext(k, "nan")) for k in ("xmin", "ymin", "xmax", "ymax")] for b in tree.iter("bndbox")
+            ]
         hulls = [box_hull(*b) for b in boxes]
         labels = np.full(len(hulls), CLASSES.index("tree_crown"))
         image = read_rgb(folder / name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,8 @@ from .detector_model import CLASSES
 def write_coco(samples: list[Sample], folder: Path) -> None:
     """`folder/images/*.png` and `folder/heldout.json` (COCO instances; outlines are convex hulls)."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, s in enumerate(samples, start=1):
         name = f"{s.source}_{s.name}.png"
         cv2.imwrite(str(folder / "images" / name), np.ascontiguousarray(s.image[..., ::-1]))

@@ -26,7 +26,7 @@ from ..tools.models.compact.mask_crops import (
     shrunk_size,
     window_of,
 )
-from .detector_data import read_nwpu, read_rgb, split_dev
+from .detector_data import read_mask, read_nwpu, read_rgb, split_dev
 
 XBD_HELD_OUT = "hurricane-harvey_00000006_pre_disaster"  # kept for reporting, as for the detector
 FINER = 4  # targets are drawn that many times finer and averaged
@@ -88,9 +88,8 @@ def read_mask_outlines(root: Path, least_area: int = 60) -> list[Outlined]:
     for path, mask_path, source in pairs:
         if path.stem == XBD_HELD_OUT:
             continue
-        mask = cv2.imread(str(mask_path), cv2.IMREAD_UNCHANGED)
         image = read_rgb(path)
-        for shell, _ in outlines((mask if mask.ndim == 2 else mask[..., 0]) > 0):
+        for shell, _ in outlines(read_mask(mask_path) > 0):
             if cv2.contourArea(shell.astype(np.float32)) >= least_area:
                 found.append(Outlined(image, (shell,), "building", source))
     return found
@@ -265,7 +264,7 @@ def _points(
 
 def _relit(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another brightness, contrast, white balance, sharpness and grain."""
-    look = crop.astype(np.float32)
+    look: np.ndarray = crop.astype(np.float32)
     if rng.random() < 0.8:
         grey = look.mean(axis=(0, 1), keepdims=True)
         look = (look - grey) * rng.uniform(0.7, 1.35) + grey * rng.uniform(0.75, 1.25)
