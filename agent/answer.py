@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.conditions import Verdict
@@ -147,4 +147,23 @@ def candidates_behind(step: Step, plan: Plan, results: Results) -> CandidateSet:
 
 
 def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple({c.region.id: c for c in candidates}.values())
+    """Each region once: of several parts the best fate counts, with the verdicts of all parts that share it."""
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        before = found.get(candidate.region.id)
+        found[candidate.region.id] = candidate if before is None else _joined(before, candidate)
+    return tuple(found.values())
+
+
+def _joined(first: Candidate, second: Candidate) -> Candidate:
+    region = second.region if first.region.mask is None else first.region
+    rank = {True: 2, None: 1, False: 0}
+    if rank[first.status] != rank[second.status]:
+        better = max(first, second, key=lambda candidate: rank[candidate.status])
+        return replace(better, region=region)
+    return Candidate(
+        region,
+        {**second.verdicts, **first.verdicts},
+        {**second.reasons, **first.reasons},
+        first.borderline | second.borderline,
+    )

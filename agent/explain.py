@@ -47,6 +47,9 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
     if value is None:
         why = "it was not run" if observation is None else observation.failure or observation.because or "no result"
         return f"No answer to {step.instruction or step.id!r}: {why}."
+    if isinstance(value, CandidateSet) and not value.kept and value.undecided:
+        n = len(value.undecided)
+        return f"Unknown: {n} of {len(value)} could not be decided, and no other fits."
     if isinstance(value, CandidateSet):
         found = f"Found {_amount(step, plan, len(value.kept))}{_names(value)}."
         return found + _reason_for_none(value, plan, results, step)
@@ -164,7 +167,7 @@ def _chain(step: Step, plan: Plan) -> list[Step]:
 
 def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results) -> tuple[str, ...]:
     """What a careful reader should know: missing metres, other numbers than the wording promised, close calls."""
-    notes = [*_missing_metres(plan, scene), *_unexpected_targets(plan, request, results)]
+    notes = [*_missing_metres(plan, scene), *_not_north_up(scene), *_unexpected_targets(plan, request, results)]
     notes += _unexpected_references(plan, results)
     close = {
         c.region.id
@@ -192,9 +195,15 @@ def _missing_metres(plan: Plan, scene: Scene) -> Iterator[str]:
         return
     asked = [step.args.get("unit") for step in plan.steps if step.tool == "measure"]
     metric = [words(node) for node in _conditions(plan) if _is_metric(node)]
-    metric += [f"the {unit} asked for" for unit in asked if unit not in (None, "px", "px2")]
-    if metric:
-        yield f"{metric[0]!r} needs the size of a pixel on the ground, which the image doesn't tell: give --gsd"
+    quoted = [repr(text) for text in metric]
+    quoted += [f"a size in {unit}" for unit in asked if unit not in (None, "px", "px2")]
+    if quoted:
+        yield f"{quoted[0]} needs the size of a pixel on the ground, which the image doesn't tell: give --gsd"
+
+
+def _not_north_up(scene: Scene) -> Iterator[str]:
+    if scene.north_up is False:
+        yield "north is not up in this image: directions such as 'north of' and 'top' are those of the picture"
 
 
 def _is_metric(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from ..core.conditions import AREA_UNITS_M2, LENGTH_UNITS_M, Attribute, Unit
@@ -96,7 +97,8 @@ def _values(scene: Scene, regions: tuple[Region, ...], attribute: Attribute, uni
     if scale is None and unit:
         return [None] * len(regions)
     factor = (LENGTH_UNITS_M | AREA_UNITS_M2).get(unit, 1.0)
-    return [float(value) / factor for value in Layout(regions, scale or (1.0, 1.0)).values(attribute)]
+    values = [float(value) / factor for value in Layout(regions, scale or (1.0, 1.0)).values(attribute)]
+    return [value if isfinite(value) else None for value in values]  # a box without width has no aspect
 
 
 def _direction(region: Region) -> float | None:
