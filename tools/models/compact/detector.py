@@ -131,7 +131,7 @@ class Detector:
         wanted = self._wanted(classes)
         least = self.thresholds(threshold)
         views = tuple(scales or self.scales)
-        found = self.raw(read, shape_hw, views, wanted)
+        found = self.raw(read, shape_hw, views, wanted, least)
         scores = self.calibrate(found.scores, found.labels)
         keep = np.flatnonzero(scores >= least[found.labels])
         order = keep[np.argsort(-scores[keep], kind="stable")]
@@ -142,13 +142,23 @@ class Detector:
             for i in order
         ]
 
-    def raw(self, read: WindowReader, shape_hw: tuple[int, int], scales: Sequence[float], wanted: np.ndarray) -> Raw:
-        """Merged detections with uncalibrated scores; what calibration is fitted on."""
+    def raw(
+        self, read: WindowReader, shape_hw: tuple[int, int], scales: Sequence[float], wanted: np.ndarray,
+        least: np.ndarray | None = None,
+    ) -> Raw:  # fmt: skip
+        """Merged detections with uncalibrated scores; what calibration is fitted on.
+
+        Args:
+            least: (C,) calibrated scores below which detections are dropped tile by tile, before merging: on a huge
+                scene the weak ones are hundreds of thousands, and their pairs would fill the memory.
+        """
         jobs = [(scale, tile) for scale in scales for tile in tiles(shape_hw, scale)]
         parts = [Raw.empty()]
         for done, (scale, tile) in enumerate(jobs):
             report("detecting", done, len(jobs))
             found = self._tile(read, shape_hw, scale, tile, wanted)
+            if least is not None:
+                found = found.take(np.flatnonzero(self.calibrate(found.scores, found.labels) >= least[found.labels]))
             if len(found.scores):
                 parts.append(found)
         report("detecting", len(jobs), len(jobs))
