@@ -23,7 +23,7 @@ import surveyor
 REPEATS = 5
 QUERIES = (
     "how many vehicles are there?",
-    "detect the planes north of the runway longer than 30 m",
+    "detect the planes longer than 30 m north of the largest building",
     "segment the planes longer than 10 m in the left half",
 )
 HUGE_PX = 10_000
