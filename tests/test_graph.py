@@ -149,7 +149,7 @@ def test_usage_error_goes_to_the_caller() -> None:
 def test_all_faults_of_a_plan_are_told_before_anything_runs() -> None:
     tool = Stub("ground")
     bad = tuple(Step(id=name, tool="ground", args={"tag": name, "fault": name}) for name in "ab")
-    with pytest.raises(UsageError, match=r"'a'.*'b'"):
+    with pytest.raises(UsageError, match=r"step 'a': .*step 'b': "):
         execute(Plan(steps=bad, outputs=("a",)), CONTEXT, tools=lambda _: tool)  # type: ignore[arg-type,return-value]
     assert tool.calls == []
 

@@ -8,7 +8,6 @@ from scenes_by_hand import SHIP, box, kept, outlined, scene, together, turned, u
 from surveyor.core.conditions import Compare, CountTest, Not, Pick, Position, Quantity, Relation
 from surveyor.core.errors import ToolFailed, UsageError
 from surveyor.core.masks import Mask
-from surveyor.core.plan import Step
 from surveyor.core.protocols import MaskResult
 from surveyor.core.regions import CandidateSet
 from surveyor.tools import (
@@ -351,9 +350,8 @@ def test_references_reach_select_by_their_words():
     ],
 )
 def test_wrong_steps_are_told_with_all_their_faults(tool, inputs, args, said):
-    step = Step(id="s1", tool=tool, inputs=dict.fromkeys(inputs, "s0"), args=args)
-    with pytest.raises(UsageError, match=rf"step 's1': the tool '{tool}' cannot run: .*{said}"):
-        tool_named(tool).read(step)
+    with pytest.raises(UsageError, match=rf"the tool '{tool}' cannot run: .*{said}"):
+        tool_named(tool).checked(dict.fromkeys(inputs, "s0"), args)
 
 
 def test_an_unknown_tool_lists_the_names():

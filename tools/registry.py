@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..core.conditions import Attribute, Comparison, Condition, CountTest, Pick, Unit
 from ..core.errors import UsageError
-from ..core.plan import Step, describe_faults
+from ..core.plan import describe_faults
 from ..core.protocols import Grounder, Segmenter
 from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
@@ -125,13 +125,6 @@ class Tool:
         if faults or parsed is None:
             raise UsageError(f"the tool {self.name!r} cannot run: " + "; ".join(faults))
         return parsed
-
-    def read(self, step: Step) -> Arguments:
-        """The typed arguments of a plan's step. Raises UsageError listing every fault."""
-        try:
-            return self.checked(step.inputs, step.args)
-        except UsageError as error:
-            raise UsageError(f"step {step.id!r}: {error}") from None
 
     def call(self, context: Context, inputs: Inputs, args: Mapping[str, Any]) -> Value:
         """Runs the tool on plain-data arguments. Raises UsageError listing every fault of inputs and arguments."""
