@@ -11,44 +11,15 @@ import numpy as np
 
 from .detector_data import TEN, Sample
 from .detector_model import CLASSES
+from .detector_paste import crop_matrix, min_rect, paste_car_park, paste_objects, warp
 
 SCALES = {  # source pixels are resized by a factor drawn log-uniformly from here
-    "nwpu": (0.4, 1.2), "aerial_cars": (0.4, 1.2), "whu_train": (0.6, 1.5), "xbd": (0.8, 1.6),
+    "nwpu": (0.35, 1.6), "aerial_cars": (0.4, 1.2), "whu_train": (0.6, 1.5), "xbd": (0.8, 1.6),
     "deepforest": (0.7, 1.6), "dota": (0.9, 1.8), "synth": (0.7, 1.8),
 }  # fmt: skip
 LEAST_VISIBLE = 0.35  # objects cut by the crop's border below this share are neither positive nor negative
 LEAST_SIDE = 5.0
-
-
-def min_rect(points: np.ndarray) -> np.ndarray:
-    """cx cy w h cos2a sin2a of the minimum-area rectangle, w >= h, a the direction of w."""
-    corners = cv2.boxPoints(cv2.minAreaRect(np.asarray(points, np.float32)))
-    sides = corners[1:3] - corners[:2]
-    long, short = sorted(sides, key=lambda v: -float(np.hypot(*v)))
-    angle = float(np.arctan2(long[1], long[0]))
-    w, h = float(np.hypot(*long)), float(np.hypot(*short))
-    cx, cy = corners.mean(0)
-    return np.array([cx, cy, max(w, 1.0), max(h, 1.0), np.cos(2 * angle), np.sin(2 * angle)], np.float32)
-
-
-def crop_matrix(rng: np.random.Generator, centre: np.ndarray, scale: float, size: int, turn: float, flip: bool) -> np.ndarray:  # fmt: skip  # noqa: E501
-    """The 2x3 affine map that takes `centre` to the middle of the crop (pixel-corner frame)."""
-    c, s = np.cos(turn) * scale, np.sin(turn) * scale
-    linear = np.array([[c, -s], [s, c]])
-    if flip:
-        linear[:, 0] *= -1
-    return np.hstack([linear, (size / 2 - linear @ centre)[:, None]])
-
-
-def warp(image: np.ndarray, matrix: np.ndarray, size: int, fill: int) -> np.ndarray:
-    """The crop; area-like smoothing before strong reduction. The matrix speaks of pixel corners, cv2 of centres."""
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    m = matrix.copy()
-    if scale < 0.55:  # halve first: warpAffine samples, it does not average
-        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
-        m[:, :2] *= 2
-    m[:, 2] += m[:, :2] @ [0.5, 0.5] - 0.5
-    return cv2.warpAffine(image, m, (size, size), flags=cv2.INTER_LINEAR, borderValue=(fill, fill, fill))
+CAR_LENGTH = 55.0  # median of NWPU's vehicles, source pixels
 
 
 def clip_hull(hull: np.ndarray, size: int) -> tuple[float, np.ndarray | None]:
@@ -73,7 +44,7 @@ def jitter_colour(rng: np.random.Generator, image: np.ndarray, strength: float) 
         image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
     ramp = np.arange(256) / 255.0
     gain, offset = 1 + strength * rng.uniform(-0.3, 0.3), strength * rng.uniform(-0.12, 0.12)
-    gamma = np.exp(strength * rng.uniform(-0.35, 0.35))
+    gamma = np.exp(strength * rng.uniform(-0.45, 0.45))
     tables = [np.clip(((ramp**gamma - 0.5) * gain * (1 + strength * rng.uniform(-0.1, 0.1)) + 0.5 + offset) * 255, 0, 255).astype(np.uint8) for _ in range(3)]  # fmt: skip  # noqa: E501
     image = cv2.merge([cv2.LUT(np.ascontiguousarray(image[..., k]), tables[k]) for k in range(3)])
     if rng.random() < 0.3 * strength:  # saturation
@@ -90,7 +61,7 @@ def jitter_colour(rng: np.random.Generator, image: np.ndarray, strength: float) 
 class CropSet:
     """Item i is a training crop that depends on (seed, i) alone, so a resumed run sees the same crops."""
 
-    def __init__(self, samples: list[Sample], size: int, batch: int, seed: int, weights: dict[str, float], total_steps: int, calm_from: float) -> None:  # fmt: skip  # noqa: E501
+    def __init__(self, samples: list[Sample], size: int, batch: int, seed: int, weights: dict[str, float], total_steps: int, calm_from: float, class_shares: dict[str, float] | None = None, car_parks: float = 0.0) -> None:  # fmt: skip  # noqa: E501
         self.samples, self.size, self.batch, self.seed = samples, size, batch, seed
         self.total, self.calm_from = total_steps, calm_from
         self.by_source: dict[str, list[int]] = {}
@@ -103,6 +74,10 @@ class CropSet:
             c: [(i, j) for i, s in enumerate(samples) if s.source in ("nwpu",) for j in np.nonzero(s.labels == c)[0]]
             for c in range(len(TEN))
         }
+        wanted = np.array([(class_shares or {}).get(c, 1.0) for c in TEN])
+        self.class_share = wanted / wanted.sum()
+        self.car_parks = car_parks
+        self.donors = [[(samples[i], int(j)) for i, j in self.by_class[c]] for c in range(len(TEN))]
         self.masks = {s.source + s.name: np.isin(CLASSES, s.labelled).astype(np.float32) for s in samples}
 
     def __len__(self) -> int:
@@ -114,16 +89,20 @@ class CropSet:
         strength = 1.0 if progress < self.calm_from else 0.5
         source = str(rng.choice(self.sources, p=self.share))
         sample, anchor = self.pick(rng, source)
-        image, hulls, labels, ignore = self.cut(rng, sample, anchor, source, strength)
+        image, hulls, labels, ignore, scale = self.cut(rng, sample, anchor, source, strength)
         if source == "nwpu" and rng.random() < 0.35 * strength:
-            self.paste(rng, image, hulls, labels)
+            paste_objects(rng, image, hulls, labels, self.donors)
+        if source == "nwpu" and rng.random() < self.car_parks * strength:
+            vehicle = CLASSES.index("vehicle")
+            length = CAR_LENGTH * scale * rng.uniform(0.75, 1.3)
+            paste_car_park(rng, image, hulls, labels, self.donors[vehicle], vehicle, length)
         image = jitter_colour(rng, image, strength)
         return self.target(image, hulls, labels, ignore, sample)
 
     def pick(self, rng: np.random.Generator, source: str) -> tuple[Sample, int | None]:
-        """An image and, mostly, the object to centre on: classes evenly, then an object of the class."""
+        """An image and, mostly, the object to centre on: a class by its share, then an object of it."""
         if source == "nwpu" and rng.random() < 0.5:
-            places = self.by_class[int(rng.integers(len(TEN)))]
+            places = self.by_class[int(rng.choice(len(TEN), p=self.class_share))]
             i, j = places[rng.integers(len(places))]
             return self.samples[i], int(j)
         sample = self.samples[self.by_source[source][rng.integers(len(self.by_source[source]))]]
@@ -153,7 +132,7 @@ class CropSet:
         turn = float(rng.integers(4) * np.pi / 2)
         if not sample.rigid and rng.random() < 0.5:
             turn = rng.uniform(0, 2 * np.pi)
-        matrix = crop_matrix(rng, centre, scale, size, turn, bool(rng.random() < 0.5))
+        matrix = crop_matrix(centre, scale, size, turn, bool(rng.random() < 0.5))
         image = warp(sample.image, matrix, size, int(rng.integers(0, 140)))
         hulls, labels, ignore = [], [], []
         for hull, label in zip(sample.hulls, sample.labels, strict=True):
@@ -166,43 +145,7 @@ class CropSet:
             else:
                 hulls.append(part)
                 labels.append(int(label))
-        return image, hulls, labels, ignore
-
-    def paste(self, rng: np.random.Generator, image: np.ndarray, hulls: list, labels: list) -> None:
-        """Copies up to three objects of other training images into free places, with a soft rim of their ground."""
-        size = self.size
-        taken = [np.concatenate([p.min(0), p.max(0)]) for p in hulls]
-        for _ in range(int(rng.integers(1, 4))):
-            c = int(rng.integers(len(TEN)))
-            if not self.by_class[c]:
-                continue
-            i, j = self.by_class[c][rng.integers(len(self.by_class[c]))]
-            donor = self.samples[i]
-            hull = donor.hulls[j]
-            if (
-                cv2.contourArea(hull) < 60
-                or hull.min() < 2
-                or (hull.max(0) > np.array(donor.image.shape[1::-1]) - 2).any()
-            ):
-                continue
-            scale = min(np.exp(rng.uniform(np.log(0.4), np.log(1.2))), 0.7 * size / np.ptp(hull, 0).max())
-            matrix = crop_matrix(rng, hull.mean(0), scale, size, rng.uniform(0, 2 * np.pi), bool(rng.random() < 0.5))
-            matrix[:, 2] += rng.uniform(-0.45, 0.45, 2) * size
-            moved = (hull @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-            box = np.concatenate([moved.min(0), moved.max(0)])
-            if box.min() < 0 or box.max() > size or min(np.ptp(moved, 0)) < 10:
-                continue
-            if any(box[0] < t[2] + 6 and t[0] < box[2] + 6 and box[1] < t[3] + 6 and t[1] < box[3] + 6 for t in taken):
-                continue
-            alpha = np.zeros((size, size), np.uint8)
-            cv2.fillConvexPoly(alpha, np.round(moved).astype(np.int32), 255)
-            rim = max(3, int(np.ptp(moved, 0).max() * 0.05)) | 1
-            soft = cv2.blur(cv2.dilate(alpha, np.ones((rim, rim), np.uint8)), (rim, rim))[..., None] / np.float32(255)
-            patch = warp(donor.image, matrix, size, 0)
-            image[:] = (image + (patch.astype(np.float32) - image) * soft).astype(np.uint8)
-            taken.append(box)
-            hulls.append(moved)
-            labels.append(c)
+        return image, hulls, labels, ignore, scale
 
     def target(self, image: np.ndarray, hulls: list, labels: list, ignore: list, sample: Sample) -> dict:
         hbb = [np.concatenate([p.min(0), p.max(0)]) for p in hulls]

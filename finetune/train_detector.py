@@ -44,7 +44,7 @@ if config["synth_scenes"]:
     from .detector_synth import synth_samples
 
     train += synth_samples(config["synth_scenes"], config["seed"])
-crops = CropSet(train, config["size"], config["batch"], config["seed"], config["sources"], config["steps"], config["calm_from"])  # fmt: skip  # noqa: E501
+crops = CropSet(train, config["size"], config["batch"], config["seed"], config["sources"], config["steps"], config["calm_from"], config["class_shares"], config["car_parks"])  # fmt: skip  # noqa: E501
 (out / "dev.json").write_text(json.dumps([s.name for s in dev]))
 print(f"{len(train)} training images, {len(dev)} development images", flush=True)
 

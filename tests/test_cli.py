@@ -265,8 +265,9 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 def test_ctrl_c_is_one_line_and_130(drawn: Path) -> None:
     code = (
-        "import sys, time, surveyor.agent.run as run\n"
+        "import signal, sys, time, surveyor.agent.run as run\n"
         "from surveyor.app.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in jobs that a shell put aside
         "def slow(*a, **k):\n    print('started', flush=True)\n    time.sleep(60)\n"
         "run.ask = slow\n"
         "sys.exit(main(['ask', 'airport.png', 'planes']))\n"
