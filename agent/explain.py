@@ -72,7 +72,7 @@ def _amount(step: Step, plan: Plan, n: int) -> str:
     if selection.picks:
         return words(selection) if n else f"nothing to call {words(selection)}"
     if n == 1:
-        return f"1 {words(selection.model_copy(update={'expected': 1})).removeprefix('the ')}"
+        return f"1 {words(selection.model_copy(update={'expected': 1})).removeprefix('the ').removeprefix('one ')}"
     return f"{n or 'no'} {words(selection.model_copy(update={'expected': None}))}"
 
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 Verdict = bool | None
 Comparison = Literal[">", ">=", "<", "<=", "=="]
 Direction = Literal["left", "right", "above", "below", "above left", "above right", "below left", "below right"]
-Attribute = Literal["length", "width", "area", "perimeter", "aspect", "orientation"]
+Attribute = Literal["length", "width", "area", "perimeter", "aspect", "orientation", "distance"]
+Summary = Literal["total", "mean", "median", "least", "greatest"]
 
 LENGTH_UNITS_M = {"m": 1.0, "cm": 0.01, "km": 1000.0, "ft": 0.3048, "yd": 0.9144, "mi": 1609.344}
 AREA_UNITS_M2 = {
@@ -77,6 +78,13 @@ class Quantity(Node):
         return self.value * (LENGTH_UNITS_M | AREA_UNITS_M2).get(self.unit, 1.0)
 
 
+class CountTest(Node):
+    """A test of how many: "more than five" is (">", 5)."""
+
+    op: Comparison
+    n: int = Field(ge=0)
+
+
 # ---- conditions on one candidate ----------------------------------------------------------------------------
 
 
@@ -88,7 +96,7 @@ class ClassIs(Node):
 
 
 class Compare(Node):
-    """A measured attribute against a quantity: "longer than 40 m", "area of at least 2 ha", "aspect above 3"."""
+    """A measured attribute against a quantity: "longer than 40 m", "area of at least 2 ha"."""
 
     kind: Literal["compare"] = "compare"
     attribute: Literal["length", "width", "area", "perimeter"]
@@ -100,6 +108,14 @@ class Compare(Node):
         if self.quantity.is_area != (self.attribute == "area"):
             raise ValueError(f"{self.attribute} cannot be compared with {self.quantity.value:g} {self.quantity.unit}")
         return self
+
+
+class Aspect(Node):
+    """Long side / short side of the oriented box against a number: "aspect ratio above 3", "twice as long as wide"."""
+
+    kind: Literal["aspect"] = "aspect"
+    op: Comparison
+    ratio: float = Field(ge=0, allow_inf_nan=False)
 
 
 class SizeWord(Node):
@@ -154,6 +170,10 @@ class Position(Node):
         return self
 
 
+UNCOUNTED = ("aligned", "between", "same_side", "other_side")
+"""Relations that no number of reference regions goes with."""
+
+
 class Relation(Node):
     """A relation to the regions of another selection (or, for "aligned", to the others of its own class).
 
@@ -162,8 +182,13 @@ class Relation(Node):
             `side`: on that side or bank of a long reference (needs direction); `near`: within two sizes of the
             reference, a size being the root of its box's area (else all would be near a long river); `within`,
             `beyond`: polygon distance against `distance`; `inside`, `contains`, `overlaps`, `adjacent`; `between`:
-            reference and second; `surrounded`: by the reference regions; `aligned`: part of a row of three or more.
+            reference and second; `surrounded`: by the reference regions; `aligned`: part of a row of three or more;
+            `parallel`, `perpendicular`: the long axes of both; `flanking`: beside a long reference, on whichever of
+            its sides; `same_side`, `other_side`: of a long reference, as seen from `second` (None: from the centre of
+            the image, which is what "this side of the runway" is taken for).
         quantifier: with several reference regions, whether one (`any`) or each (`all`) must satisfy it.
+        amount: how many of the reference regions must satisfy it ("near at least two ships"), in place of a
+            quantifier; for `surrounded`, how many stand round it.
     """
 
     kind: Literal["relation"] = "relation"
@@ -181,12 +206,18 @@ class Relation(Node):
         "between",
         "surrounded",
         "aligned",
+        "parallel",
+        "perpendicular",
+        "flanking",
+        "same_side",
+        "other_side",
     ]
     reference: Selection | None = None
     second: Selection | None = None
     direction: Direction | None = None
     distance: Quantity | None = None
     quantifier: Literal["any", "all"] = "any"
+    amount: CountTest | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Relation:
@@ -199,11 +230,60 @@ class Relation(Node):
             faults.append("needs a distance" if self.distance is None else "takes no distance")
         if self.distance is not None and self.distance.is_area:
             faults.append("needs a length, not an area")
-        if self.second is not None and self.relation != "between":
+        if self.second is not None and self.relation not in ("between", "same_side", "other_side"):
             faults.append("takes no second reference")
+        if self.amount is not None and (self.relation in UNCOUNTED or self.quantifier == "all"):
+            faults.append("takes no amount" + (" beside 'all'" if self.quantifier == "all" else ""))
         if faults:
             raise ValueError(f"relation {self.relation!r} {' and '.join(faults)}")
         return self
+
+
+class CompareWith(Node):
+    """A measure against that of another region: "longer than the bridge", "at least twice as wide as the road".
+
+    Args:
+        op: how the measure compares with `factor` times that of the reference.
+        quantifier: with several reference regions, whether one (`any`) or each (`all`) must satisfy it.
+    """
+
+    kind: Literal["compare_with"] = "compare_with"
+    attribute: Literal["length", "width", "area", "aspect"]
+    op: Comparison
+    reference: Selection
+    factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    quantifier: Literal["any", "all"] = "any"
+
+
+class Group(Node):
+    """Part of a group (regions of its class close together) or a row of so many.
+
+    Args:
+        form: `group`: two or more, each within 1.5 median lengths of another; `row`: three or more in a line.
+        test: how many belong to it ("in a group of at least three"); None for any number.
+        which: the group of the most, or of the fewest members, among all groups.
+    """
+
+    kind: Literal["group"] = "group"
+    form: Literal["group", "row"]
+    test: CountTest | None = None
+    which: Literal["largest", "smallest"] | None = None
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Group:
+        if self.form == "row" and self.test is None and self.which is None:
+            raise ValueError("a row of any number is the relation 'aligned'")
+        if self.test is not None and self.which is not None:
+            raise ValueError("a group is told by a number or by 'which', not by both")
+        return self
+
+
+class Provided(Node):
+    """The same verdict for every candidate: whether another set passes a test of how many ("if there are ...")."""
+
+    kind: Literal["provided"] = "provided"
+    reference: Selection
+    test: CountTest
 
 
 class Pick(Node):
@@ -253,7 +333,22 @@ class Not(Node):
 
 
 Condition = Annotated[
-    ClassIs | Compare | SizeWord | Shape | Orientation | Colour | Position | Relation | Pick | And | Or | Not,
+    ClassIs
+    | Compare
+    | Aspect
+    | SizeWord
+    | Shape
+    | Orientation
+    | Colour
+    | Position
+    | Relation
+    | CompareWith
+    | Group
+    | Provided
+    | Pick
+    | And
+    | Or
+    | Not,
     Field(discriminator="kind"),
 ]
 
@@ -275,21 +370,17 @@ class Selection(Node):
     expected: PositiveInt | None = None
 
 
-class CountTest(Node):
-    """A test of how many: "more than five" is (">", 5)."""
-
-    op: Comparison
-    n: int = Field(ge=0)
-
-
 class Output(Node):
     """One thing the request asks for.
 
     Args:
         verb: `detect` boxes, `segment` masks, `count` a number, `measure` an attribute, `describe` words,
-            `exists` yes/no (by `test`, default at least one), `compare` two sets' counts (target `op` other).
-        attribute: for `measure`.
+            `exists` yes/no (by `test`, default at least one), `compare` two sets' counts (target `op` other; without
+            `op` it tells both numbers and their difference).
+        attribute: for `measure`; a `distance` is that to the nearest region of `reference`.
         unit: for `measure`, the unit asked for; None picks metres when known, else pixels.
+        summary: for `measure`, one number for the whole set ("the total area", "the average length").
+        per: for `count`, counts groups or rows of the set instead of regions.
     """
 
     verb: Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
@@ -299,6 +390,9 @@ class Output(Node):
     test: CountTest | None = None
     op: Comparison | None = None
     other: Selection | None = None
+    reference: Selection | None = None
+    summary: Summary | None = None
+    per: Literal["group", "row"] | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Output:
@@ -309,8 +403,14 @@ class Output(Node):
             faults.append("a unit goes with 'measure'")
         if self.test is not None and self.verb != "exists":
             faults.append("a count test goes with 'exists'")
-        if ((self.op is not None), (self.other is not None)) != ((self.verb == "compare"),) * 2:
+        if (self.other is not None) != (self.verb == "compare") or (self.op is not None and self.verb != "compare"):
             faults.append("op and other go with 'compare'")
+        if (self.reference is not None) != (self.attribute == "distance"):
+            faults.append("a reference goes with the attribute 'distance'")
+        if self.summary is not None and (self.verb != "measure" or self.attribute == "orientation"):
+            faults.append("a summary goes with 'measure', and not with orientations")
+        if self.per is not None and self.verb != "count":
+            faults.append("groups and rows are counted with 'count'")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -347,5 +447,5 @@ def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
     return (condition,)
 
 
-for _model in (Relation, Pick, And, Or, Not, Selection, Output, Request):
+for _model in (Relation, CompareWith, Provided, Pick, And, Or, Not, Selection, Output, Request):
     _model.model_rebuild()

@@ -32,7 +32,7 @@ from .conditions import (
     SizeWord,
     conjuncts,
 )
-from .inflection import cardinal, ordinal, plural
+from .inflection import cardinal, is_plural, ordinal, plural
 from .wording_tables import (
     AMOUNTS,
     CELLS,
@@ -232,7 +232,7 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     count = first.count if first else node.expected
     adjectives, rest = _split_adjectives(node.where)
     noun = joint.join(phrase if count == 1 else plural(phrase) for phrase in node.phrases)
-    lead, suffix, trailer = _determiner(node.expected), "", ""
+    lead, suffix, trailer = _determiner(node), "", ""
     if first is not None and first.by == "distance":
         lead = "the " if first.count == 1 else f"the {cardinal(first.count)} "
         trailer = f"{_rank_order(first)}{_superlative(first)}"
@@ -250,10 +250,11 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     return text
 
 
-def _determiner(expected: int | None) -> str:
-    if expected is None:
+def _determiner(node: Selection) -> str:
+    if node.expected is None:
         return ""
-    return "the " if expected == 1 else f"the {cardinal(expected)} "
+    told = node.expected == 1 and is_plural(node.phrases[0]) is False  # "the aircraft" may be several
+    return "the " if told else f"the {cardinal(node.expected)} "
 
 
 def _split_adjectives(where: Condition | None) -> tuple[list[_Adjective], Condition | None]:

@@ -44,6 +44,8 @@ def test_canonical_words_are_read_back_exactly(request: Request) -> None:
         "check whether there are more planes than the second from the right of the largest plane",
         "detect the farthest from (planes in the top left corner) of the largest plane",
         "detect all t72",
+        "detect the one a0",
+        "detect all planes near the one aircraft",
     ],
 )
 def test_words_that_a_search_once_found_unread(text: str) -> None:
@@ -67,6 +69,8 @@ def assert_request_or_query_error(text: str) -> None:
 @settings(max_examples=80, deadline=None)
 @given(st.text(max_size=60))
 @example("\x00")
+@example("1A0")
+@example("one aircraft")
 @example("(")
 @example("٣ planes")
 @example("½ planes longer than ³ m")
