@@ -1,15 +1,19 @@
 # make demo    set up, draw a scene, ask a question of it:   make demo IMAGE=photo.jpg QUERY="..." [GSD=0.3] for your own
 # make test    set up with the development tools, run all CPU tests
+# make test-torch  the same for what needs torch, in an environment of its own
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types check bench weights clean
+.PHONY: help demo test test-torch lint format types check bench weights clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/bash
+TORCH_VENV ?= .venv-torch
+TORCH ?= torch==2.13.0
+TORCH_EXTRAS ?= train
 
 IMAGE ?=
 QUERY ?= planes longer than 33 m in the northern half
@@ -18,7 +22,7 @@ OUT ?= out
 PYTEST_ARGS ?=
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 # ---- environments: a stamp is as old as the pyproject.toml it was made from ----------------------------------
 
@@ -54,6 +58,17 @@ endif
 test: $(VENV)/.installed-dev  ## set up with the development tools, run all CPU tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# torch first and pinned: an open range can draw in gigabytes of CUDA builds
+$(TORCH_VENV)/.installed: pyproject.toml
+	@echo "installing surveyor with torch into $(TORCH_VENV) (some minutes the first time)" >&2
+	@test -x $(TORCH_VENV)/bin/python || $(PYTHON) -m venv $(TORCH_VENV)
+	@$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check -qq install '$(TORCH)'
+	@$(TORCH_VENV)/bin/python -m pip --disable-pip-version-check -qq install --editable '.[dev,$(TORCH_EXTRAS)]'
+	@touch $@
+
+test-torch: $(TORCH_VENV)/.installed  ## the tests that need torch (training recipes), in an environment of their own
+	@$(TORCH_VENV)/bin/python -m pytest -m 'torch and not gpu and not slow' $(PYTEST_ARGS)
+
 lint: $(VENV)/.installed-dev  ## ruff, formatting, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -75,4 +90,4 @@ weights:  ## list the digests of the embedded models' files (after exporting new
 	@cd tools/models/compact/weights && sha256sum *.onnx *.json > SHA256SUMS && cat SHA256SUMS
 
 clean:  ## environment, caches and out/ away
-	rm -rf .venv out build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .venv-torch out build .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -137,7 +137,7 @@ def paste_car_park(rng: np.random.Generator, image: np.ndarray, hulls: list, lab
 
 
 def park(rng: np.random.Generator, image: np.ndarray, donor: Sample, hull: np.ndarray, place: np.ndarray, axis: float, length: float, usual_gain: float) -> np.ndarray | None:  # fmt: skip  # noqa: E501
-    """Copies one vehicle with its long side along `axis` (radians); its hull in the crop, or None where it does not fit."""
+    """Copies one vehicle, long side along `axis` (radians); its hull in the crop, or None where it does not fit."""
     _, _, w, h, c2, s2 = min_rect(hull)
     scale = length * rng.uniform(0.85, 1.12) / w
     if not whole(donor, hull) or not 1.5 <= w / h <= 3.2 or scale > MOST_GROWN:

@@ -1,6 +1,6 @@
 """Turns the shipped ONNX detector back into a torch checkpoint, to train on from it.
 
-    python -m surveyor.finetune.import_detector tools/models/compact/weights/detector.onnx runs/shipped.pt ../shared/data
+    python -m surveyor.finetune.import_detector DETECTOR.onnx runs/shipped.pt ../shared/data
     python -m surveyor.finetune.train_detector finetune/configs/detector.yaml init=runs/shipped.pt out=runs/more
 
 The export folds each BatchNorm into the convolution before it, which cannot be trained well. Here every BatchNorm is
@@ -113,11 +113,23 @@ def lay_open(net: DetectorNet, images: Tensor) -> None:
         norm.running_var.copy_(var)  # type: ignore[union-attr]
 
 
-def restore(source: Path, target: Path, data: Path, width: int = 96, depth: int = 2) -> None:
+def training_crops(data: Path, count: int = 64) -> Tensor:
+    """(count, 3, 384, 384) float crops as in training, from NWPU's training images."""
+    crops = CropSet(read_nwpu(data, "train"), 384, 16, 3, {"nwpu": 1.0}, count // 16 + 1, 1.0)
+    return torch.from_numpy(np.stack([crops[i]["image"] for i in range(count)])).float()
+
+
+def restore(source: Path, images: Tensor, width: int = 96, depth: int = 2) -> DetectorNet:
+    """The network that computes what the ONNX file computes, with BatchNorms that can be trained.
+
+    Args:
+        images: (N, 3, H, W) RGB 0-255 like those of training; their statistics go into the BatchNorms.
+
+    Raises:
+        SystemExit: the file is another network, or the result disagrees with it.
+    """
     net = DetectorNet(width, depth)
     load_folded(net, folded_convolutions(source))
-    crops = CropSet(read_nwpu(data, "train"), 384, 16, 3, {"nwpu": 1.0}, 8, 1.0)
-    images = torch.from_numpy(np.stack([crops[i]["image"] for i in range(64)])).float()
     lay_open(net, images)
     session = onnxruntime.InferenceSession(str(source), providers=["CPUExecutionProvider"])
     with torch.no_grad():
@@ -127,11 +139,13 @@ def restore(source: Path, target: Path, data: Path, width: int = 96, depth: int 
     print(f"largest difference to the file: logits {gap[0]:.4f}, boxes {gap[1]:.4f}")
     if max(gap) > 0.1:
         raise SystemExit("the restored network disagrees with the file")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": net.state_dict(), "step": 0, "config": {"width": width, "depth": depth}}, target)
+    return net
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         raise SystemExit("usage: python -m surveyor.finetune.import_detector MODEL.onnx CHECKPOINT.pt DATA_FOLDER")
-    restore(*(Path(a) for a in sys.argv[1:]))
+    onnx_file, checkpoint, data = (Path(a) for a in sys.argv[1:])
+    restored = restore(onnx_file, training_crops(data))
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"model": restored.state_dict(), "step": 0, "config": {"width": 96, "depth": 2}}, checkpoint)
