@@ -71,3 +71,7 @@ class ToolFailed(SurveyorError):
 
 class BudgetExceeded(SurveyorError):
     """The run hit its bound (steps, time, money); the trace so far is kept."""
+
+
+class Cancelled(SurveyorError):
+    """The caller stopped the run; what was done until then is kept."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from .budget import check
+
 Listener = Callable[[str, int, int], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("surveyor_progress_listener", default=None)
@@ -22,7 +24,12 @@ def listening(listener: Listener | None) -> Iterator[None]:
 
 
 def report(what: str, done: int, total: int) -> None:
-    """Says that `done` of `total` parts of `what` are finished; costs nothing when nobody listens."""
+    """Says that `done` of `total` parts of `what` are finished; costs nothing when nobody listens.
+
+    Raises:
+        Cancelled, BudgetExceeded: the run stops here (see `core.budget`).
+    """
+    check()
     listener = _listener.get()
     if listener is not None:
         listener(what, done, total)

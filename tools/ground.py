@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.budget import charge
 from ..core.errors import UsageError
 from ..core.protocols import Grounder
 from ..core.regions import Candidate, CandidateSet, Region
@@ -41,6 +42,7 @@ def ground(scene: Scene, phrases: Sequence[str], *, grounder: Grounder) -> Candi
         raise UsageError("ground needs at least one phrase, such as 'plane'")
     regions: list[Region] = []
     for phrase in dict.fromkeys(phrases):
+        charge(calls=1)
         found = grounder.ground(scene, phrase)
         regions += _unseen(found, regions) if regions else found
     return CandidateSet(tuple(Candidate(region) for region in _with_unique_ids(regions)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
+from ..core.budget import charge
 from ..core.errors import ToolFailed
 from ..core.geometry import farthest_points_in_polygon
 from ..core.masks import Mask
@@ -36,6 +37,7 @@ def segment(scene: Scene, candidates: CandidateSet, *, segmenter: Segmenter) -> 
     if not chosen:
         return candidates
     prompts = [_prompt(candidates.candidates[index].region) for index in chosen]
+    charge(calls=1)
     results = segmenter.segment(scene, prompts)
     if len(results) != len(prompts):
         raise ToolFailed(f"the segmenter {segmenter.name!r} gave {len(results)} masks for {len(prompts)} prompts")

@@ -1,0 +1,23 @@
+"""What every test gets: folders of its own for cached results and for runs, so that none meets a user's or another's."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _own_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(_own_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SURVEYOR_CACHE and SURVEYOR_RUNS lead to places that nothing is in yet."""
+    number = next(_numbers)
+    monkeypatch.setenv("SURVEYOR_CACHE", str(_own_root / f"cache-{number}"))
+    monkeypatch.setenv("SURVEYOR_RUNS", str(_own_root / f"runs-{number}.sqlite"))
