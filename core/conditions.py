@@ -110,6 +110,13 @@ class Compare(Node):
         return self
 
 
+class Among(Node):
+    """One of these regions, by id: "plane-3". Ids hold for one image and one grounder (a conversation's memory)."""
+
+    kind: Literal["among"] = "among"
+    ids: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+
+
 class Aspect(Node):
     """Long side / short side of the oriented box against a number: "aspect ratio above 3", "twice as long as wide"."""
 
@@ -334,6 +341,7 @@ class Not(Node):
 
 Condition = Annotated[
     ClassIs
+    | Among
     | Compare
     | Aspect
     | SizeWord
