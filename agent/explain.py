@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..core.conditions import And, Compare, Condition, Node, Pick, Relation, Request, Selection, walk
+from ..core.conditions import And, Compare, Condition, Node, Not, Pick, Relation, Request, Selection, walk
+from ..core.lexicon import is_broader, plural
 from ..core.plan import Plan, Step
 from ..core.regions import CandidateSet
 from ..core.scene import Scene
-from ..core.wording import words
-from ..tools.registry import PickArguments, SelectArguments
-from ..tools.values import Count, Measurements, Truth
+from ..core.wording import selecting, words
+from ..core.wording_tables import SUMMARIES
+from ..tools.registry import TOOLS, PickArguments, SelectArguments
+from ..tools.values import Count, Measurement, Measurements, Truth
 from .graph import Results
 from .summary import verdict_word
 
 if TYPE_CHECKING:
     from .answer import Answer
 
+_OWN = frozenset(tool.name for tool in TOOLS)
 SHOWN = 6
 """How many regions or values a sentence names one by one."""
 
@@ -51,14 +54,17 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
         n = len(value.undecided)
         return f"Unknown: {n} of {len(value)} could not be decided, and no other fits."
     if isinstance(value, CandidateSet):
-        found = f"Found {_amount(step, plan, len(value.kept))}{_names(value)}."
+        done = "Segmented" if step.tool == "segment" and value.kept else "Found"
+        found = f"{done} {_amount(step, plan, len(value.kept))}{_names(value)}."
         return found + _reason_for_none(value, plan, results, step)
+    if isinstance(value, Count) and step.args.get("per"):
+        return f"{_of_groups(value, str(step.args['per']))}: {_amount(step, plan, len(candidates.kept))}."
     if isinstance(value, Count):
         more = f", and {value.undecided} that could not be decided" if value.undecided else ""
         return f"{_amount(step, plan, value.n).capitalize()}{more}.{_reason_for_none(candidates, plan, results, step)}"
     if isinstance(value, Truth):
         lead = verdict_word(value.verdict).capitalize()
-        return f"{lead}: {_counted(step, plan, results)}."
+        return f"{lead}: {_for_each(step, plan, results) or _counted(step, plan, results) or value.reason}."
     if isinstance(value, Measurements):
         return _measured(value, step, plan)
     return value.text
@@ -74,6 +80,31 @@ def _amount(step: Step, plan: Plan, n: int) -> str:
     if n == 1:
         return f"1 {words(selection.model_copy(update={'expected': 1})).removeprefix('the ').removeprefix('one ')}"
     return f"{n or 'no'} {words(selection.model_copy(update={'expected': None}))}"
+
+
+def _of_groups(value: Count, form: str) -> str:
+    more = f", and {value.undecided} that could not be decided" if value.undecided else ""
+    return f"{value.n or 'No'} {form}{'' if value.n == 1 else 's'}{more}"
+
+
+def _for_each(step: Step, plan: Plan, results: Results) -> str:
+    """What is behind "are all planes white?": "2 of 5 planes are not white"; '' for other questions."""
+    test = step.args.get("test", {})
+    last = plan.step(step.inputs["candidates"]) if (test.get("op"), test.get("n")) == ("==", 0) else step
+    condition = SelectArguments.model_validate(last.args).condition if last.tool == "select" else None
+    before = results.values.get(last.inputs["candidates"]) if condition is not None else None
+    after = results.values.get(last.id)
+    if not (isinstance(condition, Not) and isinstance(before, CandidateSet) and isinstance(after, CandidateSet)):
+        return ""
+    number, against = len(before.open), len(after.kept)
+    if not number or after.undecided:
+        return ""
+    what = selecting(condition.condition).removeprefix("select ").removeprefix("those ").removeprefix("that are ")
+    named = _amount(plan.step(last.inputs["candidates"]), plan, number)
+    if against:
+        share = named if against == number else f"{against} of {named}"
+        return f"{share} {'is' if against == 1 else 'are'} not {what}"
+    return f"{'all ' if number > 1 else ''}{named} {'is' if number == 1 else 'are'} {what}"
 
 
 def _counted(step: Step, plan: Plan, results: Results) -> str:
@@ -97,6 +128,8 @@ def _names(value: CandidateSet) -> str:
 
 
 def _measured(value: Measurements, step: Step, plan: Plan) -> str:
+    if value.overall is not None:
+        return _summarised(value, value.overall, step, plan)
     if not value.items:
         return f"Found {_amount(step, plan, 0)}, so there is nothing to measure."
     attribute = value.items[0].attribute
@@ -110,6 +143,14 @@ def _measured(value: Measurements, step: Step, plan: Plan) -> str:
     spread = f"{_number(min(numbers))} to {_number(max(numbers))} {known[0].unit}".rstrip()
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     return f"The {attribute} of {_amount(step, plan, len(value.items))}: {spread} ({shown}{more})."
+
+
+def _summarised(value: Measurements, overall: Measurement, step: Step, plan: Plan) -> str:
+    told = f"The {SUMMARIES[value.summary]} {overall.attribute}" if value.summary else overall.attribute
+    of = f"{told} of {_amount(step, plan, len(value.items))}"
+    if overall.value is None:
+        return f"{of} is unknown."
+    return f"{of} is {_number(overall.value)} {overall.unit}".rstrip() + "."
 
 
 def _number(value: float | None) -> str:
@@ -148,6 +189,8 @@ def selection_of(step: Step, plan: Plan) -> Selection | None:
             conditions.append(SelectArguments.model_validate(each.args).condition)
         elif each.tool == "pick":
             picks.append(PickArguments.model_validate(each.args).pick)
+        elif each.tool not in _OWN:
+            return None  # a tool of the user's: what it leaves has no plain wording
     if not phrases:
         return None
     where = None if not conditions else conditions[0] if len(conditions) == 1 else And(conditions=tuple(conditions))
@@ -169,6 +212,7 @@ def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results
     """What a careful reader should know: missing metres, other numbers than the wording promised, close calls."""
     notes = [*_missing_metres(plan, scene), *_not_north_up(scene), *_unexpected_targets(plan, request, results)]
     notes += _unexpected_references(plan, results)
+    notes += _broader_classes(plan, results)
     close = {
         c.region.id
         for value in results.values.values()
@@ -204,6 +248,20 @@ def _missing_metres(plan: Plan, scene: Scene) -> Iterator[str]:
 def _not_north_up(scene: Scene) -> Iterator[str]:
     if scene.north_up is False:
         yield "north is not up in this image: directions such as 'north of' and 'top' are those of the picture"
+
+
+def _broader_classes(plan: Plan, results: Results) -> Iterator[str]:
+    """Phrases that the grounder could only answer with a broader class."""
+    for step in plan.steps:
+        value = results.values.get(step.id)
+        if step.tool != "ground" or not isinstance(value, CandidateSet):
+            continue
+        labels = sorted({c.region.label for c in value})
+        for phrase in step.args.get("phrases", ()):
+            names = [label for label in labels if is_broader(str(phrase), label)]
+            if names:
+                shown = " and ".join(repr(name) for name in names)
+                yield f"{plural(str(phrase))} are not told apart by the grounder: {shown} was taken, which is broader"
 
 
 def _is_metric(node: Node) -> bool:

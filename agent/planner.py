@@ -11,23 +11,22 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..core.boxes import Box, box_of
 from ..core.conditions import (
-    And,
     Condition,
     CountTest,
     Node,
-    Not,
-    Or,
     Output,
-    Pick,
-    Relation,
     Request,
     Selection,
+    children,
     conjuncts,
 )
+from ..core.errors import UsageError
 from ..core.inflection import plural
 from ..core.plan import Plan, Step
 from ..core.wording import selecting, words
+from ..core.wording_tables import SUMMARIES
 
 AT_LEAST_ONE = CountTest(op=">=", n=1)
 
@@ -47,14 +46,14 @@ def make_plan(request: Request, query: str | None = None) -> Plan:
         >>> [step.instruction for step in make_plan(parse("planes longer than 40 m")).steps]
         ['detect all planes', 'select those longer than 40 m']
     """
-    draft = _Draft()
+    draft = Draft()
     outputs = tuple(draft.output(output) for output in request.outputs)
     plan = Plan(query=query, steps=tuple(draft.steps), outputs=outputs)
     plan.levels()
     return plan
 
 
-class _Draft:
+class Draft:
     """The steps so far, and which of them already do what is asked for."""
 
     def __init__(self) -> None:
@@ -68,41 +67,74 @@ class _Draft:
             return found
         if output.verb == "compare" and output.other is not None:
             inputs = {"a": found, "b": self.selection(output.other)}
-            return self._add("compare", "compare", inputs, {"op": output.op}, words(output))
+            if output.op is None:
+                args = {"names": [words(output.target), words(output.other)]}
+                return self.add("difference", "difference", inputs, args, words(output))
+            return self.add("compare", "compare", inputs, {"op": output.op}, words(output))
         if output.verb == "exists":
             test = output.test or AT_LEAST_ONE
-            return self._add("check", "check", {"candidates": found}, {"test": _data(test)}, _checking(output, test))
+            return self.add("check", "check", {"candidates": found}, {"test": _data(test)}, _checking(output, test))
         things = _names(output.target.phrases, one=_is_one(output.target))
-        args: dict[str, Any] = {}
-        instruction = f"{output.verb} the {things}"
         if output.verb == "measure":
-            args = {"attribute": output.attribute} | ({"unit": output.unit} if output.unit else {})
-            unit = f" in {output.unit}" if output.unit else ""
-            instruction = f"measure the {output.attribute} of the {things}{unit}"
-        return self._add(output.verb, output.verb, {"candidates": found}, args, instruction)
+            return self._measure(output, found, things)
+        if output.per is not None:
+            instruction = f"count the {output.per}s of {_names(output.target.phrases, one=False)}"
+            return self.add("count", "count", {"candidates": found}, {"per": output.per}, instruction)
+        return self.add(output.verb, output.verb, {"candidates": found}, {}, f"{output.verb} the {things}")
+
+    def _measure(self, output: Output, found: str, things: str) -> str:
+        """The step that measures each region of a set, or the set as a whole."""
+        summary = {"summary": output.summary} if output.summary else {}
+        told = f"{SUMMARIES[output.summary]} " if output.summary else ""
+        unit = f" in {output.unit}" if output.unit else ""
+        args: dict[str, Any] = ({"unit": output.unit} if output.unit else {}) | summary
+        if output.reference is not None:
+            inputs = {"candidates": found, "reference": self.selection(output.reference)}
+            instruction = f"measure the {told}distance of the {things} to {words(output.reference)}{unit}"
+            return self.add("distance", "distance", inputs, args, instruction)
+        instruction = f"measure the {told}{output.attribute} of the {things}{unit}"
+        return self.add(
+            "measure", "measure", {"candidates": found}, {"attribute": output.attribute} | args, instruction
+        )
 
     def selection(self, selection: Selection) -> str:
         """Adds the chain ground -> select per condition -> pick per pick; returns the id of its last step."""
-        names = [plural(phrase) for phrase in selection.phrases]
-        found = self._add(
-            "ground",
-            "find_" + "_and_".join(names),
-            {},
-            {"phrases": list(selection.phrases)},
-            f"detect all {' and '.join(names)}",
-        )
+        found = self.found(selection.phrases)
         for condition in conjuncts(selection.where):
             inputs = {"candidates": found, **self._references(condition)}
-            found = self._add("select", "select", inputs, {"condition": _data(condition)}, selecting(condition))
+            found = self.add("select", "select", inputs, {"condition": _data(condition)}, selecting(condition))
         for pick in selection.picks:
             inputs = {"candidates": found, **self._references(pick)}
-            found = self._add("pick", "pick", inputs, {"pick": _data(pick)}, selecting(pick))
+            found = self.add("pick", "pick", inputs, {"pick": _data(pick)}, selecting(pick))
         return found
+
+    def found(self, phrases: tuple[str, ...]) -> str:
+        """Adds the step that finds what the phrases name (a subclass may know a tool for it); returns its id."""
+        boxes = [box_of(phrase) for phrase in phrases]
+        if any(boxes):
+            return self._given(phrases, boxes)
+        names = [plural(phrase) for phrase in phrases]
+        instruction = f"detect all {' and '.join(names)}"
+        return self.add("ground", "find_" + "_and_".join(names), {}, {"phrases": list(phrases)}, instruction)
+
+    def _given(self, phrases: tuple[str, ...], boxes: list[Box | None]) -> str:
+        """The step that takes boxes that a person points at, numbered through the plan."""
+        known = [box for box in boxes if box is not None]
+        if len(known) < len(boxes):
+            raise UsageError(f"ask for boxes and for things by themselves, not for {' and '.join(phrases)!r} in one set")
+        taken = sum(len(step.args["boxes"]) for step in self.steps if step.tool == "given")
+        told = {phrase: list(box) for phrase, box in zip(phrases, known, strict=True)}
+        for step in self.steps:
+            if step.tool == "given" and list(step.args["boxes"].values()) == list(told.values()):
+                return step.id
+        args = {"boxes": {f"box-{taken + n}": box for n, box in enumerate(told.values(), start=1)}}
+        return self.add("given", "given", {}, args, f"take the {' and the '.join(told)}")
 
     def _references(self, condition: Condition) -> dict[str, str]:
         return {words(reference): self.selection(reference) for reference in references(condition)}
 
-    def _add(self, tool: str, name: str, inputs: dict[str, str], args: dict[str, Any], instruction: str) -> str:
+    def add(self, tool: str, name: str, inputs: dict[str, str], args: dict[str, Any], instruction: str) -> str:
+        """Adds a step unless an equal one is there; returns its id."""
         key = json.dumps([tool, inputs, args], sort_keys=True)
         if key not in self.known:
             step_id = self._free_id(name, numbered=tool != "ground")
@@ -137,17 +169,13 @@ def _names(phrases: tuple[str, ...], *, one: bool, joint: str = " and ") -> str:
     return joint.join(phrase if one else plural(phrase) for phrase in phrases)
 
 
-def references(condition: Condition) -> Iterator[Selection]:
+def references(condition: Node) -> Iterator[Selection]:
     """The sets that a condition needs besides its candidates, those of its parts included, in reading order."""
-    match condition:
-        case Relation() | Pick():
-            second = condition.second if isinstance(condition, Relation) else None
-            yield from (found for found in (condition.reference, second) if found is not None)
-        case And() | Or():
-            for part in condition.conditions:
-                yield from references(part)
-        case Not():
-            yield from references(condition.condition)
+    for part in children(condition):
+        if isinstance(part, Selection):
+            yield part
+        else:
+            yield from references(part)
 
 
 def _data(node: Node) -> dict[str, Any]:

@@ -31,7 +31,11 @@ def to_json(value: Value) -> dict[str, Any]:
     if isinstance(value, Truth):
         return {"verdict": value.verdict, "reason": value.reason}
     if isinstance(value, Measurements):
-        return {"values": [measurement_json(item) for item in value.items]}
+        found: dict[str, Any] = {"values": [measurement_json(item) for item in value.items]}
+        if value.overall is not None:
+            overall = measurement_json(value.overall)
+            found["summary"] = {"of": value.summary} | {key: overall[key] for key in ("attribute", "value", "unit")}
+        return found
     assert isinstance(value, Text)
     return {"text": value.text}
 

@@ -79,18 +79,35 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Verification:
+    """What a second look said of a region: a verdict of its own, which keeps or drops nothing.
+
+    Args:
+        verdict: whether the region is what was asked for; None when the describer could not tell.
+        reason: what it was described as, e.g. "described as storage tank (0.81)".
+        confidence: the region's score after the second look; None when the model gave no score to begin with.
+    """
+
+    verdict: Verdict
+    reason: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A region with the verdicts it was given so far, keyed by the condition's words, in order of asking.
 
     A condition that was never asked of the candidate has no key: not run differs from unknown (None).
     `reasons` holds what each verdict rests on ("33.9 m long"); `borderline` names conditions whose verdict would be
-    unknown under the strict ambiguity bands.
+    unknown under the strict ambiguity bands. `verified` is no condition and never changes the status; it is None when
+    nobody looked again.
     """
 
     region: Region
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     borderline: frozenset[str] = frozenset()
+    verified: Verification | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verdicts", MappingProxyType(dict(self.verdicts)))
@@ -102,7 +119,12 @@ class Candidate:
         return kleene_and(self.verdicts.values())
 
     def judged(self, condition: str, verdict: Verdict, reason: str = "", *, borderline: bool = False) -> Candidate:
-        """The candidate with one more verdict."""
+        """The candidate with one more verdict; asked the same again, both must hold."""
+        if condition in self.verdicts:
+            both = kleene_and((self.verdicts[condition], verdict))
+            if both is self.verdicts[condition]:
+                return self
+            verdict = both
         return replace(
             self,
             verdicts={**self.verdicts, condition: verdict},

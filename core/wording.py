@@ -11,12 +11,17 @@ from decimal import Decimal
 from typing import assert_never
 
 from .conditions import (
+    Among,
     And,
+    Aspect,
     ClassIs,
     Colour,
     Compare,
+    CompareWith,
+    Comparison,
     Condition,
     CountTest,
+    Group,
     Node,
     Not,
     Or,
@@ -24,6 +29,7 @@ from .conditions import (
     Output,
     Pick,
     Position,
+    Provided,
     Quantity,
     Relation,
     Request,
@@ -36,18 +42,22 @@ from .inflection import cardinal, is_plural, ordinal, plural
 from .wording_tables import (
     AMOUNTS,
     CELLS,
+    COMPARATIVES,
+    EQUATIVES,
     FROM,
     FURTHER,
+    IMAGE_CENTRE,
     MORE_THAN,
     PLAIN_RELATIONS,
     SIDES,
     SIMPLE_COMPARISONS,
+    SUMMARIES,
     SUPERLATIVES,
     TOWARD,
 )
 
 _Adjective = SizeWord | Shape | Orientation | Colour
-_JUXTAPOSED = (Compare, Relation, Position)
+_JUXTAPOSED = (Among, Compare, Aspect, CompareWith, Relation, Position, Group, Provided)
 
 
 def words(node: Node) -> str:
@@ -82,6 +92,8 @@ def selecting(condition: Condition) -> str:
     """The sub-instruction that applies a condition (GeoRSMLLM III-B): "select those on the east side of the river"."""
     if isinstance(condition, Pick):
         return f"select {words(condition)}"
+    if isinstance(condition, Provided):
+        return f"go on {words(condition)}"
     if isinstance(condition, Or):
         classes = [
             found.phrase for part in condition.conditions for found in conjuncts(part) if isinstance(found, ClassIs)
@@ -133,14 +145,26 @@ def _has_bare_not(node: Condition) -> bool:
     return isinstance(node, Not) or (isinstance(node, And) and any(isinstance(part, Not) for part in node.conditions))
 
 
-def _atom(node: ClassIs | Compare | _Adjective | Position | Relation) -> str:
+def _atom(
+    node: ClassIs | Among | Compare | Aspect | CompareWith | _Adjective | Position | Relation | Group | Provided,
+) -> str:
     match node:
         case ClassIs():
             return f"of type {node.phrase}"
+        case Among():
+            return f"called {' or '.join(node.ids)}"
         case SizeWord() | Shape() | Orientation() | Colour():
             return node.word
         case Compare():
             return _compare(node)
+        case Aspect():
+            return f"with an aspect ratio of {_amount(node.op)} {_number(node.ratio)}"
+        case CompareWith():
+            return _compare_with(node)
+        case Group():
+            return _group(node)
+        case Provided():
+            return f"provided {_there_are(node.test, node.reference)}"
         case Position():
             return _position(node)
         case Relation():
@@ -153,12 +177,55 @@ def _compare(node: Compare) -> str:
     quantity = words(node.quantity)
     if (node.attribute, node.op) in SIMPLE_COMPARISONS:
         return SIMPLE_COMPARISONS[node.attribute, node.op].format(quantity)
-    amount = "less than" if node.op == "<" else AMOUNTS[node.op]
+    amount = _amount(node.op)
     if node.attribute == "length":
         return f"{amount} {quantity} long"
     if node.attribute == "width":
         return f"{amount} {quantity} wide"
     return f"with {'an' if node.attribute == 'area' else 'a'} {node.attribute} of {amount} {quantity}"
+
+
+def _amount(op: Comparison) -> str:
+    return "less than" if op == "<" else AMOUNTS[op]
+
+
+def _compare_with(node: CompareWith) -> str:
+    reference = _reference(node.reference, node.quantifier)
+    if node.factor == 1 and (node.attribute, node.op) in COMPARATIVES:
+        return f"{COMPARATIVES[node.attribute, node.op]} {reference}"
+    times = "" if node.factor == 1 else f"{_number(node.factor)} times "
+    return f"{_amount(node.op)} {times}{EQUATIVES[node.attribute]} {reference}"
+
+
+def _group(node: Group) -> str:
+    if node.which is not None:
+        return f"in the {node.which} {node.form}"
+    return f"in a {node.form}" + ("" if node.test is None else f" of {words(node.test)}")
+
+
+def _there_are(test: CountTest, selection: Selection) -> str:
+    """ "there are more than five planes", "there is exactly one plane"."""
+    return f"there {'is' if test.n == 1 else 'are'} {_counted(test, selection)}"
+
+
+def _counted(test: CountTest, selection: Selection) -> str:
+    """ "at least two planes", "exactly one ship", "at least two of the three largest ships"."""
+    text = _selection(selection, joint=" or ") if _is_plain_union(selection) else _selection(selection)
+    if selection.expected is not None or selection.picks:
+        return f"{words(test)} of ({text})" if _is_open_ended(text) else f"{words(test)} of {text}"
+    if test.n == 1 and not _branches(selection):
+        text = _one(selection)
+    return (
+        f"{words(test)} ({text})"
+        if _is_open_ended(text) and not _is_plain_union(selection)
+        else f"{words(test)} {text}"
+    )
+
+
+def _one(selection: Selection) -> str:
+    """The selection in the singular, without article: "plane near the river"."""
+    text = _selection(selection.model_copy(update={"expected": 1}), joint=" or ")
+    return text.removeprefix("the ").removeprefix("one ")
 
 
 def _position(node: Position) -> str:
@@ -178,9 +245,15 @@ def _relation(node: Relation) -> str:
         if node.second is not None and not plain and not first.startswith("("):
             first = f"({first})"  # else the second thing could join a reference inside the first
         return f"between {first}" if node.second is None else f"between {first} and {_reference(node.second, 'any')}"
-    target = _reference(node.reference, node.quantifier)
+    if node.relation in ("same_side", "other_side"):
+        return _seen_from(node, node.reference)
+    target = (
+        _reference(node.reference, node.quantifier) if node.amount is None else _counted(node.amount, node.reference)
+    )
     if node.relation == "beyond":
         start = "more than" if node.distance is None else f"more than {words(node.distance)}"
+        if node.amount is not None:
+            return f"{start} from {target}"
         if node.quantifier == "all":
             return f"{start} from {_reference(node.reference, 'any')}"
         return f"{start} from at least one of {target}"
@@ -191,6 +264,16 @@ def _relation(node: Relation) -> str:
             return f"on the {SIDES[node.direction]} side of {target}"
         return f"{(TOWARD if node.relation == 'toward' else FURTHER)[node.direction]} {target}"
     return f"{PLAIN_RELATIONS[node.relation]} {target}"
+
+
+def _seen_from(node: Relation, reference: Selection) -> str:
+    """ "on the same side of the river as the church", "on the other side of the river from the church"."""
+    side, joint = ("same", "as") if node.relation == "same_side" else ("other", "from")
+    target = _reference(reference, node.quantifier)
+    plain = reference.where is None and not reference.picks
+    target = target if plain or target.startswith("(") else f"({target})"
+    viewpoint = IMAGE_CENTRE if node.second is None else _reference(node.second, "any")
+    return f"on the {side} side of {target} {joint} {viewpoint}"
 
 
 def _reference(selection: Selection, quantifier: str) -> str:
@@ -334,18 +417,27 @@ def _rank(pick: Pick, before_of: bool = False) -> str:
 
 def _output(node: Output) -> str:
     target = _selection(node.target)
-    target = f"({target})" if node.verb == "compare" and _is_open_ended(target) else target
+    bracketed = node.verb == "compare" or node.attribute == "distance"
+    target = f"({target})" if bracketed and _is_open_ended(target) else target
     definite = target.startswith("the ")
     everything = target if definite else f"all {target}"
     if node.verb == "measure":
         unit = f" in {node.unit}" if node.unit else ""
-        return f"measure the {node.attribute} of {everything}{unit}"
+        summary = f"{SUMMARIES[node.summary]} " if node.summary else ""
+        to = f" to {_reference(node.reference, 'any')}" if node.reference is not None else ""
+        return f"measure the {summary}{node.attribute} of {everything}{to}{unit}"
+    if node.per is not None:
+        return f"count the {node.per}s among {everything}"
     if node.verb == "exists":
         if node.test is not None:
-            return f"check whether there are {words(node.test)} {target}"
+            one = node.test.n == 1 and not node.target.picks and not _branches(node.target)
+            asked = _one(node.target) if one else target
+            return f"check whether there {'is' if one else 'are'} {words(node.test)} {asked}"
         return f"check whether there {'is' if definite else 'are any'} {target}"
-    if node.verb == "compare" and node.other is not None and node.op is not None:
+    if node.verb == "compare" and node.other is not None:
         other = _selection(node.other)
         other = f"({other})" if _is_open_ended(other) else other
+        if node.op is None:
+            return f"compare the number of {target} with the number of {other}"
         return f"check whether there are {MORE_THAN[node.op].format(target, other)}"
     return f"{node.verb} {everything}"

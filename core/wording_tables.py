@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conditions import Comparison, Direction
+from .conditions import Comparison, Direction, Summary
 
 SIDES: dict[Direction, str] = {
     "left": "west",
@@ -41,6 +41,9 @@ PLAIN_RELATIONS = {
     "overlaps": "overlapping",
     "adjacent": "next to",
     "surrounded": "surrounded by",
+    "parallel": "parallel to",
+    "perpendicular": "perpendicular to",
+    "flanking": "on either side of",
 }
 CELLS = {
     "top": "top centre",
@@ -90,3 +93,22 @@ SIMPLE_COMPARISONS: dict[tuple[str, str], str] = {
     ("area", ">"): "larger than {}",
     ("area", "<"): "smaller than {}",
 }
+COMPARATIVES: dict[tuple[str, str], str] = {
+    ("length", ">"): "longer than",
+    ("length", "<"): "shorter than",
+    ("width", ">"): "wider than",
+    ("width", "<"): "narrower than",
+    ("area", ">"): "larger than",
+    ("area", "<"): "smaller than",
+    ("aspect", ">"): "more elongated than",
+    ("aspect", "<"): "less elongated than",
+}
+EQUATIVES = {"length": "as long as", "width": "as wide as", "area": "as large as", "aspect": "as elongated as"}
+SUMMARIES: dict[Summary, str] = {
+    "total": "total",
+    "mean": "average",
+    "median": "median",
+    "least": "minimum",
+    "greatest": "maximum",
+}
+IMAGE_CENTRE = "the centre of the image"

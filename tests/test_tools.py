@@ -314,9 +314,14 @@ def test_every_tool_runs_from_plain_data():
     assert tool_named("count").call(context(), inputs, {}) == Count(1)
     assert tool_named("check").call(context(), inputs, {"test": {"op": ">=", "n": 1}}).verdict is True
     assert tool_named("compare").call(context(), {"a": planes, "b": planes}, {"op": "=="}).verdict is True
+    apart = tool_named("distance").call(context(), inputs | {"reference": kept(box("s", 12, 0, 30, 9, "ship"))}, {})
+    assert [item.attribute for item in apart.items] == ["distance"]
+    both = tool_named("difference").call(context(), {"a": planes, "b": planes}, {"names": ["planes", "aircraft"]})
+    assert both.text == "planes: 1, aircraft: 1; as many of both."
     assert "plane" in tool_named("describe").call(context(), inputs, {}).text
     assert {tool.name for tool in TOOLS} == {
-        "ground", "select", "pick", "segment", "measure", "count", "check", "compare", "describe"
+        "ground", "select", "pick", "segment", "measure", "distance", "count", "check", "compare", "difference",
+        "describe",
     }  # fmt: skip
 
 

@@ -94,6 +94,10 @@ class Bands:
             as a share of its length (R6).
         row_off: root-mean-square distance from the row's axis in median short sides; row_spread: degrees (R7).
         around: distance in lengths of the candidate, for `surrounded` (R8).
+        parallel, perpendicular: angle between two long axes, 0..90 degrees.
+        abeam: how far along a long reference the foot of the candidate's centre lies, 0 at an end, 0.5 in the middle.
+        group_reach: distance in median lengths of the class up to which two belong to one group; group_factors: the
+            factors on it under which a group must stay the same (N).
         pick_ratio_max, pick_ratio_min: ratio of two areas that sets them apart, seen from the largest or from the
             smallest; lengths, widths and aspects use the square root (S).
         pick_side: gap that sets two positions apart for a superlative, as a share of the image's side (S).
@@ -139,6 +143,11 @@ class Bands:
     row_off: Band
     row_spread: Band
     around: Band
+    parallel: Band
+    perpendicular: Band
+    abeam: Band
+    group_reach: float
+    group_factors: tuple[float, ...]
     pick_ratio_max: float
     pick_ratio_min: float
     pick_side: float
@@ -192,6 +201,11 @@ STRICT = Bands(
     row_off=_down(0.5, 1.0),
     row_spread=_down(10.0, 20.0),
     around=_down(1.8, 2.2),
+    parallel=_down(15.0, 30.0),
+    perpendicular=_up(75.0, 60.0),
+    abeam=_up(0.0, -0.25),
+    group_reach=1.5,
+    group_factors=(0.8, 1.0, 1.25),
     pick_ratio_max=1.44,
     pick_ratio_min=1 / 0.64,
     pick_side=30 / 512,
@@ -212,6 +226,7 @@ def _crisp(strict: Bands) -> Bands:
     changes |= dict.fromkeys(("cell_margin", "cell_share", "half_margin", "further", "pick_score"), 0.0)
     changes |= dict.fromkeys(("pick_side", "ordinal_px", "ordinal_size", "nearest_px"), 0.0)
     changes |= dict.fromkeys(("pick_ratio_max", "pick_ratio_min", "nearest_ratio"), 1.0)
+    changes |= {"group_factors": (1.0,)}
     changes |= {"name": "crisp", "gap": False, "size_least": 2, "axis_aspect": 1.2, "colour_pixels": 16}
     return replace(strict, **changes)  # type: ignore[arg-type]  # the names come from the dataclass itself
 

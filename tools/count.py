@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import operator
+from typing import Literal
 
 from ..core.conditions import Comparison, CountTest, Verdict
 from ..core.regions import CandidateSet
-from .values import Count, Truth
+from .bands import CRISP, Bands
+from .judge_group import group_finder
+from .layout import Layout
+from .rows import apart
+from .values import Count, Text, Truth
 
 _OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq}
 _IN_WORDS = {">": "more than", ">=": "at least", "<": "fewer than", "<=": "at most", "==": "exactly"}
@@ -27,6 +32,34 @@ def count(candidates: CandidateSet) -> Count:
         Count(n=0, undecided=0)
     """
     return Count(len(candidates.kept), len(candidates.undecided))
+
+
+def count_groups(candidates: CandidateSet, form: Literal["group", "row"], bands: Bands = CRISP) -> Count:
+    """How many groups or rows the kept candidates form; `undecided` how many more there are with the undecided ones.
+
+    Rows that share a member (those along and across a grid) are not both counted: the longest goes first.
+    """
+    numbers = []
+    for chosen in (candidates.kept, candidates.open):
+        found = group_finder(form, bands)(Layout([c.region for c in chosen]))
+        numbers.append(len(apart(found) if form == "row" else found))
+    return Count(numbers[0], max(0, numbers[1] - numbers[0]))
+
+
+def difference(a: CandidateSet, b: CandidateSet, names: tuple[str, str]) -> Text:
+    """Both numbers and what lies between them, in words.
+
+    Example:
+        >>> difference(CandidateSet(), CandidateSet(), ("ships", "tanks")).text
+        'ships: 0, tanks: 0; as many of both.'
+    """
+    first, second = count(a), count(b)
+    both = f"{names[0]}: {_number(first)}, {names[1]}: {_number(second)}"
+    if first.undecided or second.undecided:
+        return Text(f"{both}.")
+    if first.n == second.n:
+        return Text(f"{both}; as many of both.")
+    return Text(f"{both}; {abs(first.n - second.n)} more of the {'first' if first.n > second.n else 'second'}.")
 
 
 def check(candidates: CandidateSet, test: CountTest) -> Truth:

@@ -13,16 +13,21 @@ from functools import reduce
 import numpy as np
 
 from ..core.conditions import (
+    Among,
     And,
+    Aspect,
     ClassIs,
     Colour,
     Compare,
+    CompareWith,
     Condition,
+    Group,
     Not,
     Or,
     Orientation,
     Pick,
     Position,
+    Provided,
     Relation,
     Shape,
     SizeWord,
@@ -32,10 +37,11 @@ from ..core.lexicon import resolve
 from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
 from .findings import Case, Findings
-from .judge_attribute import judge_comparison, judge_orientation, judge_shape, judge_size
+from .judge_attribute import judge_aspect, judge_comparison, judge_orientation, judge_shape, judge_size
 from .judge_colour import judge_colour
+from .judge_group import judge_group, judge_provided
 from .judge_position import judge_position
-from .judge_relation import judge_relation
+from .judge_relation import judge_compared, judge_relation
 from .pick import judge_pick
 
 
@@ -74,8 +80,18 @@ def judge_case(case: Case, condition: Condition) -> Findings:
             return Findings(2 - inner.codes, inner.why)
         case ClassIs():
             return _judge_class(case, condition)
+        case Among():
+            return _judge_among(case, condition)
         case Compare():
             return judge_comparison(case, condition)
+        case Aspect():
+            return judge_aspect(case, condition)
+        case CompareWith():
+            return judge_compared(case, condition)
+        case Group():
+            return judge_group(case, condition)
+        case Provided():
+            return judge_provided(case, condition)
         case SizeWord():
             return judge_size(case, condition)
         case Shape():
@@ -114,6 +130,12 @@ def _decisive(parts: list[Findings], code: int) -> Callable[[int], str]:
         return "; ".join(part.why(index) for part, own in zip(parts, codes, strict=True) if own == outcome)
 
     return why
+
+
+def _judge_among(case: Case, condition: Among) -> Findings:
+    ids = [region.id for region in case.layout.regions]
+    codes = np.array([2 if name in condition.ids else 0 for name in ids], dtype=np.int8)
+    return Findings(codes, lambda index: f"it is {ids[index]}")
 
 
 def _judge_class(case: Case, condition: ClassIs) -> Findings:

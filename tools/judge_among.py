@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.conditions import CountTest
 from .bands import Bands
 from .findings import FALSE, TRUE, UNKNOWN, Case, Findings, Members
+from .judge_group import passes_between
 from .layout import Layout, nearest_points
 from .pairs import distance_pairs
 from .rows import in_rows
@@ -88,12 +90,12 @@ def _on_line(centers: np.ndarray, start: np.ndarray, stop: np.ndarray, bands: Ba
     return np.where(square > 0, codes, FALSE).astype(np.int8)
 
 
-def judge_surrounded(case: Case, members: Members, own: np.ndarray) -> Findings:
+def judge_surrounded(case: Case, members: Members, own: np.ndarray, amount: CountTest | None = None) -> Findings:
     """Members within two lengths in at least three of the four quadrants round the candidate's centre (R8).
 
     The length is the square root of the candidate's box area; with a gap 1.8 lengths count and from 2.2 on none does.
     A member stands in the quadrant in which its middle line comes nearest; one that holds the candidate's centre
-    stands in all four.
+    stands in all four. With an amount, the number of members within two lengths must pass it as well.
     """
     layout, bands, objects = case.layout, case.bands, members.layout
     found = distance_pairs(objects, layout, bands.around.false * layout.sizes)
@@ -115,8 +117,14 @@ def judge_surrounded(case: Case, members: Members, own: np.ndarray) -> Findings:
     better = np.argmax(quadrants[:, :, 1], axis=0)
     quadrants = quadrants[better, np.arange(len(layout))]
     verdicts = quadrants[:, 1]  # the third best of four
+    if amount is not None:
+        sure = np.bincount(subject[codes == TRUE], minlength=len(layout))
+        possible = np.bincount(subject[codes > FALSE], minlength=len(layout))
+        verdicts = np.minimum(verdicts, passes_between(sure, possible, amount))
 
     def why(index: int) -> str:
+        if amount is not None:
+            return f"{sure[index]} within two lengths, in {int((quadrants[index] == TRUE).sum())} of the four quadrants"
         return f"{int((quadrants[index] == TRUE).sum())} of the four quadrants round it hold one within two lengths"
 
     return Findings(verdicts, why)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.conditions import Compare, Orientation, Shape, SizeWord
+from ..core.conditions import Aspect, Compare, Orientation, Shape, SizeWord
 from ..core.wording import words
 from .bands import Band
-from .findings import FALSE, TRUE, UNKNOWN, Case, Findings
-
-_SAME = 1e-9  # relative: differences below this are rounding
+from .findings import UNKNOWN, Case, Findings
+from .pairs import compared
 
 
 def judge_comparison(case: Case, condition: Compare) -> Findings:
@@ -29,18 +28,14 @@ def judge_comparison(case: Case, condition: Compare) -> Findings:
     def why(index: int) -> str:
         return f"{condition.attribute} is {values[index] / per_unit:.4g} {quantity.unit}"
 
-    return Findings(_compared(case, values, asked, condition.op), why)
+    return Findings(compared(values, asked, condition.op, case.bands), why)
 
 
-def _compared(case: Case, values: np.ndarray, asked: float, op: str) -> np.ndarray:
-    bands = case.bands
-    same = np.abs(values - asked) <= _SAME * max(asked, _SAME)
-    if op == "==":
-        return bands.equal.codes(np.abs(values - asked) - _SAME * asked, asked)
-    codes = (bands.more if op in (">", ">=") else bands.fewer).codes(values, asked)
-    if not bands.gap or asked == 0:
-        codes[same] = TRUE if op in (">=", "<=") else FALSE
-    return codes
+def judge_aspect(case: Case, condition: Aspect) -> Findings:
+    """Long side / short side of the oriented box against a number; bands as in `judge_comparison`."""
+    aspects = case.layout.aspects
+    codes = compared(aspects, condition.ratio, condition.op, case.bands)
+    return Findings(codes, lambda index: f"long side / short side is {aspects[index]:.2f}")
 
 
 def judge_size(case: Case, condition: SizeWord) -> Findings:

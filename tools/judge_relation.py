@@ -7,23 +7,28 @@ logic. Ground units without ground sample distance: unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from ..core.conditions import Quantity, Relation
+from ..core.conditions import CompareWith, CountTest, Quantity, Relation
 from ..core.wording import words
 from . import pairs as rules
 from .bands import Bands
 from .findings import FALSE, TRUE, UNKNOWN, Case, Findings, Members
 from .judge_among import judge_aligned, judge_between, judge_surrounded
+from .judge_group import passes_between
+from .judge_same_side import judge_same_side
 from .judge_side import side_pairs
 from .layout import Layout
 from .pairs import Pairs
 
 _CHUNK_PAIRS = 500_000  # pairs of a directional rule held at a time
+_DENSE = ("parallel", "perpendicular", "flanking")
 _Rule = Callable[[Layout, Layout], Pairs]
+_Teller = Callable[[Layout, Layout, np.ndarray, Pairs], str]
 
 
 def judge_relation(case: Case, condition: Relation) -> Findings:
@@ -34,10 +39,14 @@ def judge_relation(case: Case, condition: Relation) -> Findings:
     if condition.relation == "between":
         return judge_between(case, members, None if condition.second is None else case.members(condition.second))
     own = members.own_index(case.layout)
+    if condition.relation in ("same_side", "other_side"):
+        viewpoint = None if condition.second is None else case.members(condition.second)
+        return judge_same_side(case, members, viewpoint, condition)
     exists = _exists(members, own)
     nothing = f"there are no {'other ' if (own >= 0).any() else ''}{words(condition.reference)} to relate to"
     if condition.relation == "surrounded":
-        return _unless_empty(judge_surrounded(case, members, own), exists, nothing)
+        found = judge_surrounded(case, members, own, condition.amount)
+        return found if condition.amount is not None else _unless_empty(found, exists, nothing)
     distance = condition.distance
     scale = case.gsd_xy_m if distance is not None and distance.is_metric else (1.0, 1.0)
     if scale is None:
@@ -45,48 +54,117 @@ def judge_relation(case: Case, condition: Relation) -> Findings:
             UNKNOWN, "a distance on the ground cannot be judged: the ground sample distance is not known"
         )
         return _unless_empty(unknown, exists, nothing)
-    subjects, objects = case.layout.scaled(scale), members.layout.scaled(scale)
     rule, tell = _rule(condition, case)
-    dense = condition.direction is not None
-    codes = _quantified(rule, subjects, objects, members, own, exists, condition, dense)
+    dense = condition.direction is not None or condition.relation in _DENSE
+    asked = _Asked(condition.quantifier, condition.amount, condition.relation == "beyond", dense)
+    return _judged(case.layout.scaled(scale), members, own, exists, nothing, rule, tell, asked)
+
+
+def judge_compared(case: Case, condition: CompareWith) -> Findings:
+    """A measure against that of the reference, in metres where the scale is known; bands as for plain comparisons."""
+    members = case.members(condition.reference)
+    own = members.own_index(case.layout)
+    nothing = f"there are no {'other ' if (own >= 0).any() else ''}{words(condition.reference)} to compare with"
+    rule = partial(
+        rules.compared_pairs,
+        attribute=condition.attribute,
+        op=condition.op,
+        factor=condition.factor,
+        bands=case.bands,
+    )
+    asked = _Asked(condition.quantifier, None, False, True)
+    layout = case.layout.scaled(case.gsd_xy_m or (1.0, 1.0))
+    tell = partial(_tell_ratio, condition.attribute)
+    return _judged(layout, members, own, _exists(members, own), nothing, rule, tell, asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Of how many members a rule is asked; `opposite` turns each pair round, `dense` rules list all pairs."""
+
+    quantifier: str
+    amount: CountTest | None
+    opposite: bool
+    dense: bool
+
+
+def _judged(
+    subjects: Layout,
+    members: Members,
+    own: np.ndarray,
+    exists: np.ndarray,
+    nothing: str,
+    rule: _Rule,
+    tell: _Teller,
+    asked: _Asked,
+) -> Findings:
+    objects = members.layout.scaled(subjects.scale_xy)
+    if asked.amount is None:
+        codes = np.minimum(_quantified(rule, subjects, objects, members, own, asked), exists)
+    else:
+        low, high = _numbers(rule, subjects, objects, members, own, asked)
+        codes = passes_between(low, high, asked.amount)
 
     def why(index: int) -> str:
+        if asked.amount is not None:
+            number = f"{low[index]}" if low[index] == high[index] else f"{low[index]} to {high[index]}"
+            return f"it holds for {number} of {len(objects)}, and {words(asked.amount)} were asked"
         if exists[index] == FALSE:
             return nothing
-        one, others = Layout([subjects.regions[index]], scale), np.flatnonzero(np.arange(len(objects)) != own[index])
-        found = rule(one, Layout([objects.regions[place] for place in others], scale))
+        others = np.flatnonzero(np.arange(len(objects)) != own[index])
+        one = Layout([subjects.regions[index]], subjects.scale_xy)
+        found = rule(one, Layout([objects.regions[place] for place in others], subjects.scale_xy))
         return tell(one, objects, others, found)
 
     return Findings(codes, why)
 
 
-def _quantified(
-    rule: _Rule,
-    subjects: Layout,
-    objects: Layout,
-    members: Members,
-    own: np.ndarray,
-    exists: np.ndarray,
-    condition: Relation,
-    dense: bool,
-) -> np.ndarray:
-    """Verdict codes of the subjects over all members; `beyond` is the opposite of `within`."""
-    opposite = condition.relation == "beyond"
+def _numbers(
+    rule: _Rule, subjects: Layout, objects: Layout, members: Members, own: np.ndarray, asked: _Asked
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) of how many members the rule holds: for certain, and at most."""
+    low, high = np.zeros(len(subjects), dtype=np.int64), np.zeros(len(subjects), dtype=np.int64)
+    for part, found in _found(rule, subjects, objects, own, asked.dense):
+        n = len(own[part])
+        certain = members.codes[found.columns] == TRUE
+        holds = np.bincount(found.rows[(found.codes == TRUE) & certain], minlength=n)
+        possible = np.bincount(found.rows[found.codes > FALSE], minlength=n)
+        if asked.opposite:
+            reached = np.bincount(found.rows[found.codes == TRUE], minlength=n)
+            near = np.bincount(found.rows[(found.codes > FALSE) & certain], minlength=n)
+            sure = _without_self(members.codes == TRUE, own[part])
+            every = _without_self(members.codes > FALSE, own[part])
+            holds, possible = sure - near, every - reached
+        low[part], high[part] = holds, possible
+    return low, high
+
+
+def _found(
+    rule: _Rule, subjects: Layout, objects: Layout, own: np.ndarray, dense: bool
+) -> Iterator[tuple[slice, Pairs]]:
+    """The judged pairs of some subjects at a time, themselves left out."""
     step = max(1, _CHUNK_PAIRS // max(1, len(objects))) if dense else max(1, len(subjects))
-    codes = np.zeros(len(subjects), dtype=np.int8)
     for start in range(0, len(subjects), step):
         part = slice(start, start + step)
         whole = start == 0 and step >= len(subjects)
         chunk = subjects if whole else Layout(subjects.regions[part], subjects.scale_xy)
         found = rule(chunk, objects)
-        found = found.only(own[part][found.rows] != found.columns)
-        if (condition.quantifier == "any") != opposite:
-            reached = np.zeros(len(chunk), dtype=np.int8)
+        yield part, found.only(own[part][found.rows] != found.columns)
+
+
+def _quantified(
+    rule: _Rule, subjects: Layout, objects: Layout, members: Members, own: np.ndarray, asked: _Asked
+) -> np.ndarray:
+    """Verdict codes of the subjects over all members; `beyond` is the opposite of `within`."""
+    codes = np.zeros(len(subjects), dtype=np.int8)
+    for part, found in _found(rule, subjects, objects, own, asked.dense):
+        if (asked.quantifier == "any") != asked.opposite:
+            reached = np.zeros(len(own[part]), dtype=np.int8)
             np.maximum.at(reached, found.rows, np.minimum(found.codes, members.codes[found.columns]))
         else:
             reached = _for_each(found, members, own[part])
-        codes[part] = 2 - reached if opposite else reached
-    return np.minimum(codes, exists)
+        codes[part] = 2 - reached if asked.opposite else reached
+    return codes
 
 
 def _for_each(found: Pairs, members: Members, own: np.ndarray) -> np.ndarray:
@@ -123,8 +201,6 @@ def _unless_empty(found: Findings, exists: np.ndarray, nothing: str) -> Findings
 
 # ---- the rule of each relation, and how its outcome is told ---------------------------------------------------
 
-_Teller = Callable[[Layout, Layout, np.ndarray, Pairs], str]
-
 
 def _rule(condition: Relation, case: Case) -> tuple[_Rule, _Teller]:
     bands = case.bands
@@ -137,6 +213,10 @@ def _rule(condition: Relation, case: Case) -> tuple[_Rule, _Teller]:
         return partial(rules.adjacent_pairs, bands=bands), partial(_tell_distance, "px", 1.0)
     if condition.distance is not None:
         return _distance_rule(condition.distance, bands)
+    if condition.relation in ("parallel", "perpendicular"):
+        return partial(rules.turned_pairs, relation=condition.relation, bands=bands), _tell_turn
+    if condition.relation == "flanking":
+        return partial(rules.flanking_pairs, bands=bands), _tell_place
     assert condition.direction is not None
     if condition.relation == "toward":
         return partial(rules.toward_pairs, direction=condition.direction, bands=bands), _tell_bearing
@@ -179,6 +259,33 @@ def _tell_share(relation: str, _one: Layout, objects: Layout, others: np.ndarray
 def _tell_bearing(_one: Layout, objects: Layout, others: np.ndarray, found: Pairs) -> str:
     best = min(range(len(found.codes)), key=lambda k: (-found.codes[k], found.values[k]))
     return f"seen from {objects.regions[others[found.columns[best]]].id} it is {found.values[best]:.0f} degrees off"
+
+
+def _tell_ratio(attribute: str, _one: Layout, objects: Layout, others: np.ndarray, found: Pairs) -> str:
+    best = _best(found)
+    assert best is not None
+    name = objects.regions[others[found.columns[best]]].id
+    return f"its {attribute} is {found.values[best]:.3g} times that of {name}"
+
+
+def _tell_turn(_one: Layout, objects: Layout, others: np.ndarray, found: Pairs) -> str:
+    best = _best(found)
+    assert best is not None
+    name = objects.regions[others[found.columns[best]]].id
+    if found.codes[best] == UNKNOWN:
+        return f"the directions of it and {name} cannot be compared: {found.values[best]:.0f} degrees between them"
+    return f"its long axis stands at {found.values[best]:.0f} degrees to that of {name}"
+
+
+def _tell_place(_one: Layout, objects: Layout, others: np.ndarray, found: Pairs) -> str:
+    best = _best(found)
+    assert best is not None
+    name, place = objects.regions[others[found.columns[best]]].id, found.values[best]
+    return (
+        f"it lies on or beyond the end of {name}"
+        if found.codes[best] == FALSE
+        else (f"it lies beside {name}, {100 * max(0.0, place):.0f} % of its length from an end")
+    )
 
 
 def _tell_further(_one: Layout, objects: Layout, others: np.ndarray, found: Pairs) -> str:

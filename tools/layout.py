@@ -91,7 +91,7 @@ class Layout:
         """(N,) whether the four corners turn the same way: then their polygon is valid."""
         c = self.corners
         sides = c[:, [1, 2, 3, 0]] - c
-        turns = _cross(sides, sides[:, [1, 2, 3, 0]])
+        turns = cross(sides, sides[:, [1, 2, 3, 0]])
         return np.asarray((turns > 0).all(axis=1) | (turns < 0).all(axis=1))
 
     @cached_property
@@ -186,9 +186,9 @@ def nearest_points(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray
     best = np.argmin(((on_a - on_b) ** 2).sum(axis=-1), axis=0)[None, ..., None]
     on_a, on_b = (np.take_along_axis(side, best, axis=0)[0] for side in (on_a, on_b))
     along, other, start = a[..., 1, :] - a[..., 0, :], b[..., 1, :] - b[..., 0, :], b[..., 0, :] - a[..., 0, :]
-    turn = _cross(along, other)
+    turn = cross(along, other)
     safe = np.where(turn == 0, 1.0, turn)
-    t, s = _cross(start, other) / safe, _cross(start, along) / safe
+    t, s = cross(start, other) / safe, cross(start, along) / safe
     crossing = ((turn != 0) & (t >= 0) & (t <= 1) & (s >= 0) & (s <= 1))[..., None]
     meeting = a[..., 0, :] + t[..., None] * along
     return np.where(crossing, meeting, on_a), np.where(crossing, meeting, on_b)
@@ -202,5 +202,6 @@ def _foot(point: FloatArray, segment: FloatArray) -> FloatArray:
     return np.asarray(segment[..., 0, :] + np.clip(t, 0.0, 1.0)[..., None] * along)
 
 
-def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
+def cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The z component of the cross product of plane vectors (..., 2)."""
     return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])

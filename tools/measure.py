@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import fsum, isfinite
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
-from ..core.conditions import AREA_UNITS_M2, LENGTH_UNITS_M, Attribute, Unit
+import shapely
+
+from ..core.conditions import AREA_UNITS_M2, LENGTH_UNITS_M, Attribute, Summary, Unit
 from ..core.errors import UsageError
 from ..core.geometry import long_axis_angle_deg
 from ..core.regions import CandidateSet, Region
@@ -16,6 +20,13 @@ from .values import Measurement, Measurements
 if TYPE_CHECKING:
     from ..core.scene import Scene
 
+SUMMARIES: dict[Summary, Callable[[Sequence[float]], float]] = {
+    "total": fsum,
+    "mean": fmean,
+    "median": median,
+    "least": min,
+    "greatest": max,
+}
 _LEAST_ASPECT = 1.2  # below it the sides are too equal for a direction
 
 
@@ -50,7 +61,13 @@ def sizes(scene: Scene, region: Region) -> Sizes:
     )
 
 
-def measure(scene: Scene, candidates: CandidateSet, attribute: Attribute, unit: Unit | None = None) -> Measurements:
+def measure(
+    scene: Scene,
+    candidates: CandidateSet,
+    attribute: Attribute,
+    unit: Unit | None = None,
+    summary: Summary | None = None,
+) -> Measurements:
     """One attribute of each kept candidate, in order.
 
     Args:
@@ -60,18 +77,63 @@ def measure(scene: Scene, candidates: CandidateSet, attribute: Attribute, unit: 
             box; `perimeter` of the outline; `aspect` length / width; `orientation` of the long side in degrees from
             0 (east-west) counter-clockwise to below 180, None for a box whose sides are nearly equal.
         unit: None gives m or m2 when the scale is known, else px or px2. A metric unit without scale gives values None.
+        summary: adds one number for the whole set.
 
     Raises:
-        UsageError: the unit doesn't fit the attribute.
+        UsageError: the unit doesn't fit the attribute, or a distance is asked for (see `distance`).
     """
+    if attribute == "distance":
+        raise UsageError("a distance needs a reference: use the tool 'distance'")
     chosen = _unit(attribute, unit, metric=gsd_xy_m(scene) is not None)
     values = _values(scene, candidates.regions, attribute, chosen)
-    return Measurements(
-        tuple(
-            Measurement(region.id, attribute, value, chosen)
-            for region, value in zip(candidates.regions, values, strict=True)
-        )
+    return _measured(candidates, attribute, values, chosen, summary)
+
+
+def distance(
+    scene: Scene,
+    candidates: CandidateSet,
+    reference: CandidateSet,
+    unit: Unit | None = None,
+    summary: Summary | None = None,
+) -> Measurements:
+    """How far each kept candidate is from the nearest kept region of the reference, outline to outline (0: they touch).
+
+    Args:
+        scene: its ground sample distance turns pixels into metres.
+        candidates, reference: may be empty; a candidate is no reference of its own. Without a reference the values are
+            None.
+        unit: a unit of length; None gives m when the scale is known, else px.
+        summary: adds one number for the whole set.
+
+    Raises:
+        UsageError: the unit is no length.
+    """
+    scale = gsd_xy_m(scene)
+    chosen = _unit("distance", unit, metric=scale is not None)
+    per_unit = 1.0 if chosen == "px" else LENGTH_UNITS_M[chosen]
+    scale = (1.0, 1.0) if chosen == "px" else scale
+    values: list[float | None] = [None] * len(candidates.regions)
+    if scale is not None:
+        own, other = Layout(candidates.regions, scale), Layout(reference.regions, scale)
+        for index, region in enumerate(candidates.regions):
+            others = [shape for shape, one in zip(other.shapes, reference.regions, strict=True) if one.id != region.id]
+            values[index] = float(shapely.distance(own.shapes[index], others).min()) / per_unit if others else None
+    return _measured(candidates, "distance", values, chosen, summary)
+
+
+def _measured(
+    candidates: CandidateSet, attribute: Attribute, values: list[float | None], unit: str, summary: Summary | None
+) -> Measurements:
+    items = tuple(
+        Measurement(region.id, attribute, value, unit) for region, value in zip(candidates.regions, values, strict=True)
     )
+    if summary is None:
+        return Measurements(items)
+    if attribute == "orientation":
+        raise UsageError("directions have no total or mean; leave the summary out")
+    known = [value for value in values if value is not None]
+    overall = None if len(known) < len(values) or (not known and summary != "total") else SUMMARIES[summary](known)
+    return Measurements(items, summary, Measurement("", attribute, overall, unit))
 
 
 def _unit(attribute: Attribute, unit: Unit | None, *, metric: bool) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from ..core.conditions import Direction
+from ..core.conditions import Comparison, Direction
 from ..core.regions import FloatArray
 from .bands import Bands
 from .findings import FALSE, TRUE, UNKNOWN
-from .layout import Layout, nearest_points
+from .layout import Layout, cross, nearest_points
 
+_SAME = 1e-9  # relative: differences below this are rounding
 _HALF = np.sqrt(0.5)
 VECTORS: dict[str, tuple[float, float]] = {
     "left": (-1.0, 0.0),
@@ -126,6 +127,58 @@ def further_pairs(a: Layout, b: Layout, direction: Direction, size_wh: np.ndarra
         behind = ahead <= -margin if margin > 0 else ahead < 0
         codes = np.minimum(codes, np.where(clear, TRUE, np.where(behind, FALSE, UNKNOWN)))
     return _dense(codes, shifts @ vector)
+
+
+def turned_pairs(a: Layout, b: Layout, relation: str, bands: Bands) -> Pairs:
+    """The long axes of both are parallel (up to 15 degrees apart, false from 30) or perpendicular (75, 60): all pairs.
+
+    A box whose sides are nearly equal (`bands.axis_aspect`) has no direction: unknown. `values` are degrees between.
+    """
+    sines = np.abs(cross(a.axes[:, None], b.axes[None]))
+    angles = np.degrees(np.arctan2(sines, np.abs((a.axes[:, None] * b.axes[None]).sum(axis=-1))))
+    codes = (bands.parallel if relation == "parallel" else bands.perpendicular).codes(angles)
+    askew = (a.aspects < bands.axis_aspect)[:, None] | (b.aspects < bands.axis_aspect)[None]
+    return _dense(np.where(askew, UNKNOWN, codes), angles)
+
+
+def flanking_pairs(a: Layout, b: Layout, bands: Bands) -> Pairs:
+    """`a` stands beside the long reference `b`, on whichever of its two sides: all pairs.
+
+    The centre's foot on `b`'s long axis lies between both ends (with a gap: false from a quarter of the length beyond
+    an end on), and `a` is not on `b` (false from 90 % of `a` on it). A reference whose sides are nearly equal has no
+    two sides: unknown. `values` are places along `b`, 0 at an end, 0.5 in the middle.
+    """
+    away = a.centers[:, None] - b.centers[None]
+    along = (away * b.axes[None]).sum(axis=-1) / np.where(b.lengths > 0, b.lengths, 1.0)
+    place = np.round(0.5 - np.abs(along), 9)
+    codes = np.where(b.aspects < bands.axis_aspect, UNKNOWN, bands.abeam.codes(place))
+    shared = _shared(a, b, bands, "a")
+    if len(shared.codes):
+        on = bands.bank.codes(shared.values)
+        codes[shared.rows, shared.columns] = np.minimum(codes[shared.rows, shared.columns], on)
+    return _dense(codes, place)
+
+
+def compared_pairs(a: Layout, b: Layout, attribute: str, op: Comparison, factor: float, bands: Bands) -> Pairs:
+    """A measure of `a` against `factor` times that of `b`: all pairs. `values` are the ratios of both measures."""
+    own, other = a.values(attribute)[:, None], b.values(attribute)[None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = own / other
+    return _dense(compared(own, np.broadcast_to(other * factor, ratios.shape), op, bands), ratios)
+
+
+def compared(values: np.ndarray, asked: np.ndarray | float, op: Comparison, bands: Bands) -> np.ndarray:
+    """Codes of "value op asked". With a gap, 10 % to either side are unknown; "==" holds within 10 % (5, false 15)."""
+    wanted = np.asarray(asked, dtype=np.float64)
+    slack = _SAME * np.maximum(np.abs(wanted), _SAME)
+    with np.errstate(invalid="ignore"):
+        off = np.abs(values - wanted)
+        if op == "==":
+            return np.where(np.isnan(off), TRUE, bands.equal.codes(off - slack, wanted)).astype(np.int8)  # both endless
+        codes = (bands.more if op in (">", ">=") else bands.fewer).codes(values, wanted)
+        same = (off <= slack) | np.isnan(off)
+    exact = same & (~np.asarray(bands.gap) | (wanted == 0))
+    return np.where(exact, TRUE if op in (">=", "<=") else FALSE, codes).astype(np.int8)
 
 
 def distance_pairs(a: Layout, b: Layout, reach: FloatArray) -> Pairs:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..core.conditions import Attribute, Comparison, Condition, CountTest, Pick, Unit
+from ..core.conditions import Attribute, Comparison, Condition, CountTest, Pick, Summary, Unit
 from ..core.errors import UsageError
 from ..core.plan import describe_faults
-from ..core.protocols import Grounder, Segmenter
+from ..core.protocols import Describer, Grounder, Segmenter
 from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
 from .values import Value
@@ -28,6 +28,7 @@ class Context:
     grounder: Grounder
     segmenter: Segmenter
     bands: Bands = CRISP
+    describer: Describer | None = None
 
 
 class Arguments(BaseModel):
@@ -44,6 +45,10 @@ class GroundArguments(Arguments):
     """What to look for; several phrases form a union."""
 
     phrases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
+
+
+class VerifyArguments(GroundArguments):
+    """What the regions were found as; several phrases form a union."""
 
 
 class SelectArguments(Arguments):
@@ -63,6 +68,32 @@ class MeasureArguments(Arguments):
 
     attribute: Attribute
     unit: Unit | None = None
+    summary: Summary | None = None
+
+
+class GivenArguments(Arguments):
+    """Boxes that a person points at: id -> x0, y0, x1, y1 in pixels."""
+
+    boxes: dict[str, tuple[float, float, float, float]] = Field(min_length=1)
+
+
+class DistanceArguments(Arguments):
+    """The unit asked for (None: metres when known, else pixels), and the one number for the set, if any."""
+
+    unit: Unit | None = None
+    summary: Summary | None = None
+
+
+class CountArguments(Arguments):
+    """Whether groups or rows are counted instead of regions."""
+
+    per: Literal["group", "row"] | None = None
+
+
+class DifferenceArguments(Arguments):
+    """What both sets are called."""
+
+    names: tuple[str, str]
 
 
 class CheckArguments(Arguments):
@@ -92,6 +123,8 @@ class Tool:
         doc: one sentence for a person.
         gives: the type that comes back, by name.
         references: whether it takes further inputs: candidate sets of references, named by the references' words.
+        about: the whole help text, where there is more than `doc`.
+        origin: where it comes from: "surveyor", or the user's function with a digest of its source.
     """
 
     name: str
@@ -101,6 +134,8 @@ class Tool:
     doc: str
     gives: Literal["CandidateSet", "Count", "Truth", "Measurements", "Text"]
     references: bool = False
+    about: str = ""
+    origin: str = "surveyor"
 
     def checked(self, inputs: Mapping[str, object], args: Mapping[str, Any]) -> Arguments:
         """The typed arguments. For a plan that has not run, `inputs` may map to anything (step ids).
@@ -163,6 +198,14 @@ def _ground(context: Context, inputs: Inputs, args: GroundArguments) -> Value:
     return ground(context.scene, args.phrases, grounder=context.grounder)
 
 
+def _verify(context: Context, inputs: Inputs, args: VerifyArguments) -> Value:
+    from .verify import verify
+
+    if context.describer is None:
+        raise UsageError("no describer is there to verify with; name one: --models describer=compact")
+    return verify(context.scene, _candidates(inputs), args.phrases, describer=context.describer)
+
+
 def _segment(context: Context, inputs: Inputs, args: NoArguments) -> Value:
     from .segment import segment
 
@@ -184,13 +227,33 @@ def _pick(context: Context, inputs: Inputs, args: PickArguments) -> Value:
 def _measure(context: Context, inputs: Inputs, args: MeasureArguments) -> Value:
     from .measure import measure
 
-    return measure(context.scene, _candidates(inputs), args.attribute, args.unit)
+    return measure(context.scene, _candidates(inputs), args.attribute, args.unit, args.summary)
 
 
-def _count(context: Context, inputs: Inputs, args: NoArguments) -> Value:
-    from .count import count
+def _given(context: Context, inputs: Inputs, args: GivenArguments) -> Value:
+    from .given import given
 
-    return count(_candidates(inputs))
+    return given(context.scene, args.boxes)
+
+
+def _distance(context: Context, inputs: Inputs, args: DistanceArguments) -> Value:
+    from .measure import distance
+
+    reference = _candidates(inputs, "reference")
+    return distance(context.scene, _candidates(inputs), reference, args.unit, args.summary)
+
+
+def _count(context: Context, inputs: Inputs, args: CountArguments) -> Value:
+    from .count import count, count_groups
+
+    candidates = _candidates(inputs)
+    return count(candidates) if args.per is None else count_groups(candidates, args.per, context.bands)
+
+
+def _difference(context: Context, inputs: Inputs, args: DifferenceArguments) -> Value:
+    from .count import difference
+
+    return difference(_candidates(inputs, "a"), _candidates(inputs, "b"), args.names)
 
 
 def _check(context: Context, inputs: Inputs, args: CheckArguments) -> Value:
@@ -215,13 +278,24 @@ _SET = ("candidates",)
 
 TOOLS: tuple[Tool, ...] = (
     Tool("ground", (), GroundArguments, _ground, "Finds everything that the phrases name.", "CandidateSet"),
+    Tool("given", (), GivenArguments, _given, "Takes boxes that a person points at.", "CandidateSet"),
+    Tool("verify", _SET, VerifyArguments, _verify, "Asks what each region is; drops none.", "CandidateSet"),
     Tool("select", _SET, SelectArguments, _select, "Judges one condition on each candidate.", "CandidateSet", True),
     Tool("pick", _SET, PickArguments, _pick, "Takes ranks of the ordered set.", "CandidateSet", True),
     Tool("segment", _SET, NoArguments, _segment, "Adds masks and outlines to open candidates.", "CandidateSet"),
     Tool("measure", _SET, MeasureArguments, _measure, "Measures an attribute of those that are kept.", "Measurements"),
-    Tool("count", _SET, NoArguments, _count, "Counts those that are kept.", "Count"),
+    Tool(
+        "distance",
+        (*_SET, "reference"),
+        DistanceArguments,
+        _distance,
+        "Measures how far those that are kept are from the nearest of another set.",
+        "Measurements",
+    ),
+    Tool("count", _SET, CountArguments, _count, "Counts those that are kept.", "Count"),
     Tool("check", _SET, CheckArguments, _check, "Tests how many are kept.", "Truth"),
     Tool("compare", ("a", "b"), CompareArguments, _compare, "Compares how many two sets keep.", "Truth"),
+    Tool("difference", ("a", "b"), DifferenceArguments, _difference, "Tells how many two sets keep.", "Text"),
     Tool("describe", _SET, NoArguments, _describe, "Describes those that are kept in words.", "Text"),
 )
 

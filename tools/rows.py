@@ -25,16 +25,36 @@ def in_rows(layout: Layout, off: float, spread_deg: float) -> np.ndarray:
     centres that follow each other at most three mean lengths apart; a row of three goes on over gaps of up to six.
     """
     sizes = np.zeros(len(layout), dtype=np.int64)
+    for members in find_rows(layout, off, spread_deg):
+        sizes[members] = np.maximum(sizes[members], len(members))
+    return sizes
+
+
+def find_rows(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]:
+    """The rows found, as indices of their members; a region may be in several (a grid has rows along and across)."""
+    found: list[np.ndarray] = []
     labels = np.array([region.label for region in layout.regions], dtype=object)
     for label in dict.fromkeys(labels.tolist()):
         group = np.flatnonzero(labels == label)
         if len(group) >= 3:
-            _grow_rows(_Row(layout, group, off, spread_deg), sizes)
-    return sizes
+            found += _grow_rows(_Row(layout, group, off, spread_deg))
+    return found
 
 
-def _grow_rows(rules: _Row, sizes: np.ndarray) -> None:
+def apart(rows: list[np.ndarray]) -> list[np.ndarray]:
+    """The longest rows that share no member: the longest first, and of what it leaves over the longest again."""
+    taken: set[int] = set()
+    chosen: list[np.ndarray] = []
+    for row in sorted(rows, key=lambda members: (-len(members), sorted(members.tolist()))):
+        if not taken & set(row.tolist()):
+            taken |= set(row.tolist())
+            chosen.append(row)
+    return chosen
+
+
+def _grow_rows(rules: _Row) -> list[np.ndarray]:
     tried: set[tuple[int, int]] = set()
+    found: list[np.ndarray] = []
     for first, near in enumerate(rules.neighbours):
         for second in near:
             if (min(first, second), max(first, second)) in tried or not rules.close(first, second):
@@ -43,8 +63,8 @@ def _grow_rows(rules: _Row, sizes: np.ndarray) -> None:
             row = rules.grown(rules.grown(rules.grown([first, second])[::-1])[::-1])
             tried |= {(min(pair), max(pair)) for pair in pairwise(row)} if len(row) > 2 else set()
             if len(row) >= 3:
-                members = rules.group[row]
-                sizes[members] = np.maximum(sizes[members], len(row))
+                found.append(rules.group[row])
+    return found
 
 
 class _Row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..core.conditions import Attribute, Verdict
+from ..core.conditions import Attribute, Summary, Verdict
 from ..core.regions import CandidateSet
 
 
@@ -46,9 +46,16 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Measurements:
-    """The measurements of a set, in its order; empty when the set is empty."""
+    """The measurements of a set, in its order; empty when the set is empty.
+
+    Args:
+        summary: which number for the whole set was asked for, if any ("total", "mean" ...).
+        overall: that number, under the id ""; its value is None when one of the items' is.
+    """
 
     items: tuple[Measurement, ...] = ()
+    summary: Summary | None = None
+    overall: Measurement | None = None
 
     def __len__(self) -> int:
         return len(self.items)
