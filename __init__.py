@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent.answer import Answer
+    from .agent.builder import Graph
+    from .agent.builder_sets import RegionSet
     from .agent.explain import explain
     from .agent.run import ask, plan, run
     from .core.errors import (
@@ -31,11 +33,15 @@ if TYPE_CHECKING:
     from .core.scene import Scene
     from .core.trace import Trace
     from .synth import draw_scene
+    from .tools.custom import tool
+    from .tools.values import Count, Measurement, Measurements, Text, Truth
 
 __version__ = "0.1.0"
 
 _HOMES = {
     ".agent.answer": ("Answer",),
+    ".agent.builder": ("Graph",),
+    ".agent.builder_sets": ("RegionSet",),
     ".agent.explain": ("explain",),
     ".agent.run": ("ask", "plan", "run"),
     ".core.errors": (
@@ -53,6 +59,8 @@ _HOMES = {
     ".core.scene": ("Scene",),
     ".core.trace": ("Trace",),
     ".synth": ("draw_scene",),
+    ".tools.custom": ("tool",),
+    ".tools.values": ("Count", "Measurement", "Measurements", "Text", "Truth"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -61,15 +69,22 @@ __all__ = [
     "BudgetExceeded",
     "Candidate",
     "CandidateSet",
+    "Count",
+    "Graph",
+    "Measurement",
+    "Measurements",
     "MissingDependency",
     "ModelOutputError",
     "Plan",
     "QueryError",
     "Region",
+    "RegionSet",
     "Scene",
     "SurveyorError",
+    "Text",
     "ToolFailed",
     "Trace",
+    "Truth",
     "UnknownPhrase",
     "UsageError",
     "ask",
@@ -77,6 +92,7 @@ __all__ = [
     "explain",
     "plan",
     "run",
+    "tool",
 ]
 
 

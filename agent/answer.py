@@ -12,6 +12,7 @@ from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
 from ..core.trace import Observation, Trace
 from ..tools.measure import sizes
+from ..tools.registry import TOOLS
 from ..tools.values import Count, Measurement, Measurements, Truth, Value
 from .graph import Results
 from .summary import measurement_json
@@ -138,12 +139,17 @@ def candidates_behind(step: Step, plan: Plan, results: Results) -> CandidateSet:
     value = results.values.get(step.id)
     if isinstance(value, CandidateSet):
         return value
-    sets = [
-        candidates_behind(plan.step(source), plan, results)
-        for name, source in step.inputs.items()
-        if name in ("candidates", "a", "b")
-    ]
+    sets = [candidates_behind(plan.step(step.inputs[name]), plan, results) for name in data_inputs(step)]
     return CandidateSet(_unique(c for each in sets for c in each))
+
+
+_REFERRING = frozenset(tool.name for tool in TOOLS if tool.references)
+
+
+def data_inputs(step: Step) -> tuple[str, ...]:
+    """Names of the inputs that a step works on, not those that it refers to."""
+    named = (name for name in step.inputs if step.tool not in _REFERRING or name == "candidates")
+    return tuple(name for name in named if name != "reference")
 
 
 def _unique(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,28 @@ from ..core.progress import Listener, listening
 from ..core.scene import Scene
 from ..core.trace import Observation, SceneRecord, Trace
 from ..tools.bands import CRISP, Bands
+from ..tools.custom import ToolLike
 from ..tools.models.spec import Models, load_models
 from ..tools.registry import Context
-from .answer import Answer, Part, candidates_behind
+from ..tools.toolbox import Toolbox
+from .answer import Answer, Part, candidates_behind, data_inputs
 from .class_names import adopt_class_names
 from .explain import notes_on, say
 from .graph import Results, execute
 from .output import check_output_dir, write_outputs
-from .parser import parse
+from .parsers import parse_request
 from .planner import make_plan
 
 ImageLike = str | Path | Scene | NDArray[np.uint8]
 
 
-def plan(query: str) -> Plan:
+def plan(query: str, *, parser: str = "auto", models: str | Models | None = None) -> Plan:
     """The steps that answer a request; `Plan.to_yaml` makes a file to edit, `run` runs it.
+
+    Args:
+        query: the request in English.
+        parser: `auto`, `grammar` or `llm`, as in `ask`.
+        models: as in `ask`; only the language model is used.
 
     Raises:
         QueryError: words that were not understood, with their place; nothing is dropped in silence.
@@ -42,13 +50,15 @@ def plan(query: str) -> Plan:
         >>> plan("detect all planes on the east bank of the river").steps[0].instruction
         'detect all planes'
     """
-    return make_plan(parse(query), query)
+    chat = None if models is None else _loaded(models).chat
+    return make_plan(parse_request(query, parser, chat).request, query)
 
 
 def ask(
     image: ImageLike,
     query: str,
     *,
+    parser: str = "auto",
     models: str | Models | None = None,
     gsd: float | None = None,
     out: str | Path | None = None,
@@ -56,12 +66,15 @@ def ask(
     max_seconds: float | None = None,
     watch: Callable[[Observation], None] | None = None,
     progress: Listener | None = None,
+    tools: Iterable[ToolLike] = (),
 ) -> Answer:
     """The answer to a request about one image.
 
     Args:
         image: path of a PNG, JPEG, TIFF or GeoTIFF; or an open `Scene`; or an RGB array (H, W, 3) uint8.
         query: the request in English, e.g. "segment the planes north of the two largest storage tanks".
+        parser: what reads the request: `grammar`; `llm`, the chat model of `models`; or `auto`, the grammar when it
+            understands every word, else the chat model when there is one.
         models: backends by role, e.g. "grounder=oracle:instances.json"; None takes the embedded models.
         gsd: ground sample distance in metres per pixel; goes before what the file says.
         out: folder for overlay.png, regions.geojson, regions.gpkg (georeferenced scenes) and trace.json.
@@ -69,6 +82,7 @@ def ask(
         max_seconds: no step starts later than this; what was done is kept.
         watch: called with each step's observation as it is made.
         progress: called as progress(what, done, total) during long work.
+        tools: tools of your own (functions decorated with `surveyor.tool`) that steps may name.
 
     Raises:
         UsageError: input that can't be used: unreadable image, request not understood, phrase unknown to the grounder.
@@ -83,11 +97,13 @@ def ask(
     started = time.perf_counter()
     _check_out(out)
     loaded = _loaded(models)
-    request = adopt_class_names(parse(query), loaded.grounder.knows())
+    found = parse_request(query, parser, loaded.chat)
+    request = adopt_class_names(found.request, loaded.grounder.knows())
     steps = make_plan(request, query)
     parsed = time.perf_counter() - started
-    answer = _answer(steps, request, image, loaded, gsd, bands, max_seconds, watch, progress)
+    answer = _answer(steps, request, image, loaded, gsd, bands, max_seconds, watch, progress, Toolbox.of(tools))
     answer.timings["parse"] = parsed
+    answer = replace(answer, trace=answer.trace.model_copy(update={"parsing": found.record()}))
     return _finish(answer, started, out)
 
 
@@ -102,13 +118,19 @@ def run(
     max_seconds: float | None = None,
     watch: Callable[[Observation], None] | None = None,
     progress: Listener | None = None,
+    tools: Iterable[ToolLike] = (),
+    request: Request | None = None,
 ) -> Answer:
-    """The answer of a plan that a person wrote or edited (a `Plan`, or the path of its YAML). Arguments as in `ask`."""
+    """The answer of a plan that a person wrote or edited (a `Plan`, or the path of its YAML). Arguments as in `ask`.
+
+    `request` is the typed tree that the plan was made from, where there is one: what the wording promises is checked.
+    """
     started = time.perf_counter()
     _check_out(out)
     if not isinstance(plan, Plan):
         plan = Plan.from_yaml(_read_text(Path(plan)))
-    answer = _answer(plan, None, image, _loaded(models), gsd, bands, max_seconds, watch, progress)
+    toolbox = Toolbox.of(tools)
+    answer = _answer(plan, request, image, _loaded(models), gsd, bands, max_seconds, watch, progress, toolbox)
     return _finish(answer, started, out)
 
 
@@ -122,6 +144,7 @@ def _answer(
     max_seconds: float | None,
     watch: Callable[[Observation], None] | None,
     progress: Listener | None,
+    toolbox: Toolbox,
 ) -> Answer:
     _check_phrases(plan, models)
     opening = time.perf_counter()
@@ -129,9 +152,9 @@ def _answer(
     context = Context(scene=scene, grounder=models.grounder, segmenter=models.segmenter, bands=bands)
     opened = time.perf_counter()
     with listening(progress):
-        results = execute(plan, context, watch=watch, max_seconds=max_seconds)
+        results = execute(plan, context, watch=watch, max_seconds=max_seconds, tools=toolbox)
     timings = {"open": opened - opening, "steps": time.perf_counter() - opened}
-    return _compose(plan, request, scene, models, results, timings)
+    return _compose(plan, request, scene, models.names() | toolbox.used_by(plan), results, timings)
 
 
 def _loaded(models: str | Models | None) -> Models:
@@ -139,7 +162,12 @@ def _loaded(models: str | Models | None) -> Models:
 
 
 def _compose(
-    plan: Plan, request: Request | None, scene: Scene, models: Models, results: Results, timings: dict[str, float]
+    plan: Plan,
+    request: Request | None,
+    scene: Scene,
+    models: dict[str, str],
+    results: Results,
+    timings: dict[str, float],
 ) -> Answer:
     observations = results.in_order(plan)
     parts = tuple(_part(step_id, plan, scene, results) for step_id in plan.outputs)
@@ -151,7 +179,7 @@ def _compose(
         query=plan.query,
         request=None if request is None else request.model_dump(mode="json"),
         scene=_scene_record(scene),
-        models=models.names(),
+        models=models,
         plan=plan,
         observations=observations,
         failure=failures,
@@ -191,11 +219,8 @@ def _failures(plan: Plan, observations: Sequence[Observation]) -> str | None:
 
 def _references(plan: Plan, results: Results) -> tuple[Any, ...]:
     """The sets that relations of the plan refer to, for drawing."""
-    names = {source for step in plan.steps for name, source in step.inputs.items() if name not in _DATA_INPUTS}
+    names = {source for step in plan.steps for name, source in step.inputs.items() if name not in data_inputs(step)}
     return tuple(results.values[name] for name in sorted(names) if name in results.values)
-
-
-_DATA_INPUTS = ("candidates", "a", "b")
 
 
 def _scene_record(scene: Scene) -> SceneRecord:

@@ -1,0 +1,356 @@
+"""What can be asked of a set in the builder: conditions on a thing alone, and ranks. One line a condition."""
+
+from __future__ import annotations
+
+from typing import Any, Self, get_args
+
+from ..core.conditions import (
+    Aspect,
+    ClassIs,
+    Colour,
+    Compare,
+    CompareWith,
+    Comparison,
+    Condition,
+    CountTest,
+    Group,
+    Orientation,
+    Pick,
+    Position,
+    Quantity,
+    Relation,
+    Selection,
+    Shape,
+    SizeWord,
+)
+from ..core.errors import UsageError
+from . import builder_terms as terms
+
+Amount = str | Quantity
+
+
+class Conditioned:
+    """The methods of a `RegionSet` that narrow it down without another set (or compare its sizes with one)."""
+
+    def _and(self, *conditions: Condition) -> Self:
+        raise NotImplementedError
+
+    def _picked(self, *picks: Pick) -> Self:
+        raise NotImplementedError
+
+    def _reference(self, other: Any) -> Selection:
+        raise NotImplementedError
+
+    def _one_word(self, kind: type[Any], word: str) -> Self:
+        """A condition that is one word of a closed list; the list is read from the node."""
+        known = get_args(kind.model_fields["word"].annotation)
+        meant = {"gray": "grey", "big": "large", "little": "small"}.get(word.strip().lower(), word.strip().lower())
+        if meant not in known:
+            raise UsageError(f"{kind.__name__.lower()} is one of {', '.join(known)}, not {word!r}")
+        return self._and(terms.checked(kind, word=meant))
+
+    # ---- on a thing alone ----
+
+    def coloured(self, word: str) -> Self:
+        """Those of that dominant colour.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("storage tank").coloured("white").words
+            'white storage tanks'
+        """
+        return self._one_word(Colour, word)
+
+    def sized(self, word: str) -> Self:
+        """Those that are "large" or "small" among their class.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("ship").sized("large").words
+            'large ships'
+        """
+        return self._one_word(SizeWord, word)
+
+    def shaped(self, word: str) -> Self:
+        """Those that are "elongated" or "square".
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("building").shaped("square").words
+            'square buildings'
+        """
+        return self._one_word(Shape, word)
+
+    def oriented(self, word: str) -> Self:
+        """Those whose long axis is "horizontal" (east-west), "vertical" (north-south) or "diagonal".
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").oriented("diagonal").words
+            'diagonal planes'
+        """
+        return self._one_word(Orientation, word)
+
+    def at(self, place: str, frame: str = "cell") -> Self:
+        """Those at a place of the image.
+
+        Args:
+            place: "top", "bottom", "left", "right", "top left" and so on, "center".
+            frame: "cell" of the 3x3 grid, "half", "quadrant", or "edge" (touching the border; place "any" for all).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").at("top", "half").words
+            'planes in the top half'
+        """
+        meant = place.strip().lower().replace("centre", "center").replace("upper", "top").replace("lower", "bottom")
+        return self._and(terms.checked(Position, frame=frame, place=meant))
+
+    def of_class(self, phrase: str) -> Self:
+        """Those found under that class name, in a set of several classes.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane", "ship").of_class("ship").words
+            'planes and ships that are of type ship'
+        """
+        return self._and(ClassIs(phrase=terms.class_name(phrase)))
+
+    def in_a_row(self, members: str | CountTest | None = None, *, which: str | None = None) -> Self:
+        """Those in a row of three or more; of so many members ("at least 5"), or of the "largest" or "smallest" row.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").in_a_row().words
+            'planes in a row'
+        """
+        if members is None and which is None:
+            return self._and(Relation(relation="aligned"))
+        return self._grouped("row", members, which)
+
+    def in_a_group(self, members: str | CountTest | None = None, *, which: str | None = None) -> Self:
+        """Those that stand close together with others of the set; arguments as in `in_a_row`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").in_a_group("at least 3").selection.where.test.n
+            3
+        """
+        return self._grouped("group", members, which)
+
+    def _grouped(self, form: str, members: str | CountTest | None, which: str | None) -> Self:
+        test = None if members is None else terms.count_test(members)
+        return self._and(terms.checked(Group, form=form, test=test, which=which))
+
+    # ---- sizes ----
+
+    def compare(self, attribute: str, op: str, amount: Amount | float) -> Self:
+        """Those whose attribute compares so with an amount (a bare number for the aspect).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").compare("length", "at least", "40 m").words
+            'planes at least 40 m long'
+        """
+        meant = terms.comparison(op)
+        if attribute == "aspect":
+            return self._and(terms.checked(Aspect, op=meant, ratio=amount))
+        return self._and(terms.checked(Compare, attribute=attribute, op=meant, quantity=terms.quantity(amount)))
+
+    def longer_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those longer than an amount ("40 m"), or than the regions of another set (`times` as long, `each` of them).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").longer_than("40 m").words
+            'planes longer than 40 m'
+        """
+        return self._sized_against("length", ">", other, times, each)
+
+    def shorter_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those shorter than an amount or another set; see `longer_than`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("ship").shorter_than("100 ft").words
+            'ships shorter than 100 ft'
+        """
+        return self._sized_against("length", "<", other, times, each)
+
+    def wider_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those wider than an amount or another set; see `longer_than`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("road").wider_than("12 m").words
+            'roads wider than 12 m'
+        """
+        return self._sized_against("width", ">", other, times, each)
+
+    def narrower_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those narrower than an amount or another set; see `longer_than`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("road").narrower_than("12 m").words
+            'roads narrower than 12 m'
+        """
+        return self._sized_against("width", "<", other, times, each)
+
+    def larger_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those of a larger area than an amount or another set; see `longer_than`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("lake").larger_than("2.5 ha").words
+            'lakes larger than 2.5 ha'
+        """
+        return self._sized_against("area", ">", other, times, each)
+
+    def smaller_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+        """Those of a smaller area than an amount or another set; see `longer_than`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("lake").smaller_than("300 m2").words
+            'lakes smaller than 300 m2'
+        """
+        return self._sized_against("area", "<", other, times, each)
+
+    def _sized_against(self, attribute: str, op: Comparison, other: Any, times: float, each: bool) -> Self:
+        if isinstance(other, Quantity) or (isinstance(other, str) and other.strip()[:1].isdigit()):
+            if each or times != 1.0:
+                raise UsageError(f"'times' and 'each' go with another set, not with the amount {other!r}")
+            return self.compare(attribute, op, other)
+        reference, quantifier = self._reference(other), "all" if each else "any"
+        return self._and(
+            terms.checked(
+                CompareWith, attribute=attribute, op=op, reference=reference, factor=times, quantifier=quantifier
+            )
+        )
+
+    # ---- ranks ----
+
+    def ranked(self, word: str, n: int = 1, *, first: int = 1) -> Self:
+        """`n` ranks of the ordered set, from rank `first` on.
+
+        Args:
+            word: a superlative ("largest", "narrowest", "most elongated", "leftmost", "most confident") or the side
+                to count from ("left").
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("ship").ranked("longest", 2, first=2).words
+            'the second to third longest ships'
+        """
+        return self._picked(terms.rank(word, first, n))
+
+    def nth(self, rank: int, word: str) -> Self:
+        """The one at that rank: `nth(2, "largest")`, `nth(3, "left")`.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").nth(3, "left").words
+            'the third plane from the left'
+        """
+        return self.ranked(word, first=rank)
+
+    def largest(self, n: int = 1) -> Self:
+        """The `n` of the largest area.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("ship").largest(2).words
+            'the two largest ships'
+        """
+        return self.ranked("largest", n)
+
+    def smallest(self, n: int = 1) -> Self:
+        """The `n` of the smallest area.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("ship").smallest().words
+            'the smallest ship'
+        """
+        return self.ranked("smallest", n)
+
+    def longest(self, n: int = 1) -> Self:
+        """The `n` longest.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("bridge").longest().words
+            'the longest bridge'
+        """
+        return self.ranked("longest", n)
+
+    def shortest(self, n: int = 1) -> Self:
+        """The `n` shortest.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("bridge").shortest(3).words
+            'the three shortest bridges'
+        """
+        return self.ranked("shortest", n)
+
+    def leftmost(self, n: int = 1) -> Self:
+        """The `n` farthest to the left (west).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").leftmost().words
+            'the leftmost plane'
+        """
+        return self.ranked("leftmost", n)
+
+    def rightmost(self, n: int = 1) -> Self:
+        """The `n` farthest to the right (east).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").rightmost().words
+            'the rightmost plane'
+        """
+        return self.ranked("rightmost", n)
+
+    def topmost(self, n: int = 1) -> Self:
+        """The `n` farthest up (north).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").topmost().words
+            'the topmost plane'
+        """
+        return self.ranked("topmost", n)
+
+    def bottommost(self, n: int = 1) -> Self:
+        """The `n` farthest down (south).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").bottommost().words
+            'the bottommost plane'
+        """
+        return self.ranked("bottommost", n)
+
+    def nearest_to(self, other: Any, n: int = 1, *, first: int = 1) -> Self:
+        """The `n` nearest to the regions of another set (a `RegionSet`, or words such as "the bridge").
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("building").nearest_to("the bridge").words
+            'the building nearest to the bridge'
+        """
+        return self._picked(terms.rank("nearest", first, n, self._reference(other)))
+
+    def farthest_from(self, other: Any, n: int = 1, *, first: int = 1) -> Self:
+        """The `n` farthest from the regions of another set.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("house").farthest_from("the road", 2).words
+            'the two houses farthest from the road'
+        """
+        return self._picked(terms.rank("farthest", first, n, self._reference(other)))
