@@ -1,4 +1,8 @@
-"""The small doors to models. Implementations are stateless by contract: the graph calls them from several threads."""
+"""The small doors to models. Implementations are stateless by contract: the graph calls them from several threads.
+
+A model may have a `version` (text): a digest of its weights and settings. Only results of models that tell one are kept
+for later runs (`agent.store`), since nobody could tell otherwise when they are out of date.
+"""
 
 from __future__ import annotations
 
@@ -88,14 +92,36 @@ class ChangeDetector(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Description:
+    """What a describer sees.
+
+    Args:
+        text: a phrase or a sentence for people: "airplane", "a white aircraft on an apron".
+        label: the class that it names, where the describer has a list of classes; None when it names none of them,
+            or speaks freely.
+        score: how sure it is of the label, 0..1; None when it gives no number.
+        names: the classes it could have named; None when it speaks freely.
+    """
+
+    text: str
+    label: str | None = None
+    score: float | None = None
+    names: tuple[str, ...] | None = None
+
+
 @runtime_checkable
 class Describer(Protocol):
-    """Says what a region shows."""
+    """Says what regions show. It is not told what they were found as."""
 
     name: str
 
-    def describe(self, scene: Scene, region: Region | None) -> str:
-        """One sentence about the region, or about the scene for None."""
+    def describe(self, scene: Scene, regions: Sequence[Region]) -> tuple[Description, ...]:
+        """One description per region, in order.
+
+        Raises:
+            ModelOutputError: the model's reply could not be read.
+        """
         ...
 
 

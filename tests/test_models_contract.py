@@ -15,6 +15,7 @@ from surveyor.core.protocols import (
     ChangeDetector,
     ChatModel,
     Describer,
+    Description,
     Grounder,
     MaskPrompt,
     MaskResult,
@@ -191,9 +192,9 @@ def test_the_other_doors_have_doubles(scene: Scene) -> None:
     changes = FakeChangeDetector(regions())
     assert isinstance(changes, ChangeDetector)
     assert [region.id for region in changes.changes(scene, scene, "planes")] == ["airplane-1", "airplane-2"]
-    describer = FakeDescriber(lambda region: "all of it" if region is None else region.id)
+    describer = FakeDescriber(lambda region: Description(region.id))
     assert isinstance(describer, Describer)
-    assert [describer.describe(scene, region) for region in (None, regions()[0])] == ["all of it", "airplane-1"]
+    assert describer.describe(scene, regions()[:1]) == (Description("airplane-1"),)
     chat = FakeChatModel(["one", "two"])
     assert isinstance(chat, ChatModel)
     assert [chat.complete([{"role": "user", "content": "?"}]) for _ in range(3)] == ["one", "two", "two"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...core.geometry import box_to_corners
 from ...core.lexicon import resolve
 from ...core.masks import Mask
-from ...core.protocols import MaskPrompt, MaskResult
+from ...core.protocols import Description, MaskPrompt, MaskResult
 from ...core.regions import Region
 
 if TYPE_CHECKING:
@@ -147,24 +147,28 @@ class FakeChangeDetector(_Double):
         return tuple(replace(region, source=self.name) for region in self._regions if region.label in wanted)
 
 
+NOTHING_TO_ADD = Description("Nothing to add.")
+
+
 class FakeDescriber(_Double):
-    """A describer that says what it was given: a sentence, or a function of the region."""
+    """A describer that says what it was given: the same of every region, or what a function says of each."""
 
     def __init__(
         self,
-        sentence: str | Callable[[Region | None], str] = "Nothing to add.",
+        saying: Description | Callable[[Region], Description] = NOTHING_TO_ADD,
         *,
         delay_s: float = 0.0,
         failure: Exception | None = None,
         failures: int | None = None,
     ) -> None:
         super().__init__(delay_s, failure, failures)
-        self._sentence = sentence
+        self._saying = saying
 
-    def describe(self, scene: Scene, region: Region | None) -> str:
-        """The sentence."""
-        self._called(scene.name, None if region is None else region.id)
-        return self._sentence if isinstance(self._sentence, str) else self._sentence(region)
+    def describe(self, scene: Scene, regions: Sequence[Region]) -> tuple[Description, ...]:
+        """What was given, once a region."""
+        self._called(scene.name, *(region.id for region in regions))
+        saying = self._saying
+        return tuple(saying if isinstance(saying, Description) else saying(region) for region in regions)
 
 
 class FakeChatModel(_Double):

@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import SurveyorError, UsageError
-from ...core.protocols import Grounder, Segmenter
+from ...core.protocols import ChatModel, Describer, Grounder, Segmenter
 
 EXAMPLE = "grounder=compact,segmenter=compact"
 
 
 @dataclass(frozen=True)
 class Models:
-    """The models of one run. Their weights load on first use."""
+    """The models of one run. Their weights load on first use. The describer is asked only where a run verifies."""
 
     grounder: Grounder
     segmenter: Segmenter
+    describer: Describer | None = None
+    chat: ChatModel | None = None
 
     def names(self) -> dict[str, str]:
         """Role -> name of the model, for the trace."""
-        return {"grounder": self.grounder.name, "segmenter": self.segmenter.name}
+        roles = {"grounder": self.grounder, "segmenter": self.segmenter, "describer": self.describer, "chat": self.chat}
+        return {role: model.name for role, model in roles.items() if model is not None}
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,18 @@ def _compact_segmenter(_argument: str) -> Segmenter:
     return CompactSegmenter()
 
 
+def _compact_describer(_argument: str) -> Describer:
+    from .compact.describer import CompactDescriber
+
+    return CompactDescriber()
+
+
+def _oracle_describer(argument: str) -> Describer:
+    from .oracle_describer import OracleDescriber
+
+    return OracleDescriber(argument)
+
+
 def _oracle_grounder(argument: str) -> Grounder:
     from .oracle import OracleGrounder
 
@@ -89,14 +104,30 @@ def _oracle_segmenter(argument: str) -> Segmenter:
     return OracleSegmenter(argument)
 
 
+def _local_chat(argument: str) -> ChatModel:
+    from .chat_hf import LocalChat
+
+    return LocalChat(argument)
+
+
+def _remote_chat(argument: str) -> ChatModel:
+    from .chat_remote import RemoteChat
+
+    return RemoteChat.at(argument)
+
+
 _FILE = "COCO instances or DOTA labelTxt"
 BACKENDS: tuple[Backend, ...] = (
     Backend("grounder", "compact", None, "built-in oriented-object detector", _compact_grounder),
     Backend("grounder", "oracle", "FILE", f"answers from human annotation ({_FILE})", _oracle_grounder),
     Backend("segmenter", "compact", None, "built-in mask model, prompted by boxes and points", _compact_segmenter),
     Backend("segmenter", "oracle", "FILE", f"answers from annotated outlines ({_FILE})", _oracle_segmenter),
+    Backend("describer", "compact", None, "looks again with the built-in detector, for --verify", _compact_describer),
+    Backend("describer", "oracle", "FILE", f"names what is annotated there, for --verify ({_FILE})", _oracle_describer),
+    Backend("chat", "hf", "PATH_OR_NAME", "local language model: folder, GGUF file or Hugging Face name", _local_chat),
+    Backend("chat", "openai", "MODEL@URL", "OpenAI-compatible server: vLLM, llama.cpp, Ollama, hosted", _remote_chat),
 )
-DEFAULTS = {"grounder": "compact", "segmenter": "compact"}
+DEFAULTS = {"grounder": "compact", "segmenter": "compact", "describer": "compact"}
 
 
 def load_models(spec: str | None = None) -> Models:
@@ -114,7 +145,7 @@ def load_models(spec: str | None = None) -> Models:
         >>> load_models("grounder=compact").segmenter.name
         'compact'
     """
-    chosen = {**{role: (name, "") for role, name in DEFAULTS.items()}, **_parse(spec or "")}
+    chosen = {role: (name, "") for role, name in DEFAULTS.items()} | _parse(spec or "")
     made = {role: _backend(role, name).make(argument) for role, (name, argument) in chosen.items()}
     return Models(**made)
 
@@ -142,8 +173,9 @@ def _parse(spec: str) -> dict[str, tuple[str, str]]:
         role, equals, value = (part.strip() for part in entry.partition("="))
         if not equals or not role or not value:
             raise UsageError(f"{entry!r} names no model; expected role=backend, for example {EXAMPLE}")
-        if role not in DEFAULTS:
-            raise UsageError(f"there is no role {role!r}; expected one of: {', '.join(DEFAULTS)}")
+        roles = tuple(dict.fromkeys(backend.role for backend in BACKENDS))
+        if role not in roles:
+            raise UsageError(f"there is no role {role!r}; expected one of: {', '.join(roles)}")
         if role in chosen:
             raise UsageError(f"the role {role!r} is given twice in {spec!r}; give it once")
         name, colon, argument = value.partition(":")
@@ -174,5 +206,5 @@ def _report(backend: Backend) -> BackendReport:
         except (SurveyorError, ImportError) as error:
             trouble = str(error)
     return BackendReport(
-        backend.usage, backend.role, backend.about, knows, trouble, DEFAULTS[backend.role] == backend.name
+        backend.usage, backend.role, backend.about, knows, trouble, DEFAULTS.get(backend.role) == backend.name
     )

@@ -7,11 +7,12 @@ give way to whole ones, and what is left is merged class by class.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -88,6 +89,12 @@ class Detector:
         self._session: Any = None
         self._lock = threading.Lock()
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights and of their calibration."""
+        files = (self.weights, self.weights.with_suffix(".json"))
+        return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+
     # ---- the front
 
     def detect(
@@ -163,6 +170,16 @@ class Detector:
                 parts.append(found)
         report("detecting", len(jobs), len(jobs))
         return merge(Raw.join(parts))
+
+    def look(self, rgb: np.ndarray, wanted: np.ndarray) -> Raw:
+        """One pass over pixels as they are: uncalibrated scores, near-copies gone, nothing merged or reported.
+
+        Args:
+            rgb: (H, W, 3) uint8, at most `WHOLE` a side.
+            wanted: (C,) bool over `all_classes`.
+        """
+        height, width = rgb.shape[:2]
+        return self._tile(lambda _window, _size: rgb, (height, width), 1.0, (0, 0, width, height), wanted)
 
     def calibrate(self, scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Raw scores -> calibrated ones: a logistic map with one slope and a shift a class (Platt 1999)."""
@@ -298,6 +315,11 @@ class CompactGrounder:
         self._threshold = threshold
         self._found: WeakKeyDictionary[Scene, tuple[Region, ...]] = WeakKeyDictionary()
         self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """A name for the weights, their calibration and the threshold: equal ones find the same."""
+        return f"{self._detector.digest} {self._threshold!r}"
 
     def knows(self) -> tuple[str, ...]:
         """The class names it can find."""
