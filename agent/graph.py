@@ -1,62 +1,67 @@
-"""Runs a plan as a LangGraph. The only file that imports langgraph.
+"""Runs a plan as a LangGraph.
 
 Each step is a node; a node waits for the nodes its inputs come from, so independent groundings run side by side on
-threads. The graph's state holds only step names and statuses; results (regions, masks) stay in the run's `Results`,
-because pixels in the state cost milliseconds a step (docs/architecture.md).
+threads. The graph's state holds only names, statuses and digests; results (regions, masks) stay in the run's `Results`
+and in the store, because pixels in the state cost milliseconds a step (docs/architecture.md).
 """
 
 from __future__ import annotations
 
 import operator
-import time
+import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, TypeVar
 
-from ..core.errors import BudgetExceeded, ModelOutputError, ToolFailed, UsageError
+from ..core.budget import Budget, Meter, metering
+from ..core.errors import NeedsAnswer, UsageError
 from ..core.plan import Plan, Step
-from ..core.regions import CandidateSet
+from ..core.questions import Answerer, Question
 from ..core.trace import Observation
 from ..tools.registry import Context, Tool, tool_named
-from ..tools.values import Value
-from .summary import summarize, to_json
+from .graph_step import ATTEMPTS, FILTERS, Job, Lost, Results, Stopped
+from .store import Store
 
-ATTEMPTS = 2
-"""How often a step whose model text could not be read is tried in all."""
-
-FILTERS = frozenset({"select", "pick", "segment"})
-"""Tools that are not run when no candidate is left: they hand the set on as it is."""
+__all__ = ["ATTEMPTS", "FILTERS", "Results", "Running", "Watcher", "compile_plan", "execute"]
 
 Watcher = Callable[[Observation], None]
+T = TypeVar("T")
 
 
-class _State(TypedDict):
+class _State(TypedDict, total=False):
     statuses: Annotated[dict[str, str], operator.or_]
+    records: Annotated[dict[str, str], operator.or_]
 
 
-@dataclass
-class Results:
-    """What the steps of one run left: observations for the trace, values for the steps that follow."""
+@dataclass(frozen=True)
+class Running:
+    """How a run is kept, bounded and stopped. The default keeps nothing and has no bounds.
 
-    values: dict[str, Value] = field(default_factory=dict)
-    observations: dict[str, Observation] = field(default_factory=dict)
+    Args:
+        store: where results go; None keeps them in memory only.
+        look_up: whether results of earlier runs are taken from the store.
+        budget: time, model calls and tokens.
+        cancel: set it (from any thread) to stop the run.
+        run_id: of a run that can be resumed; needs `store` and `saver`.
+        saver: LangGraph's checkpointer.
+        ask: answers questions of steps.
+        answers: given before, by step.
+        confirm_tiles: see `graph_step.Job`.
+        started: called with each step before it runs.
+    """
 
-    def in_order(self, plan: Plan) -> tuple[Observation, ...]:
-        """Observations in the plan's order; a step never reached is told as skipped."""
-        return tuple(
-            self.observations.get(
-                step.id,
-                Observation(
-                    step=step.id,
-                    tool=step.tool,
-                    instruction=step.instruction,
-                    status="skipped",
-                    because="the run stopped before it",
-                ),
-            )
-            for step in plan.steps
-        )
+    store: Store | None = None
+    look_up: bool = True
+    budget: Budget = field(default_factory=Budget)
+    cancel: threading.Event = field(default_factory=threading.Event)
+    run_id: str = ""
+    saver: Any = None
+    ask: Answerer | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    confirm_tiles: int | None = None
+    started: Callable[[Step], None] | None = None
 
 
 def execute(
@@ -66,6 +71,7 @@ def execute(
     watch: Watcher | None = None,
     max_seconds: float | None = None,
     tools: Callable[[str], Tool] = tool_named,
+    running: Running | None = None,
 ) -> Results:
     """The results of all steps of a plan.
 
@@ -73,45 +79,128 @@ def execute(
         plan: checked here: unknown tools, arguments that don't fit and circles are told before anything runs.
         context: the scene and the models.
         watch: called with each observation as it is made, from the step's thread.
-        max_seconds: no step starts after this; those left are `skipped`, what was done is kept.
+        max_seconds: short for a `running` with that budget.
         tools: finds a tool by name.
+        running: how the run is kept and bounded. With a `run_id` that has a checkpoint, the run goes on from there.
 
     Raises:
         UsageError: the plan cannot run (all faults on one line), or a tool found its input unusable.
+        NeedsAnswer: a step waits for an answer, and the run can be resumed.
+        KeyboardInterrupt: Ctrl-C; steps that were done are kept in the store and the checkpoint.
+    """
+    plan.levels()
+    running = running or Running(budget=Budget(max_seconds=max_seconds))
+    calls = _checked_tools(plan, tools)
+    meter = Meter(running.budget, running.cancel.is_set)
+
+    def job() -> Job:
+        return Job(
+            plan,
+            context,
+            calls,
+            store=running.store,
+            look_up=running.look_up,
+            ask=running.ask or (_pause if running.run_id else None),
+            answers=dict(running.answers),
+            confirm_tiles=running.confirm_tiles,
+            run_id=running.run_id,
+            started=running.started,
+        )
+
+    def work() -> Results:
+        with metering(meter):
+            try:
+                return _run(job(), running, watch)
+            except Lost:  # evicted from the store or damaged there: what is left of it is found by its key
+                running.saver.delete_thread(running.run_id)
+                return _run(job(), running, watch)
+
+    return _stoppable(work, running.cancel)
+
+
+def compile_plan(
+    plan: Plan, perform: Callable[[Step, Mapping[str, Any]], dict[str, Any]], *, saver: Any = None, state: type = _State
+) -> Any:
+    """The plan as a compiled LangGraph.
+
+    Args:
+        plan: a valid one.
+        perform: called with a step and the state when the steps it depends on are done; returns what it adds to the
+            state.
+        saver: a LangGraph checkpointer; None keeps no checkpoints.
+        state: the schema of the state.
     """
     from langgraph.graph import END, START, StateGraph
 
-    plan.levels()
-    calls = _checked_tools(plan, tools)
-    results = Results()
-    deadline = None if max_seconds is None else time.monotonic() + max_seconds
-
     def node_of(step: Step) -> Any:  # langgraph's overloads accept no plain Callable type
-        tool = calls[step.id]
-
-        def node(_state: _State) -> dict[str, Any]:
-            observation = _perform(step, tool, context, results, deadline)
-            results.observations[step.id] = observation
-            if watch is not None:
-                watch(observation)
-            return {"statuses": {step.id: observation.status}}
+        def node(state: dict[str, Any]) -> dict[str, Any]:
+            return perform(step, state)
 
         return node
 
-    graph = StateGraph(_State)
+    graph: Any = StateGraph(state)
     used = {source for step in plan.steps for source in step.inputs.values()}
     for step in plan.steps:
         graph.add_node(step.id, node_of(step))
     for step in plan.steps:
         sources = sorted(set(step.inputs.values()))
-        if sources:
-            graph.add_edge(sources, step.id)
-        else:
-            graph.add_edge(START, step.id)
+        graph.add_edge(sources or START, step.id)
         if step.id not in used:
             graph.add_edge(step.id, END)
-    graph.compile().invoke({"statuses": {}}, {"recursion_limit": len(plan.steps) + 5})
-    return results
+    return graph.compile(checkpointer=saver)
+
+
+def _run(job: Job, running: Running, watch: Watcher | None) -> Results:
+    def perform(step: Step, state: Mapping[str, Any]) -> dict[str, Any]:
+        job.adopt(state.get("records") or {})
+        observation = job.perform(step)
+        if watch is not None:
+            watch(observation)
+        added: dict[str, Any] = {"statuses": {step.id: observation.status}}
+        if running.run_id:
+            added["records"] = {step.id: job.record_of(step)}
+        return added
+
+    graph = compile_plan(job.plan, perform, saver=running.saver if running.run_id else None)
+    config: dict[str, Any] = {"recursion_limit": len(job.plan.steps) + 5}
+    extra: dict[str, Any] = {}
+    start: dict[str, Any] | None = {"statuses": {}, "records": {}}
+    if running.run_id:
+        config["configurable"] = {"thread_id": running.run_id}
+        extra["durability"] = "sync"
+        if graph.get_state(config).values:
+            start = None  # LangGraph goes on from its checkpoint
+    try:
+        state = graph.invoke(start, config, **extra)
+    except Stopped:
+        return job.results
+    if state and state.get("__interrupt__"):
+        raise NeedsAnswer(Question.from_dict(state["__interrupt__"][0].value), running.run_id)
+    job.adopt((state or {}).get("records") or {})
+    return job.results
+
+
+def _pause(question: Question) -> str:
+    """Lets the run wait for the answer: LangGraph keeps its checkpoint and leaves the graph."""
+    from langgraph.types import interrupt
+
+    return str(interrupt(question.to_dict()))
+
+
+def _stoppable(work: Callable[[], T], cancel: threading.Event) -> T:
+    """The work's result. Ctrl-C sets `cancel`, waits for the steps at work to notice, and goes on as KeyboardInterrupt.
+
+    Python raises KeyboardInterrupt in the main thread only, and LangGraph would then wait for its own threads to end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with ThreadPoolExecutor(1, thread_name_prefix="surveyor") as pool:
+        future = pool.submit(copy_context().run, work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            cancel.set()
+            raise
 
 
 def _checked_tools(plan: Plan, tools: Callable[[str], Tool]) -> dict[str, Tool]:
@@ -126,61 +215,3 @@ def _checked_tools(plan: Plan, tools: Callable[[str], Tool]) -> dict[str, Tool]:
     if faults:
         raise UsageError("the plan cannot run: " + "; ".join(faults))
     return calls
-
-
-def _perform(step: Step, tool: Tool, context: Context, results: Results, deadline: float | None) -> Observation:
-    """One step: skipped, failed, empty or done. Leaves its value in `results`."""
-
-    def observed(status: Any, **more: Any) -> Observation:
-        return Observation(step=step.id, tool=step.tool, instruction=step.instruction, status=status, **more)
-
-    inputs: dict[str, Value] = {}
-    for name, source in step.inputs.items():
-        if source not in results.values:
-            return observed("skipped", because=f"step {source!r} left no result")
-        inputs[name] = results.values[source]
-    before = inputs.get("candidates")
-    if step.tool in FILTERS and isinstance(before, CandidateSet) and not before.open:
-        results.values[step.id] = before
-        cause = _emptied_by(step, results)
-        return observed("skipped", because=cause or "no candidate was left")
-    started = time.perf_counter()
-    try:
-        value = _call(step, tool, context, inputs, deadline)
-    except BudgetExceeded as error:
-        return observed("skipped", because=str(error))
-    except ModelOutputError as error:
-        return observed("failed", failure=str(error), raw=error.raw, seconds=time.perf_counter() - started)
-    except ToolFailed as error:
-        return observed("failed", failure=str(error), seconds=time.perf_counter() - started)
-    seconds = time.perf_counter() - started
-    results.values[step.id] = value
-    gone = isinstance(value, CandidateSet) and not value.open
-    emptied = step.instruction if gone and isinstance(before, CandidateSet) and before.open else None
-    return observed(
-        "empty" if gone else "done",
-        summary=summarize(value),
-        result=to_json(value),
-        emptied_by=emptied,
-        seconds=seconds,
-    )
-
-
-def _call(step: Step, tool: Tool, context: Context, inputs: Mapping[str, Value], deadline: float | None) -> Value:
-    """The tool's value; unreadable model text is asked for again, `ATTEMPTS` times in all."""
-    if deadline is not None and time.monotonic() > deadline:
-        raise BudgetExceeded("the run's time was used up before it")
-    for _ in range(ATTEMPTS - 1):
-        with suppress(ModelOutputError):
-            return tool.call(context, inputs, step.args)
-    return tool.call(context, inputs, step.args)
-
-
-def _emptied_by(step: Step, results: Results) -> str | None:
-    """Why the set that reaches this step is empty: the words of the step that emptied it, or that found nothing."""
-    observation = results.observations[step.inputs["candidates"]]
-    if observation.status == "skipped":
-        return observation.because
-    if observation.emptied_by:
-        return f"no candidate was left after {observation.emptied_by!r}"
-    return f"{observation.instruction!r} found nothing"

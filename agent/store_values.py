@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.errors import UsageError
 from ..core.masks import Mask
-from ..core.regions import Candidate, CandidateSet, Region
+from ..core.regions import Candidate, CandidateSet, Region, Verification
 from ..tools.values import Count, Measurement, Measurements, Text, Truth, Value
 
 VALUES_VERSION = 1
@@ -49,8 +49,9 @@ def value_to_json(value: Value) -> dict[str, Any]:
     if isinstance(value, Truth):
         return {"kind": "truth", "verdict": value.verdict, "reason": value.reason}
     if isinstance(value, Measurements):
-        rows = [[item.region_id, item.attribute, _number(item.value), item.unit] for item in value.items]
-        return {"kind": "measurements", "items": rows}
+        overall = None if value.overall is None else _row(value.overall)
+        rows = [_row(item) for item in value.items]
+        return {"kind": "measurements", "items": rows, "summary": value.summary, "overall": overall}
     if isinstance(value, Text):
         return {"kind": "text", "text": value.text}
     raise UsageError(f"a step's value is a set of candidates, a number, a verdict or text, not {type(value).__name__}")
@@ -75,27 +76,33 @@ def value_from_json(data: dict[str, Any], regions: Sequence[Region] = ()) -> Val
         case "truth":
             return Truth(data["verdict"], data["reason"])
         case "measurements":
-            return Measurements(tuple(Measurement(a, b, _float(c), d) for a, b, c, d in data["items"]))
+            overall = None if data["overall"] is None else _measurement(data["overall"])
+            return Measurements(tuple(map(_measurement, data["items"])), data["summary"], overall)
         case "text":
             return Text(data["text"])
     raise ValueError(f"no value is of the kind {data['kind']!r}")
 
 
 def _judgement_to_json(candidate: Candidate) -> dict[str, Any]:
-    parts = {
+    parts: dict[str, list[Any]] = {
         "verdicts": list(candidate.verdicts.items()),
         "reasons": list(candidate.reasons.items()),
         "borderline": sorted(candidate.borderline),
     }
+    seen = candidate.verified
+    if seen is not None:
+        parts["verified"] = [seen.verdict, seen.reason, _number(seen.confidence)]
     return {name: part for name, part in parts.items() if part}
 
 
 def _candidate(region: Region, data: dict[str, Any]) -> Candidate:
+    seen = data.get("verified")
     return Candidate(
         region,
         dict(data.get("verdicts", ())),
         dict(data.get("reasons", ())),
         frozenset(data.get("borderline", ())),
+        None if seen is None else Verification(seen[0], seen[1], _float(seen[2])),
     )
 
 
@@ -131,6 +138,15 @@ def _region_from_json(data: dict[str, Any]) -> Region:
         mask=None if mask is None else Mask.from_rle(mask),
         source=data["source"],
     )
+
+
+def _row(item: Measurement) -> list[Any]:
+    return [item.region_id, item.attribute, _number(item.value), item.unit]
+
+
+def _measurement(row: Sequence[Any]) -> Measurement:
+    region_id, attribute, value, unit = row
+    return Measurement(region_id, attribute, _float(value), unit)
 
 
 def _points(flat: list[float]) -> np.ndarray:

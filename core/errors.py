@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .questions import Question
 
 
 class SurveyorError(Exception):
@@ -75,3 +79,25 @@ class BudgetExceeded(SurveyorError):
 
 class Cancelled(SurveyorError):
     """The caller stopped the run; what was done until then is kept."""
+
+
+class Ambiguous(SurveyorError):
+    """The words mean one thing and several fit; the graph asks which one, the tool is called again with the answer."""
+
+    def __init__(self, message: str, options: Sequence[str]) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
+
+
+class NeedsAnswer(SurveyorError):
+    """The run waits for an answer; `surveyor.resume(run_id, answer=...)` takes it up again.
+
+    Args:
+        question: what is asked (`core.questions.Question`).
+        run_id: the run that waits.
+    """
+
+    def __init__(self, question: Question, run_id: str) -> None:
+        super().__init__(f"{question}; answer with: surveyor resume {run_id} --answer ANSWER")
+        self.question = question
+        self.run_id = run_id

@@ -39,6 +39,7 @@ class Scene:
         gsd_m: the one number for both, their geometric mean; None when not known.
         crs: coordinate reference system of the map coordinates (a rasterio CRS); None when the file names none.
         transform: affine map from pixels to map coordinates (may rotate); None when the file holds none.
+        bands: the file's bands that were asked for by number; None for its own choice.
 
     Example:
         >>> scene = Scene.from_array(np.zeros((60, 80, 3), np.uint8), gsd_m=0.5, name="grey")
@@ -55,8 +56,10 @@ class Scene:
         gsd_xy_m: tuple[float, float] | None = None,
         crs: CRS | None = None,
         transform: Affine | None = None,
+        bands: tuple[int, ...] | None = None,
     ) -> None:
         self._source = source
+        self.bands = bands
         self.name = name
         self.path = path
         self.size_wh = source.size_wh
@@ -98,7 +101,8 @@ class Scene:
         transform = upright(file.transform, file.orientation, file.size_wh)
         if given is None and file.crs is not None and transform is not None:
             given = pixel_size_m(file.crs, transform, source.size_wh)
-        return cls(source, name=place.name, path=place, gsd_xy_m=given, crs=file.crs, transform=transform)
+        shown = None if bands is None else tuple(int(band) for band in bands)
+        return cls(source, name=place.name, path=place, gsd_xy_m=given, crs=file.crs, transform=transform, bands=shown)
 
     @classmethod
     def from_array(cls, rgb: np.ndarray, *, gsd_m: float | None = None, name: str = "array") -> Scene:
@@ -131,7 +135,7 @@ class Scene:
 
     def with_gsd(self, gsd_m: float) -> Scene:
         """The same scene with another ground sample distance in metres a pixel."""
-        known = {"name": self.name, "path": self.path, "crs": self.crs, "transform": self.transform}
+        known = {name: getattr(self, name) for name in ("name", "path", "crs", "transform", "bands")}
         return Scene(self._source, gsd_xy_m=_checked_gsd(gsd_m), **known)  # type: ignore[arg-type]
 
     def read(

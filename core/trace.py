@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .errors import UsageError
 from .plan import Plan, describe_faults
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
+"""Version 2 added `run_id`, and `faults` and `cached` of an observation. Version 1 is still read."""
 
 
 class _Record(BaseModel):
@@ -25,6 +26,9 @@ class Observation(_Record):
             because of `because` (an earlier set was empty, or an input failed).
         emptied_by: the condition's words, when this step removed the last candidate.
         result: JSON of the result (see `Answer.to_dict` for regions), None when there is none.
+        because: for `skipped`.
+        faults: what was wrong in earlier tries, when the step was tried again (unreadable model text).
+        cached: taken from the results of an earlier run; `seconds` is then what it took that run.
         seconds: wall-clock time of the tool call alone.
     """
 
@@ -38,6 +42,8 @@ class Observation(_Record):
     failure: str | None = None
     because: str | None = None
     raw: str | None = None
+    faults: tuple[str, ...] = ()
+    cached: bool = False
     seconds: float = 0.0
 
 
@@ -52,13 +58,44 @@ class SceneRecord(_Record):
     digest: str | None = None
 
 
+class ParseTry(_Record):
+    """One reply of a language model that was asked for a tree; `fault` is None for the one that was taken."""
+
+    raw: str
+    fault: str | None = None
+    seconds: float = 0.0
+
+
+class ParseRecord(_Record):
+    """How the request was read.
+
+    Args:
+        model: the language model; None for the grammar, like all that follows.
+        prompt_digest: of the prompt's text (`surveyor.prompts`).
+        respelt: misspelt words of the query and what they were taken for.
+        grammar_refused: why the grammar did not take the query before.
+        notes: about the model, e.g. that its server does not constrain replies to a schema.
+    """
+
+    parser: Literal["grammar", "llm"]
+    model: str | None = None
+    prompt: str | None = None
+    prompt_digest: str | None = None
+    attempts: tuple[ParseTry, ...] = ()
+    respelt: tuple[tuple[str, str], ...] = ()
+    grammar_refused: str | None = None
+    notes: tuple[str, ...] = ()
+
+
 class Trace(_Record):
     """A whole run: enough to audit the answer and to run it again."""
 
     version: int = TRACE_VERSION
     surveyor: str
+    run_id: str | None = None
     query: str | None
     request: dict[str, Any] | None = None
+    parsing: ParseRecord | None = None
     scene: SceneRecord
     models: dict[str, str]
     plan: Plan
@@ -72,15 +109,15 @@ class Trace(_Record):
 
     @classmethod
     def from_json(cls, text: str) -> Trace:
-        """Reads a trace. Raises UsageError on damaged text or another schema version."""
+        """Reads a trace of this schema version or an earlier one. Raises UsageError on damaged text."""
         try:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise UsageError(f"the trace is not readable JSON: {error}") from None
         version = data.get("version") if isinstance(data, dict) else None
-        if version != TRACE_VERSION:
-            raise UsageError(f"the trace has schema version {version!r}; this program reads {TRACE_VERSION}")
+        if version not in (1, TRACE_VERSION):
+            raise UsageError(f"the trace has schema version {version!r}; this program reads 1 to {TRACE_VERSION}")
         try:
-            return cls.model_validate(data)
+            return cls.model_validate({**data, "version": TRACE_VERSION})
         except ValidationError as error:
             raise UsageError("the trace has faults: " + describe_faults(error)) from None

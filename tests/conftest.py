@@ -1,4 +1,4 @@
-"""What every test gets: folders of its own for cached results and for runs, so that none meets a user's or another's."""
+"""What every test gets: folders of its own for cached results and for runs, so that no test meets another's."""
 
 from __future__ import annotations
 

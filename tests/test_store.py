@@ -17,7 +17,7 @@ from surveyor.agent.store import Made, Store, cache_folder, digest_of, open_stor
 from surveyor.agent.store_values import regions_from_json, regions_to_json, value_from_json, value_to_json
 from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
-from surveyor.core.regions import Candidate, CandidateSet, Region
+from surveyor.core.regions import Candidate, CandidateSet, Region, Verification
 from surveyor.tools.values import Count, Measurement, Measurements, Text, Truth, Value
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -52,7 +52,8 @@ def regions(draw: st.DrawFn) -> Region:
 def candidates(draw: st.DrawFn) -> Candidate:
     asked = draw(st.dictionaries(texts, verdicts, max_size=3))
     reasons = draw(st.dictionaries(texts, texts, max_size=3))
-    return Candidate(draw(regions()), asked, reasons, frozenset(draw(st.sets(texts, max_size=2))))
+    seen = draw(st.none() | st.builds(Verification, verdicts, texts, st.none() | st.floats(0, 1)))
+    return Candidate(draw(regions()), asked, reasons, frozenset(draw(st.sets(texts, max_size=2))), seen)
 
 
 measurements = st.builds(
@@ -62,7 +63,12 @@ values: st.SearchStrategy[Value] = st.one_of(
     st.lists(candidates(), max_size=4).map(lambda found: CandidateSet(tuple(found))),
     st.builds(Count, st.integers(0, 10**6), st.integers(0, 9)),
     st.builds(Truth, verdicts, texts),
-    st.lists(measurements, max_size=4).map(lambda items: Measurements(tuple(items))),
+    st.builds(
+        Measurements,
+        st.lists(measurements, max_size=4).map(tuple),
+        st.sampled_from([None, "total", "mean"]),
+        st.none() | measurements,
+    ),
     st.builds(Text, texts),
 )
 
@@ -92,12 +98,24 @@ def test_values_survive_json_exactly(value: Value) -> None:
     assert same(value, value_from_json(data, regions_from_json(region_data)))
 
 
-def test_every_field_of_a_region_and_a_candidate_is_written() -> None:
-    """A field added to either must be added to agent/store_values.py (and VALUES_VERSION raised)."""
+def test_every_field_of_a_value_is_written() -> None:
+    """A field added to one of these must be added to agent/store_values.py (and VALUES_VERSION raised)."""
     assert {f.name for f in dataclasses.fields(Region)} == {
         "id", "label", "corners_px", "box_px", "score", "polygon_px", "mask", "keypoints_px", "source",
     }  # fmt: skip
-    assert {f.name for f in dataclasses.fields(Candidate)} == {"region", "verdicts", "reasons", "borderline"}
+    names = {
+        kind: [f.name for f in dataclasses.fields(kind)]
+        for kind in (Candidate, Verification, Count, Truth, Measurement, Text)
+    }
+    assert names == {
+        Candidate: ["region", "verdicts", "reasons", "borderline", "verified"],
+        Verification: ["verdict", "reason", "confidence"],
+        Count: ["n", "undecided"],
+        Truth: ["verdict", "reason"],
+        Measurement: ["region_id", "attribute", "value", "unit"],
+        Text: ["text"],
+    }
+    assert [f.name for f in dataclasses.fields(Measurements)] == ["items", "summary", "overall"]
 
 
 @settings(max_examples=40, deadline=None)

@@ -63,6 +63,14 @@ class PickArguments(Arguments):
     pick: Pick
 
 
+class ChooseArguments(Arguments):
+    """The words that speak of one thing, which one it is when that was answered, and what to do when it was not."""
+
+    what: str = Field(min_length=1)
+    answer: str | None = None
+    otherwise: Literal["ask", "error"] = "ask"
+
+
 class MeasureArguments(Arguments):
     """What to measure, and the unit asked for (None: metres when known, else pixels)."""
 
@@ -224,6 +232,12 @@ def _pick(context: Context, inputs: Inputs, args: PickArguments) -> Value:
     return pick(context.scene, _candidates(inputs), args.pick, _rest(inputs), bands=context.bands)
 
 
+def _choose(context: Context, inputs: Inputs, args: ChooseArguments) -> Value:
+    from .choose import choose
+
+    return choose(_candidates(inputs), args.what, answer=args.answer, otherwise=args.otherwise)
+
+
 def _measure(context: Context, inputs: Inputs, args: MeasureArguments) -> Value:
     from .measure import measure
 
@@ -282,6 +296,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("verify", _SET, VerifyArguments, _verify, "Asks what each region is; drops none.", "CandidateSet"),
     Tool("select", _SET, SelectArguments, _select, "Judges one condition on each candidate.", "CandidateSet", True),
     Tool("pick", _SET, PickArguments, _pick, "Takes ranks of the ordered set.", "CandidateSet", True),
+    Tool("choose", _SET, ChooseArguments, _choose, "Takes the one that is meant, of several.", "CandidateSet"),
     Tool("segment", _SET, NoArguments, _segment, "Adds masks and outlines to open candidates.", "CandidateSet"),
     Tool("measure", _SET, MeasureArguments, _measure, "Measures an attribute of those that are kept.", "Measurements"),
     Tool(

@@ -6,10 +6,11 @@ or RLE); DOTA_devkit (8 corner values, class, difficult flag; header lines `imag
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,15 @@ class Annotations:
     images: Mapping[str, tuple[Annotated, ...]]
     gsd_m: Mapping[str, float]
     by_stem: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, or of the names and contents of a folder's files."""
+        files = sorted(self.path.glob("*.txt")) if self.path.is_dir() else [self.path]
+        total = hashlib.sha256()
+        for file in files:
+            total.update(f"{file.name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+        return total.hexdigest()
 
     def image_name(self, name: str) -> str:
         """The annotated image that goes with a scene's name. Raises UsageError when there is none, or several."""
@@ -256,6 +266,7 @@ class OracleGrounder:
     def __init__(self, path: str | Path) -> None:
         self._annotations = read_annotations(path)
         self.name = f"oracle:{path}"
+        self.version = self._annotations.digest
 
     def knows(self) -> tuple[str, ...]:
         """The class names of the annotation file."""
@@ -292,6 +303,7 @@ class OracleSegmenter:
     def __init__(self, path: str | Path) -> None:
         self._annotations = read_annotations(path)
         self.name = f"oracle:{path}"
+        self.version = self._annotations.digest
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """One result per prompt, in order; scores are None. Raises UsageError for a scene without annotation."""

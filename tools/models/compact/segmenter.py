@@ -6,8 +6,10 @@ probabilities are laid back into the scene. Cost grows with the number of prompt
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +58,11 @@ class CompactSegmenter:
             raise UsageError(f"the mask model's file {str(self.weights)!r} is missing; reinstall surveyor")
         self._session: Any = None
         self._lock = threading.Lock()
+
+    @cached_property
+    def version(self) -> str:
+        """SHA-256 of the weights."""
+        return hashlib.sha256(self.weights.read_bytes()).hexdigest()
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """One result per prompt, in order; the score is the network's estimate of the mask's IoU.
