@@ -35,7 +35,7 @@ class Part:
     value: Value | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What `surveyor.ask` returns.
 
@@ -83,6 +83,17 @@ class Answer:
         """The answer to a yes/no question; None when it is unknown or none was asked."""
         truths = [part.value.verdict for part in self.parts if isinstance(part.value, Truth)]
         return truths[0] if truths else None
+
+    def __repr__(self) -> str:
+        """Short, for a terminal; `print(answer.text)`, `answer.regions` and `answer.to_dict()` tell more."""
+        text = self.text if len(self.text) <= 80 else f"{self.text[:77]}..."
+        return f"Answer({text!r}, {len(self.regions)} regions, {len(self.rejected)} rejected)"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: text, picture and a table of candidates by conditions; nothing is loaded from elsewhere."""
+        from .notebook import answer_html
+
+        return answer_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON types: pixels of the full scene; lengths null where the scene has no metres."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import yaml
 from pydantic import Field, ValidationError
 
+from ..core.boxes import box_phrase
 from ..core.conditions import (
     Attribute,
     CountTest,
@@ -131,6 +132,17 @@ class Graph:
             'distance'
         """
         return RegionSet(self, terms.set_in_words(text))
+
+    def box(self, x0: float, y0: float, x1: float, y1: float) -> RegionSet:
+        """A box that you point at, in pixels of the scene: `g.ground("plane").near(g.box(100, 200, 300, 400))`.
+
+        Example:
+            >>> Graph().box(100, 200, 300, 400).words
+            'the [100 200 300 400] box'
+        """
+        if not (x0 < x1 and y0 < y1):
+            raise UsageError(f"a box is x0 < x1 and y0 < y1, not {(x0, y0, x1, y1)!r}")
+        return RegionSet(self, Selection(phrases=(box_phrase((x0, y0, x1, y1)),), expected=1))
 
     def use(
         self, tool: str | ToolLike, *sets: RegionSet | str, name: str = "", instruction: str = "", **arguments: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self, get_args
 
 from ..core.conditions import (
+    Among,
     Aspect,
     ClassIs,
     Colour,
@@ -115,6 +116,16 @@ class Conditioned:
             'planes and ships that are of type ship'
         """
         return self._and(ClassIs(phrase=terms.class_name(phrase)))
+
+    def of_ids(self, *ids: str) -> Self:
+        """Those of these ids, as an earlier answer on the same image named them.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").of_ids("plane-3").selection.where.ids
+            ('plane-3',)
+        """
+        return self._and(terms.checked(Among, ids=ids))
 
     def in_a_row(self, members: str | CountTest | None = None, *, which: str | None = None) -> Self:
         """Those in a row of three or more; of so many members ("at least 5"), or of the "largest" or "smallest" row.

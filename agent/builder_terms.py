@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -56,7 +56,7 @@ def direction(text: str) -> Direction:
         >>> direction("east"), direction("north-west")
         ('right', 'above left')
     """
-    tokens = tokenize(text) if text.strip() else []
+    tokens = tokenize(text) if any(map(str.isalpha, text)) else []
     for table in (PLACES, UPRIGHT):
         found = table.match(tokens, 0)
         if found is not None and found[1] == len(tokens):
@@ -80,7 +80,7 @@ def quantity(amount: str | float | Quantity, unit: str | None = None) -> Quantit
         amount, unit = float(found[1].replace(",", "")), found[2] or unit
     if unit is None:
         raise UsageError(f"{amount:g} of what? Say '{amount:g} m' or '{amount:g} px'")
-    tokens = tokenize(unit)
+    tokens = tokenize(unit) if any(map(str.isalpha, unit)) else []
     known = UNITS.match(tokens, 0)
     if known is None or known[1] != len(tokens):
         raise UsageError(f"{unit!r} is no unit; units are: {', '.join(dict.fromkeys(UNITS.entries.values()))}")
@@ -97,7 +97,7 @@ def comparison(text: str) -> Comparison:
     signs = {"=": "==", "≥": ">=", "≤": "<="} | {op: op for op in OPS}
     if text.strip() in signs:
         return cast(Comparison, signs[text.strip()])
-    tokens = tokenize(text) if text.strip() else []
+    tokens = tokenize(text) if any(map(str.isalpha, text)) else []
     found = AMOUNTS.match(tokens, 0)
     if found is None or found[1] != len(tokens):
         raise UsageError(f"a comparison is one of {', '.join(OPS)} or words such as 'at least', not {text!r}")
@@ -215,13 +215,25 @@ def condition_in_words(text: str, phrases: tuple[str, ...]) -> tuple[Condition |
         message = str(error).replace("'that is ", "'")
         raise QueryError(message, text, _moved(error.spans, len(lead), places, len(text))) from None
     target = outputs[0].target
-    alone = len(outputs) == 1 and outputs[0].verb == "detect"
-    if not alone or target.phrases != (_STAND_IN,) or not (target.where or target.picks):
-        raise UsageError(f"a condition is e.g. 'length > 40 m', 'red' or 'near the river', not {text!r}")
+    others = [name for output in outputs for name in output.target.phrases if name != _STAND_IN]
+    if others or len(outputs) > 1 or outputs[0].verb != "detect" or not (target.where or target.picks):
+        _refuse_other_nouns(text, others)
     if not _EACH_OTHER.search(text):
         return target.where, target.picks
     own = _renamed(target, phrases)
     return own.where, own.picks
+
+
+def _refuse_other_nouns(text: str, nouns: list[str]) -> NoReturn:
+    """Raises QueryError for words that were taken for another thing to look for, or for another request."""
+    place = text.lower().find(nouns[0].split()[0]) if nouns else -1
+    shown = text[place:] if place >= 0 else text
+    hint = "; for another set use a | b" if nouns else ""
+    raise QueryError(
+        f"a condition is e.g. 'length > 40 m', 'red' or 'near the river', not {shown!r}{hint}",
+        text,
+        [(max(place, 0), len(text))],
+    )
 
 
 def _formulas_in_words(text: str, start: int) -> tuple[str, list[int]]:

@@ -39,6 +39,17 @@ class Plan(Node):
     steps: tuple[Step, ...] = Field(min_length=1)
     outputs: tuple[str, ...] = Field(min_length=1)
 
+    def __repr__(self) -> str:
+        """Short, for a terminal; `to_yaml` tells all."""
+        steps = f"{len(self.steps)} step{'' if len(self.steps) == 1 else 's'}"
+        return f"Plan({self.query!r}, {steps}, outputs={list(self.outputs)})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a table of the steps."""
+        from .plan_views import steps_html
+
+        return steps_html(self)
+
     def step(self, step_id: str) -> Step:
         """The step of that id; KeyError when there is none."""
         return {step.id: step for step in self.steps}[step_id]
