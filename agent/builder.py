@@ -514,7 +514,9 @@ def _instruction(tool: Tool, inputs: Mapping[str, Selection], args: Mapping[str,
     sets = [words(selection) for selection in inputs.values()]
     shown = [text if text.startswith("the ") else f"all {text}" for text in sets]
     on = f" on {' and '.join(shown)}" if shown else ""
-    literals = ", ".join(f"{key} {value}" for key, value in args.items())
+    literals = ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in args.items()
+    )
     return f"use {tool.name}{on}{f', with {literals}' if literals else ''}"
 
 

@@ -19,28 +19,20 @@ from .summary import verdict_word
 
 if TYPE_CHECKING:
     from .answer import Answer
+    from .explanation import Explanation
 
 _OWN = frozenset(tool.name for tool in TOOLS)
 SHOWN = 6
 """How many regions or values a sentence names one by one."""
 
 
-def explain(answer: Answer, region_id: str) -> str:
-    """Why one region is in the answer or not: a line per condition that it was asked.
+def explain(answer: Answer, region_id: str | None = None) -> Explanation:
+    """Why the answer is what it is, or why one region is in it or not; short for `answer.explain(region_id)`.
 
     Raises:
-        KeyError: no region of that id was looked at.
+        UsageError: no candidate has that id.
     """
-    candidate = next((c for c in (*answer.regions, *answer.rejected) if c.region.id == region_id), None)
-    if candidate is None:
-        raise KeyError(region_id)
-    fate = {True: "is in the answer", False: "is not in the answer", None: "could not be decided"}[candidate.status]
-    lines = [f"{region_id} ({candidate.region.label}) {fate}:"]
-    for name, verdict in candidate.verdicts.items():
-        reason = candidate.reasons.get(name, "")
-        close = "; a close call" if name in candidate.borderline else ""
-        lines.append(f"  {verdict_word(verdict):<8}{name}{f': {reason}' if reason else ''}{close}")
-    return "\n".join(lines if candidate.verdicts else [*lines, "  no condition was asked of it"])
+    return answer.explain(region_id)
 
 
 def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: CandidateSet) -> str:
@@ -61,9 +53,13 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
         return f"{_of_groups(value, str(step.args['per']))}: {_amount(step, plan, len(candidates.kept))}."
     if isinstance(value, Count):
         more = f", and {value.undecided} that could not be decided" if value.undecided else ""
+        if step.tool not in _OWN:  # a tool of the user's may count anything
+            return f"{(step.instruction or step.tool).capitalize()}: {value.n}{more}."
         return f"{_amount(step, plan, value.n).capitalize()}{more}.{_reason_for_none(candidates, plan, results, step)}"
     if isinstance(value, Truth):
         lead = verdict_word(value.verdict).capitalize()
+        if step.tool not in _OWN:
+            return f"{lead}: {value.reason}."
         return f"{lead}: {_for_each(step, plan, results) or _counted(step, plan, results) or value.reason}."
     if isinstance(value, Measurements):
         return _measured(value, step, plan)
@@ -223,7 +219,19 @@ def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results
     if close:
         shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
         notes.append(f"{len(close)} close {'call' if len(close) == 1 else 'calls'} (borderline): {shown}")
+    notes += _doubted(results)
     return tuple(dict.fromkeys(notes))
+
+
+def _doubted(results: Results) -> Iterator[str]:
+    """What a second look described as something else; nothing is dropped for it."""
+    sets = [value for value in results.values.values() if isinstance(value, CandidateSet)]
+    seen = {c.region.id: c.verified for value in sets for c in value if c.verified is not None}
+    doubted = [f"{name} ({second.reason})" for name, second in seen.items() if second.verdict is False]
+    if doubted:
+        shown = ", ".join(doubted[:SHOWN]) + (" …" if len(doubted) > SHOWN else "")
+        are = "was" if len(doubted) == 1 else "were"
+        yield f"{len(doubted)} of {len(seen)} {are} something else on a second look, and stay: {shown}"
 
 
 def _conditions(plan: Plan) -> Iterator[Node]:
