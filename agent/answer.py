@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.conditions import Verdict
 from ..core.plan import Plan, Step
@@ -16,6 +16,9 @@ from ..tools.registry import TOOLS
 from ..tools.values import Count, Measurement, Measurements, Truth, Value
 from .graph import Results
 from .summary import measurement_json
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,42 @@ class Answer:
 
         return answer_html(self)
 
+    def explain(self, region_id: str | None = None) -> Explanation:
+        """Why the answer is what it is: candidates by conditions with values, near misses, what was unknown.
+
+        Args:
+            region_id: of one candidate, to be told about that alone.
+
+        Raises:
+            UsageError: no candidate has that id.
+
+        Example:
+            >>> import surveyor
+            >>> scene = surveyor.draw_scene("harbour", seed=3)
+            >>> answer = surveyor.ask(scene.image_rgb, "ships longer than 40 px")
+            >>> answer.explain().columns[0].condition
+            'longer than 40 px'
+        """
+        from .explaining import explanation_of
+
+        sets = (*(part.candidates for part in self.parts), *self.references)
+        regions = {c.region.id: c.region for candidates in sets for c in candidates}
+        regions |= {c.region.id: c.region for c in (*self.regions, *self.rejected)}  # these have the masks
+        explanation = explanation_of(
+            self.to_dict(),
+            self.plan,
+            self.observations,
+            self.trace.scene,
+            regions=regions,
+            open_scene=lambda: self.scene,
+        )
+        return explanation if region_id is None else explanation.of(region_id)
+
+    @property
+    def referred(self) -> tuple[Candidate, ...]:
+        """What the conditions referred to (the river of "on the east bank of the river"), each once."""
+        return _unique(c for candidates in self.references for c in candidates.kept)
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON types: pixels of the full scene; lengths null where the scene has no metres."""
         yes_no = any(isinstance(part.value, Truth) for part in self.parts)
@@ -107,6 +146,7 @@ class Answer:
             "values": [measurement_json(item) for item in self.values],
             "regions": [region_json(c, self.scene) for c in self.regions],
             "rejected": [region_json(c, self.scene) for c in self.rejected],
+            "references": [region_json(c, self.scene) for c in self.referred],
             "notes": list(self.notes),
             "plan": self.plan.model_dump(mode="json"),
             "failure": self.failure,
@@ -124,10 +164,14 @@ def region_json(candidate: Candidate, scene: Scene) -> dict[str, Any]:
     def rounded(value: float | None) -> float | None:
         return None if value is None else round(float(value), 3)
 
+    seen = candidate.verified
+    second = {} if seen is None else {"verified": {"verdict": seen.verdict, "reason": seen.reason}}
+    second |= {} if seen is None or seen.confidence is None else {"confidence": round(seen.confidence, 4)}
     return {
         "id": region.id,
         "label": region.label,
         "score": None if region.score is None else round(region.score, 4),
+        **second,
         "corners_px": region.corners_px.round(2).tolist(),
         "box_px": region.box_px.round(2).tolist(),
         "polygon_px": None if region.polygon_px is None else region.polygon_px.round(2).tolist(),

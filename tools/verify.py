@@ -53,10 +53,11 @@ def verify(scene: Scene, candidates: CandidateSet, phrases: Sequence[str], *, de
             f"the describer {describer.name!r} gave {len(described)} descriptions of {len(regions)} regions"
         )
     pairs = zip(candidates, described, strict=True)
-    return CandidateSet(tuple(_verified(candidate, said, phrases) for candidate, said in pairs))
+    return CandidateSet(tuple(verified(candidate, said, phrases) for candidate, said in pairs))
 
 
-def _verified(candidate: Candidate, said: Description, phrases: Sequence[str]) -> Candidate:
+def verified(candidate: Candidate, said: Description, phrases: Sequence[str]) -> Candidate:
+    """The candidate with the verdict on one description of it; see `verify`."""
     region = candidate.region
     verdict = agrees(said, asked_of(region, phrases))
     score = region.score

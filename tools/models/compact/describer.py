@@ -78,7 +78,7 @@ class CompactDescriber:
         said = []
         for done, region in enumerate(regions):
             report("looking again", done, len(regions))
-            said.append(self._described(self.scores(scene, region)))
+            said.append(self.described(self.scores(scene, region)))
         report("looking again", len(regions), len(regions))
         return tuple(said)
 
@@ -86,7 +86,8 @@ class CompactDescriber:
         """(C,) calibrated score of each offered class for what lies at the region, averaged over the views."""
         return np.mean([self._seen(scene, region, view) for view in self._views], axis=0)
 
-    def _described(self, scores: np.ndarray) -> Description:
+    def described(self, scores: np.ndarray) -> Description:
+        """What `scores` are told as: the best class, where it is sure enough."""
         classes = self._detector.classes
         best = int(np.argmax(scores))
         if scores[best] < self._sure:
