@@ -86,13 +86,15 @@ def draw_dashed(picture: Picture, ring: Points, colour: Colour, thickness: int, 
     along = np.concatenate([[0.0], np.cumsum(steps)])
     pieces = max(2, round(along[-1] / (2 * dash)))
     starts = np.arange(pieces) * along[-1] / pieces
+    lines = []
     for start in starts:
         stop = start + along[-1] / pieces / 2
         inner = along[(along > start) & (along < stop)]
         at = np.concatenate([[start], inner, [stop]])
-        line = np.stack([np.interp(at, along, closed[:, 0]), np.interp(at, along, closed[:, 1])], axis=1)
-        cv2.polylines(picture, [_fixed(line)], False, INK, thickness + 1, cv2.LINE_AA, _FRACTION_BITS)
-        cv2.polylines(picture, [_fixed(line)], False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
+        points = np.stack([np.interp(at, along, closed[:, 0]), np.interp(at, along, closed[:, 1])], axis=1)
+        lines.append(_fixed(points))
+    cv2.polylines(picture, lines, False, INK, thickness + 1, cv2.LINE_AA, _FRACTION_BITS)
+    cv2.polylines(picture, lines, False, colour, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def fill_areas(picture: Picture, areas: Iterable[tuple[Sequence[Points], Colour]], opacity: float) -> None:

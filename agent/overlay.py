@@ -33,6 +33,8 @@ from .drawing import (
 if TYPE_CHECKING:
     from .answer import Answer
 
+Entry = tuple[Colour, str]
+
 LONGEST_SIDE = 2400
 """Larger scenes are shown decimated to this many pixels."""
 SHORT_SIDE_WANTED = 900
@@ -46,6 +48,12 @@ UNDECIDED: Colour = (40, 175, 255)
 REJECTED: Colour = (190, 190, 190)
 REFERENCE: Colour = (245, 120, 200)
 QUIET: Colour = (170, 170, 170)
+NEAR: Colour = (90, 120, 255)
+"""Rejected by one condition, and by little."""
+OUT: Colour = (200, 195, 235)
+"""Rejected by more, or by far, where near misses are told apart."""
+DASHES: dict[Colour, tuple[int, float]] = {REJECTED: (1, 3.0), NEAR: (2, 5.0), OUT: (1, 1.5)}
+"""Colours that are drawn as dashes: thickness and length in px in the legend."""
 
 
 def picture_size_wh(size_wh: tuple[int, int]) -> tuple[int, int]:
@@ -75,7 +83,7 @@ def draw_overlay(answer: Answer, image_rgb: NDArray[np.uint8], size_wh: tuple[in
     unit = max(wanted) / 1000
     size = int(np.clip(round(13 * unit), 13, 22))
     left_out = _draw_regions(picture, answer, scale, unit, size)
-    header = _header(answer.query or "", answer.text, picture.shape[1], size)
+    header = header_strip(answer.query or "", answer.text, picture.shape[1], size)
     gsd_m = answer.trace.scene.gsd_m
     footer = _footer(answer, picture.shape[1], size, None if gsd_m is None else gsd_m / float(scale[0]), left_out)
     return np.vstack([header, picture, footer])
@@ -135,7 +143,7 @@ def _tag(region: Region, colour: Colour, scale: Points, extra: str, crowded: boo
     return Tag(tuple(dict.fromkeys(texts)), colour, (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
 
 
-def _header(query: str, text: str, width: int, size: int) -> Picture:
+def header_strip(query: str, text: str, width: int, size: int) -> Picture:
     """Query, small, and answer, large."""
     pad = size
     lines = [(line, size, REGULAR, QUIET) for line in wrap(query, width - 2 * pad, size, most_lines=2)] if query else []
@@ -151,7 +159,10 @@ def _header(query: str, text: str, width: int, size: int) -> Picture:
 
 
 def _footer(answer: Answer, width: int, size: int, gsd_m: float | None, left_out: int) -> Picture:
-    """Legend on the left, scale bar on the right (on a line of its own where it has no room)."""
+    return legend_strip(_entries(answer, left_out), width, size, gsd_m)
+
+
+def _entries(answer: Answer, left_out: int) -> list[Entry]:
     references = reference_candidates(answer)
     undecided = sum(c.status is None for c in answer.rejected)
     rejected = sum(c.status is False for c in answer.rejected)
@@ -163,6 +174,16 @@ def _footer(answer: Answer, width: int, size: int, gsd_m: float | None, left_out
     entries += [(REJECTED, f"{rejected} rejected")] if rejected else []
     entries += [(REFERENCE, f"referred to: {names}")] if names else []
     entries += [(INK, f"{left_out} labels left out")] if left_out else []
+    return entries
+
+
+def legend_strip(entries: Sequence[Entry], width: int, size: int, gsd_m: float | None) -> Picture:
+    """Legend on the left, scale bar on the right (on a line of its own where it has no room).
+
+    Args:
+        entries: colour and words; `INK` has no swatch, and `DASHES` says which are drawn as dashes of what length.
+        gsd_m: metres a picture pixel covers; None for no scale bar.
+    """
     pad = size
     rows = _rows(entries, width - 2 * pad, size)
     bar = None if gsd_m is None else scale_bar(gsd_m, width / 5)
@@ -193,9 +214,6 @@ def scale_bar(gsd_m: float, most_px: float) -> tuple[str, int]:
     return name, round(metres / gsd_m)
 
 
-Entry = tuple[Colour, str]
-
-
 def _entry_width(entry: Entry, size: int) -> int:
     swatch = 0 if entry[0] == INK else size + 6
     return swatch + text_size_wh(entry[1], size)[0] + round(1.6 * size)
@@ -218,8 +236,9 @@ def _draw_entries(strip: Picture, entries: Sequence[Entry], xy: tuple[int, int],
     x, y = xy
     for colour, words in entries:
         swatch = np.array([[x, y + 2], [x + size, y + 2], [x + size, y + size], [x, y + size]], dtype=np.float64)
-        if colour == REJECTED:
-            draw_dashed(strip, swatch, colour, 1, dash=3)
+        if colour in DASHES:
+            thickness, dash = DASHES[colour]
+            draw_dashed(strip, swatch, colour, thickness, dash=dash)
         elif colour != INK:
             fill_areas(strip, [([swatch], colour)], 0.35)
             draw_outline(strip, swatch, colour, 1, halo=False)
