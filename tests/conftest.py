@@ -17,7 +17,8 @@ def _own_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_folders(_own_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SURVEYOR_CACHE and SURVEYOR_RUNS lead to places that nothing is in yet."""
+    """SURVEYOR_CACHE, SURVEYOR_RUNS and SURVEYOR_HOME lead to places that nothing is in yet."""
     number = next(_numbers)
     monkeypatch.setenv("SURVEYOR_CACHE", str(_own_root / f"cache-{number}"))
     monkeypatch.setenv("SURVEYOR_RUNS", str(_own_root / f"runs-{number}.sqlite"))
+    monkeypatch.setenv("SURVEYOR_HOME", str(_own_root / f"home-{number}"))

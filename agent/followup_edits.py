@@ -1,0 +1,170 @@
+"""Edits of a request that came before: narrow its set, ask the same of another, put regions in the place of names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ..core.conditions import (
+    Among,
+    And,
+    ClassIs,
+    Compare,
+    Condition,
+    Node,
+    Not,
+    Output,
+    Relation,
+    Request,
+    Selection,
+    conjuncts,
+    walk,
+)
+from ..core.errors import UsageError
+from ..core.wording import words
+from .parsing.checks import exclude_each_other
+from .parsing.noun import conjunction
+
+N = TypeVar("N", bound=Node)
+
+
+def narrowed(base: Selection, further: Selection) -> Selection:
+    """The base with the conditions and picks of `further`, whose own phrases only stood for the base.
+
+    A superlative of the base is asked before what comes further: "of the three largest, the red ones".
+
+    Raises:
+        UsageError: conditions that exclude each other.
+
+    Example:
+        >>> from surveyor.agent.parser import parse
+        >>> planes, longer = (parse(text).outputs[0].target for text in ("red planes", "those ones longer than 50 m"))
+        >>> words(narrowed(planes, longer))
+        'red planes longer than 50 m'
+    """
+    if further.where is None and not further.picks:
+        return base if further.expected is None else base.model_copy(update={"expected": further.expected})
+    before: list[Condition] = [*conjuncts(base.where)]
+    if further.where is not None:
+        before += base.picks
+        check_together(before, list(conjuncts(further.where)))
+        where, picks = conjunction([*before, further.where]), further.picks
+    else:
+        where, picks = base.where, base.picks + further.picks
+    return Selection(phrases=base.phrases, where=where, picks=picks, expected=None if picks else further.expected)
+
+
+def check_together(before: list[Condition], further: list[Condition]) -> None:
+    """Raises UsageError when a further condition can never hold together with one before."""
+    for new in further:
+        for old in before:
+            if exclude_each_other(old, new):
+                raise UsageError(
+                    f"nothing can be both {words(old)!r} and {words(new)!r}; to replace the condition say "
+                    f"'what about the {words(new)} ones'"
+                    if not isinstance(new, Not | Compare | Relation)
+                    else f"nothing can be both {words(old)!r} and {words(new)!r}; ask for the set anew"
+                )
+
+
+def replaced(base: Selection, other: Selection, phrases: tuple[str, ...]) -> Selection:
+    """The base asked of other phrases, with conditions of the same kind replaced by those of `other`.
+
+    Raises:
+        UsageError: the base's conditions are about its own classes or regions.
+    """
+    own = {type(node) for node in walk(base) if isinstance(node, ClassIs | Among)} if phrases != base.phrases else set()
+    if own:
+        raise UsageError(
+            f"{words(base)!r} is about those things only and cannot be asked of others; ask for the set anew"
+        )
+    new = list(conjuncts(other.where))
+    taken = {_sort_of(condition) for condition in new}
+    kept = [condition for condition in conjuncts(base.where) if _sort_of(condition) not in taken]
+    check_together(kept, new)
+    picks = other.picks or base.picks
+    expected = other.expected if other.expected is not None else base.expected
+    return Selection(
+        phrases=phrases, where=conjunction([*kept, *new]), picks=picks, expected=None if picks else expected
+    )
+
+
+def _sort_of(condition: Condition) -> tuple[object, ...]:
+    """Conditions of one sort answer the same question: a length, a colour, a place."""
+    inner = condition.condition if isinstance(condition, Not) else condition
+    if isinstance(inner, Compare):
+        return Compare, inner.attribute, inner.op[0]
+    if isinstance(inner, Relation):
+        return Relation, inner.relation
+    return (type(inner),)
+
+
+def swapped(request: Request, base: Selection, new: Selection) -> Request:
+    """The request with one of its sets replaced by another, wherever an output asks for it.
+
+    Raises:
+        UsageError: an output asks for something else besides.
+    """
+    outputs = []
+    for output in request.outputs:
+        if output.target != base or output.other is not None:
+            raise UsageError(f"{words(request)!r} asks for several sets, so it is not clear which to replace; ask anew")
+        outputs.append(output.model_copy(update={"target": new}))
+    return Request(outputs=tuple(outputs))
+
+
+def distinct_targets(request: Request) -> tuple[Selection, ...]:
+    """The sets that a request is about, each once."""
+    found = [s for output in request.outputs for s in (output.target, output.other) if s is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def with_verb(output: Output, before: Output, *, keep: bool) -> Output:
+    """A bare "detect" takes over the verb of the output before: outlines stay outlines, counts too if `keep`."""
+    if output.verb != "detect" or not (before.verb == "segment" or (keep and before.verb in ("count", "measure"))):
+        return output
+    return before.model_copy(update={"target": output.target})
+
+
+def put_in(request: Request, meanings: Mapping[str, Selection]) -> Request:
+    """The request with stand-in nouns replaced by the sets that they mean.
+
+    Raises:
+        UsageError: a stand-in beside another class in one set, or where only a class name can stand.
+    """
+    found = _put_in(request, meanings)
+    left = [phrase for phrase in _phrases(found) if phrase in meanings]
+    if left:
+        raise UsageError("these cannot be asked for in one set; ask for one after the other")
+    return found
+
+
+def uses(node: Node, noun: str) -> bool:
+    """Whether a stand-in occurs anywhere in the tree."""
+    return noun in set(_phrases(node))
+
+
+def _phrases(node: Node) -> list[str]:
+    return [
+        phrase
+        for each in walk(node)
+        for phrase in (
+            each.phrases if isinstance(each, Selection) else (each.phrase,) if isinstance(each, ClassIs) else ()
+        )
+    ]
+
+
+def _put_in(node: N, meanings: Mapping[str, Selection]) -> N:
+    changes: dict[str, object] = {}
+    for field in type(node).model_fields:
+        value = getattr(node, field)
+        if isinstance(value, Node):
+            changes[field] = _put_in(value, meanings)
+        elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
+            changes[field] = tuple(_put_in(item, meanings) for item in value)
+    node = node.model_copy(update=changes) if changes else node
+    if isinstance(node, Selection) and node.phrases[0] in meanings and len(node.phrases) == 1:
+        return narrowed(meanings[node.phrases[0]], node)  # type: ignore[return-value]
+    if isinstance(node, And):  # a merged set may bring a conjunction of its own
+        return conjunction(list(node.conditions))  # type: ignore[return-value]
+    return node
