@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .cli_ask import Models, Parser
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 def plan(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, in English.", show_default=False)],
+    parser: Parser = "auto",
+    models: Models = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     yaml: Annotated[bool, typer.Option("--yaml", help="Print the plan as YAML, to edit and give to `run`.")] = False,
 ) -> None:
@@ -27,7 +31,7 @@ def plan(
 
     if json_ and yaml:
         raise UsageError("--json and --yaml exclude each other; choose one")
-    made = make_plan(query)
+    made = make_plan(query, parser=parser, models=models)
     if json_:
         sys.stdout.write(json.dumps(made.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     elif yaml:

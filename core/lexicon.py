@@ -178,6 +178,16 @@ def is_broader(phrase: str, name: str) -> bool:
     return concept is not None and _concept(normalise(name)) in set(_broader(concept))
 
 
+def concept(phrase: str) -> str | None:
+    """The concept that a phrase names, None when the lexicon does not list it.
+
+    Example:
+        >>> concept("oil tanks"), concept("fuel tank"), concept("gizmos")
+        ('storage tank', 'storage tank', None)
+    """
+    return _concept(normalise(phrase))
+
+
 def _suggestion(wanted: str, known: Iterable[str]) -> str:
     """ "Did you mean 'X'?" for the nearest word that some known class answers to, else nothing."""
     names = {normalise(name) for name in known}

@@ -1,0 +1,232 @@
+"""Which words carry which meaning, for the coverage check: the grammar's vocabulary, and more words people use.
+
+A meaning is a short name ("colour:red", "op:>", "at:left"). Only its equality counts: the same table is used on a query
+and on the canonical words of a tree. A phrase has alternatives, each a set of meanings that must all be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from .parsing.tokens import PhraseTable
+from .parsing.verbs import OPENINGS, VERBS
+from .parsing.vocabulary import (
+    AMOUNTS,
+    ATTRIBUTES,
+    COLOURS,
+    COMPARATIVES,
+    IMAGE,
+    IN_A_ROW,
+    MEASURED,
+    OF_TWO,
+    OR_MORE,
+    ORIENTATIONS,
+    PLACES,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    STANDING,
+    SUPERLATIVES,
+)
+
+Meanings = frozenset[str]
+Alternatives = tuple[Meanings, ...]
+NOTHING: Alternatives = (frozenset(),)
+"""Of a word that says nothing of its own: an article, "please"."""
+ANY_VERB = "verb:any"
+FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+
+_NEUTRAL = """
+    a an the this that these those which who whose what where when is are was were be been being am do does did has
+    have had having of at by for from in into on onto to with and as than then there here it its they them their
+    he she i we you me my our us your so too also please just now only own same such one ones other others each
+    every all any some will would can could shall should may might must well very quite side bank shore part
+    area region zone portion section end place spot space location locations position scene image picture photo
+    photograph frame view map screen aerial satellite type kind class sort kinds types classes made up out off
+    down about how whether if while let see look looking want need like tell thanks thank hello hi hey ok first
+    marked display visible seen situated measured measures measuring stretch stretches stretching span spans
+    whole entire individual particular given respectively separately currently im got get gets sized shaped
+    coloured colored painted colour color colours colors orientation oriented orientated running laid standing
+    arranged lined lie lies lying value values number list mark single but either bit surface wise direction
+    directions extent amount among""".split()
+# More words than the grammar reads, for the trees of language models: phrase -> alternatives, meanings joined by "+".
+_MORE = {
+    "hugging | fronting | flush with | up against | abreast of | lining | skirting | attached to": "adjacent",
+    "in the vicinity | nearby | a short way from | not far off | proximate to | a stone's throw from": "near",
+    "close": "near",
+    "within reach of": "near",
+    "remote from | well away from | distant from": "not+near",
+    "exceeding | exceeds | exceed | surpassing | surpass | topping | in excess of | beyond | past": "op:> beyond",
+    "longer": "op:>+attr:length op:>=+attr:length sup:length:max",
+    "shorter": "op:<+attr:length op:<=+attr:length sup:length:min",
+    "wider | broader": "op:>+attr:width op:>=+attr:width",
+    "narrower | thinner": "op:<+attr:width op:<=+attr:width",
+    "larger | bigger | greater": "op:>+attr:area op:>+attr:length op:>+attr:width op:>=+attr:area op:> op:>=",
+    "smaller | lesser": "op:<+attr:area op:<+attr:length op:<+attr:width op:<=+attr:area op:<",
+    "more": "op:> op:>=",
+    "fewer | less": "op:< op:<=",
+    "as many": "op:== op:>= op:<=",
+    "minimum | at minimum | no shorter than | no narrower than": "op:>=",
+    "maximum | at maximum | at the most | tops": "op:<=",
+    "about | around | roughly | approximately | circa": "op:== near",
+    "around": "near op:== surrounded",
+    "over": "op:> overlaps at:above",
+    "above": "at:above op:>",
+    "below | under": "at:below op:<",
+    "within": "within inside op:<= op:< near",
+    "inside | enclosed in | in the interior of": "inside",
+    "between": "between op:>=+op:<=",
+    "between two | in between two": "between",
+    "near | close to": "near",
+    "next to | beside | along | alongside | adjacent to | touching | bordering | at the side of": "adjacent edge near",
+    "across": "overlaps attr:width",
+    "outside | outside of": "not+inside",
+    "far | far from | far away": "not+near beyond op:> sup:distance:max",
+    "without | lacking": "not+contains not",
+    "not | no | nor | neither | except | excluding | apart from | other than | but for | never": "not number:0",
+    "but the | but those | but not | bar the | save for": "not",
+    "isn't | aren't | non": "not",
+    "or": "or op:>= op:<=",
+    "both": "number:2",
+    "couple | pair | pair of | couple of | twice | double": "number:2",
+    "thrice | triple": "number:3",
+    "corner | corners": "corner quadrant",
+    "quadrant | quarter": "quadrant",
+    "half": "half",
+    "edge | edges | border | borders | boundary | margin | rim": "edge",
+    "centre | center | middle | central | centrally": "centre",
+    "how many | how much": "verb:count",
+    "how long": "verb:measure+attr:length",
+    "how wide | how broad": "verb:measure+attr:width",
+    "how large | how big": "verb:measure+attr:area",
+    "how far": "verb:measure+attr:distance",
+    "enumerate | add up | tot up | tally up": "verb:count",
+    "pinpoint | spotting | single out | pick | box | fetch | retrieve | reveal | present | pull up | report": ANY_VERB,
+    "check whether | check if | verify that | verify whether | confirm that": "verb:exists",
+    "is it true that": "verb:exists",
+    "silhouette of | silhouettes of | contour of | contours of | shape of": "verb:segment",
+    "sizeable | massive | enormous | vast | sizable": "size:large",
+    "compact | minuscule": "size:small",
+    "largest in area": "sup:area:max",
+    "further | farther": "further beyond",
+    "last | final": "sup",
+    "second | 2nd": "number:2",
+    "third | 3rd": "number:3",
+    "enclosing | holding | housing | hosting": "contains",
+    "compare the number of | compare the numbers of | compare": "verb:compare",
+    "how many more | how many fewer": "verb:compare verb:exists",
+    "with | with the number of | than the number of": " ",
+}
+_PICKED = {("x", "min"): "left", ("x", "max"): "right", ("y", "min"): "above", ("y", "max"): "below"}
+STRICT = (
+    "class:",
+    "word:",
+    "number:",
+    "colour:",
+    "size:",
+    "shape:",
+    "orientation:",
+    "at:",
+    "sup:",
+    "verb:",
+    "row",
+    "not",
+)
+"""Meanings of which each mention in a query needs one of its own in the tree."""
+
+
+def is_strict(meaning: str) -> bool:
+    """Whether each mention in a query needs one of its own in the tree; a loose one need only be there."""
+    return meaning.startswith(STRICT)
+
+
+@cache
+def phrases() -> PhraseTable[tuple[Alternatives, ...]]:
+    """Phrase -> what it asks for; several demands where one phrase names several things ("upper left")."""
+    table: dict[str, tuple[Alternatives, ...]] = {}
+    _add(table, dict.fromkeys(_NEUTRAL, NOTHING))
+    _add(table, {phrase: NOTHING for source in (OPENINGS, STANDING, IMAGE) for phrase in source.entries})
+    _add(table, {phrase: _either(f"attr:{attribute}") for phrase, attribute in ATTRIBUTES.entries.items()})
+    _add(table, {phrase: _measured(attribute) for phrase, attribute in MEASURED.entries.items()})
+    _add(table, {phrase: _amount(op) for phrase, op in AMOUNTS.entries.items()})
+    _add(table, {phrase: _compared(*found) for phrase, found in COMPARATIVES.entries.items()})
+    _add(table, {phrase: _compared(*found) for phrase, found in OR_MORE.entries.items()})
+    _add(table, {phrase: _related(name) for phrase, name in RELATIONS.entries.items() if phrase not in _NEUTRAL})
+    _add(table, {phrase: _either(f"colour:{word}") for phrase, word in COLOURS.entries.items()})
+    _add(table, {phrase: _either(f"size:{word}") for phrase, word in SIZES.entries.items()})
+    _add(
+        table,
+        {phrase: _either(f"size:{word}", "attr:area") for phrase, word in SIZES.entries.items() if word == "large"},
+    )
+    _add(table, {phrase: _either(f"shape:{word}") for phrase, word in SHAPES.entries.items()})
+    _add(table, {phrase: _either(f"orientation:{word}") for phrase, word in ORIENTATIONS.entries.items()})
+    _add(table, {phrase: _either("row") for phrase in IN_A_ROW.entries})
+    _add(table, {phrase: _verb(name) for phrase, name in VERBS.entries.items()})
+    for phrase, (by, order) in SUPERLATIVES.entries.items():
+        table[phrase] = _superlative(by, order)
+    for word, (by, order) in OF_TWO.entries.items():
+        table |= {f"{word} of the {two}": _superlative(by, order) for two in ("two", "2")}
+    for most, order in (
+        ("greatest", "max"),
+        ("largest", "max"),
+        ("biggest", "max"),
+        ("smallest", "min"),
+        ("least", "min"),
+    ):
+        table |= {f"{most} {noun}": _superlative(by, order) for noun, by in ATTRIBUTES.entries.items()}
+    for line, alternatives in _MORE.items():
+        _add(table, {phrase.strip(): _listed(alternatives) for phrase in line.split("|")})
+    for phrase, direction in PLACES.entries.items():
+        table[phrase] = tuple(_either(f"at:{side}") for side in direction.split())
+        for third in ("third", "thirds"):
+            table[f"{phrase} {third}"] = _third(direction)
+    for phrase in ("above", "below"):
+        table[phrase] = (_listed(_MORE["above"] if phrase == "above" else _MORE["below | under"]),)
+    return PhraseTable(table)
+
+
+def _add(table: dict[str, tuple[Alternatives, ...]], more: dict[str, Alternatives]) -> None:
+    table |= {phrase: (alternatives,) for phrase, alternatives in more.items()}
+
+
+def _either(*meanings: str) -> Alternatives:
+    return tuple(frozenset([meaning]) for meaning in meanings)
+
+
+def _listed(text: str) -> Alternatives:
+    return tuple(frozenset(part.split("+")) for part in text.split()) or NOTHING
+
+
+def _measured(attribute: str) -> Alternatives:
+    return _either("attr:area", "attr:length") if attribute == "size" else _either(f"attr:{attribute}")
+
+
+def _amount(op: str) -> Alternatives:
+    plain = frozenset([f"op:{op}"])
+    return (plain, frozenset([f"op:{FLIPPED[op]}", "not"])) if op in FLIPPED else (plain,)
+
+
+def _compared(attribute: str, op: str) -> Alternatives:
+    names = ("area", "length", "width") if attribute == "size" else (attribute,) if attribute else ()
+    measures: Iterable[Meanings] = [frozenset([f"attr:{name}"]) for name in names] or [frozenset()]
+    return tuple(amount | measure for measure in measures for amount in _amount(op))
+
+
+def _related(name: str) -> Alternatives:
+    return (frozenset(name.split(" ")),)
+
+
+def _verb(name: str) -> Alternatives:
+    return _either(ANY_VERB if name == "detect" else f"verb:{name}")
+
+
+def _superlative(by: str, order: str) -> tuple[Alternatives, ...]:
+    side = _PICKED.get((by, order))
+    return (_either(f"at:{side}"), _either("sup")) if side else (_either(f"sup:{by}:{order}"),)
+
+
+def _third(direction: str) -> tuple[Alternatives, ...]:
+    """A third is three cells; all three must be told."""
+    across = ("above", "below") if direction in ("left", "right") else ("left", "right")
+    return (_either(f"at:{direction}"), (frozenset(["centre", *(f"at:{side}" for side in across)]),))

@@ -1,0 +1,173 @@
+"""The coverage check: quiet about what the grammar understood, and not fooled by a tree that ignores a condition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from pydantic import ValidationError
+from strategies import requests
+from surveyor.agent.coverage import coverage
+from surveyor.agent.llm_parser import tree_faults
+from surveyor.agent.parser import parse
+from surveyor.core.conditions import (
+    And,
+    Colour,
+    Compare,
+    CountTest,
+    Node,
+    Not,
+    Or,
+    Output,
+    Pick,
+    Quantity,
+    Relation,
+    Request,
+    Selection,
+    SizeWord,
+)
+from surveyor.core.wording import words
+
+PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text("utf-8")
+ROWS = re.findall(r"^\| `(.+?)` \| (.+) \|$", PAGE, flags=re.MULTILINE)
+UNDERSTOOD = [query for query, shown in ROWS if not shown.startswith("refused")]
+
+# One "except" or one noun for two conditions: that one of the two was forgotten cannot be told from the words alone.
+ONE_WORD_FOR_TWO = {"vehicles except trucks and buses"}
+
+
+def smaller(node: Node) -> Iterator[Node]:
+    """The tree with one condition, pick, number, name, negation or output left out, in every way there is."""
+    if isinstance(node, Selection):
+        if node.where is not None:
+            yield node.model_copy(update={"where": None})
+        for index in range(len(node.picks)):
+            yield node.model_copy(update={"picks": node.picks[:index] + node.picks[index + 1 :]})
+        if (node.expected or 0) > 1:  # "the plane" only promises one
+            yield node.model_copy(update={"expected": None})
+        for index in range(len(node.phrases) if len(node.phrases) > 1 else 0):
+            yield node.model_copy(update={"phrases": node.phrases[:index] + node.phrases[index + 1 :]})
+    if isinstance(node, And | Or):
+        for index in range(len(node.conditions)):
+            rest = node.conditions[:index] + node.conditions[index + 1 :]
+            yield rest[0] if len(rest) == 1 else node.model_copy(update={"conditions": rest})
+    if isinstance(node, Not):
+        yield node.condition
+    if isinstance(node, Request) and len(node.outputs) > 1:
+        for index in range(len(node.outputs)):
+            yield Request(outputs=node.outputs[:index] + node.outputs[index + 1 :])
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
+            for less in smaller(item) if isinstance(item, Node) else ():
+                whole = (*value[:index], less, *value[index + 1 :]) if isinstance(value, tuple) else less
+                yield node.model_copy(update={name: whole})
+
+
+@pytest.mark.parametrize("query", UNDERSTOOD)
+def test_what_the_grammar_understood_is_covered(query: str) -> None:
+    request = parse(query)
+    for text in (query, words(request)):
+        found = coverage(text, request)
+        assert (found.missing(), found.unsaid, found.respelt) == ((), (), ())
+
+
+@pytest.mark.parametrize("query", UNDERSTOOD)
+def test_each_condition_left_out_is_noticed(query: str) -> None:
+    request = parse(query)
+    for less in smaller(request):
+        assert isinstance(less, Request)
+        noticed = not coverage(query, less).complete or tree_faults(less)
+        assert noticed or query in ONE_WORD_FOR_TWO, words(less)
+
+
+def changed(node: Node) -> Iterator[Node]:
+    """The tree with one value swapped for another of its kind, in every way there is."""
+    swaps: dict[type, list[dict[str, object]]] = {
+        Colour: [{"word": "purple"}],
+        SizeWord: [{"word": "small"}, {"word": "large"}],
+        Compare: [{"attribute": "perimeter"}, {"op": "=="}, {"op": "<"}, {"op": ">"}],
+        Quantity: [{"value": 77.0}, {"unit": "ft"}, {"unit": "yd2"}],
+        Relation: [{"direction": "above"}, {"direction": "left"}],
+        Pick: [{"by": "width"}, {"count": 7}, {"first": 5}],
+        Selection: [{"phrases": ("windmill",)}, {"expected": 9}],
+        Output: [{"verb": "count"}, {"verb": "segment"}],
+        CountTest: [{"n": 17}, {"op": "<"}],
+    }
+    for update in swaps.get(type(node), []):
+        if all(getattr(node, name) not in (None, value) for name, value in update.items()):
+            yield node.model_copy(update=update)
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        for index, item in enumerate(value if isinstance(value, tuple) else (value,)):
+            for other in changed(item) if isinstance(item, Node) else ():
+                whole = (*value[:index], other, *value[index + 1 :]) if isinstance(value, tuple) else other
+                yield node.model_copy(update={name: whole})
+
+
+@pytest.mark.parametrize("query", UNDERSTOOD)
+def test_each_wrong_value_is_noticed(query: str) -> None:
+    request = parse(query)
+    for other in changed(request):
+        assert isinstance(other, Request)
+        try:
+            Request.model_validate(other.model_dump())
+        except ValidationError:
+            continue  # such a tree is refused before
+        if words(other) != words(request):
+            assert not coverage(query, other).complete or tree_faults(other), words(other)
+
+
+@pytest.mark.parametrize(
+    ("query", "like", "respelt"),
+    [
+        ("planes longr than 40 m", "planes longer than 40 m", (("longr", "longer"),)),
+        (
+            "smal plaens hugging the runway",
+            "small planes next to the runway",
+            (("smal", "small"), ("plaens", "planes")),
+        ),
+        ("jets exceeding 40 metres in length", "jets longer than 40 m", ()),
+        ("tally up the massive oil tanks", "count the large storage tanks", ()),
+        ("the pair of ships a stone's throw from the quay", "the two ships near the quay", ()),
+        ("pinpoint vessels no shorter than one hundred feet", "vessels at least 100 ft long", ()),
+    ],
+)
+def test_free_wording_is_covered(query: str, like: str, respelt: tuple[tuple[str, str], ...]) -> None:
+    found = coverage(query, parse(like))
+    assert (found.missing(), found.unsaid, found.respelt) == ((), (), respelt)
+
+
+@pytest.mark.parametrize(
+    ("query", "tree", "missing", "unsaid"),
+    [
+        ("tall buildings", "buildings", ("tall",), ()),
+        ("wooden ships", "ships", ("wooden",), ()),
+        ("planes near the river at noon", "planes near the river", ("noon",), ()),
+        ("jets", "planes", ("jets",), ("planes",)),
+        ("planes", "red planes near the river", (), ("red", "river")),
+        ("planes left of the river", "planes right of the river", ("left",), ("right",)),
+        ("planes longer than 40 m and ships longer than 40 m", "planes longer than 40 m, and ships", ("40", "m"), ()),
+        ("segment the planes", "count the planes", ("segment",), ("count",)),
+        ("two planes", "planes", ("two",), ()),
+        ("planes that are not red", "red planes", ("not",), ()),
+        ("planes without windows", "planes", ("without", "windows"), ()),
+    ],
+)
+def test_what_is_left_out_or_made_up_is_named(
+    query: str, tree: str, missing: tuple[str, ...], unsaid: tuple[str, ...]
+) -> None:
+    found = coverage(query, parse(tree))
+    assert set(found.missing()) <= set(missing) | {"m"} and found.missing()[:1] == missing[:1]
+    assert found.unsaid == unsaid
+    assert all(query[start:stop] in missing for start, stop in found.uncovered)
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests(depth=1))
+def test_canonical_words_of_any_tree_are_covered(request_: Request) -> None:
+    found = coverage(words(request_), request_) if len(words(request_)) <= 1000 else None
+    assert found is None or found.complete

@@ -1,0 +1,209 @@
+"""Language models on this machine: Hugging Face causal models, GGUF files too, through transformers.
+
+Replies are held to a JSON schema token by token (llguidance). Weights load on first use; one reply at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.budget import charge, check
+from ...core.errors import MissingDependency, ModelOutputError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+COMMAND = 'pip install "surveyor[llm]"'
+_TUNED = "surveyor.json"
+"""Beside an adapter of finetune/train_parser.py: which prompt it was trained with."""
+# The shape of JSON in training and in replies: no spaces, so that replies are short.
+_COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+
+
+class LocalChat:
+    """A chat model from a folder, a GGUF file, a peft adapter's folder, or a name on the Hugging Face hub.
+
+    Args:
+        source: the path or name.
+        max_tokens: of a reply.
+        device: "cpu", "cuda" ...; None takes a GPU when there is one.
+    """
+
+    def __init__(self, source: str, *, max_tokens: int = 700, device: str | None = None) -> None:
+        path = Path(source).expanduser()
+        looks_like_path = source.endswith(".gguf") or source.startswith((".", "/", "~"))
+        if looks_like_path and not path.exists():
+            raise UsageError(f"there is no language model at {source!r}; expected a folder or a GGUF file")
+        self.name = f"hf:{source}"
+        self._source = str(path) if path.exists() else source
+        self._max_tokens, self._device = max_tokens, device
+        self._lock = threading.Lock()
+        self._loaded: tuple[Any, Any] | None = None
+        self._grammars: dict[str, str] = {}
+        self.prompt = _tuned_prompt(path)
+
+    def complete(self, messages: Sequence[dict[str, str]], schema: dict[str, object] | None = None) -> str:
+        """The reply's text (greedy), JSON that fits `schema` where one is given.
+
+        Raises:
+            MissingDependency: transformers, torch, llguidance, gguf or peft is not installed.
+            UsageError: the weights cannot be loaded, or the messages are too long for the model.
+            ModelOutputError: the reply was cut off.
+        """
+        with self._lock:
+            charge(calls=1)
+            model, tokenizer = self._load()
+            return self._generate(model, tokenizer, messages, schema)
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            self._loaded = load_causal(self._source, self._device)
+        return self._loaded
+
+    def _generate(
+        self, model: Any, tokenizer: Any, messages: Sequence[dict[str, str]], schema: dict[str, object] | None
+    ) -> str:
+        import torch
+
+        inputs = tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ).to(model.device)
+        length = int(inputs["input_ids"].shape[1])
+        room = int(getattr(model.config, "max_position_embeddings", 1 << 30)) - length
+        if room < 64:
+            raise UsageError(f"{self.name} has room for {room + length} tokens, the messages alone take {length}")
+        processors = [_Bounds()] + ([] if schema is None else [SchemaProcessor(tokenizer, schema, length)])
+        with torch.inference_mode():
+            out = model.generate(
+                **inputs,
+                max_new_tokens=min(self._max_tokens, room),
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
+                logits_processor=processors,
+            )
+        new = out[0, length:]
+        charge(tokens=length + len(new))
+        text: str = tokenizer.decode(new, skip_special_tokens=True)
+        if len(new) >= min(self._max_tokens, room) and int(new[-1]) not in _ends(model, tokenizer):
+            raise ModelOutputError(f"the reply was cut off after {len(new)} tokens", text)
+        return text
+
+
+class _Bounds:
+    """Stops between tokens when the run was cancelled or its time is over."""
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        check()
+        return scores
+
+
+class SchemaProcessor:
+    """A transformers logits processor that leaves only tokens by which the reply can still fit the schema.
+
+    Args:
+        tokenizer: a fast Hugging Face tokenizer.
+        schema: JSON schema in the part that llguidance knows.
+        prompt_length: how many tokens of the sequence are the prompt.
+    """
+
+    def __init__(self, tokenizer: Any, schema: dict[str, object], prompt_length: int) -> None:
+        llguidance, hf = _guidance()
+        guide = hf.from_tokenizer(tokenizer)
+        grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_COMPACT)
+        self._matcher = llguidance.LLMatcher(guide, grammar)
+        if self._matcher.is_error():
+            raise UsageError(f"the schema cannot be used to constrain replies: {self._matcher.get_error()}")
+        self._vocabulary = guide.vocab_size
+        self._read = prompt_length
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores with every token that does not fit at minus infinity. Shapes: (1, length), (1, vocabulary)."""
+        import torch
+        from llguidance.torch import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask
+
+        for token in input_ids[0, self._read :].tolist():
+            self._matcher.consume_token(token)
+        self._read = int(input_ids.shape[1])
+        mask = allocate_token_bitmask(1, self._vocabulary)
+        fill_next_token_bitmask(self._matcher, mask, 0)
+        if scores.shape[-1] > self._vocabulary:  # padding of the embedding, names no token
+            scores[:, self._vocabulary :] = -torch.inf
+        apply_token_bitmask_inplace(scores[:, : self._vocabulary], mask.to(scores.device))
+        return scores
+
+
+def load_causal(source: str, device: str | None = None) -> tuple[Any, Any]:
+    """(model, tokenizer) of a folder, a GGUF file, a peft adapter's folder or a hub name, ready to generate.
+
+    Raises:
+        MissingDependency: a package is missing.
+        UsageError: the weights cannot be loaded.
+    """
+    try:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+    except ImportError:
+        raise MissingDependency("a local language model (chat=hf:...)", COMMAND) from None
+    logging.disable_progress_bar()
+    path = Path(source)
+    adapter = path / "adapter_config.json"
+    if adapter.is_file():
+        return _with_adapter(path, json.loads(adapter.read_text("utf-8")), device)
+    place, extra = (str(path.parent), {"gguf_file": path.name}) if source.endswith(".gguf") else (source, {})
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, **extra)
+        model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32 if extra else "auto", **extra)
+    except ImportError as error:
+        raise MissingDependency(f"the language model {source!r} ({error})", COMMAND) from None
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"the language model {source!r} cannot be loaded: {' '.join(str(error).split())}") from None
+    if tokenizer.chat_template is None:
+        raise UsageError(f"the language model {source!r} has no chat template; use an instruct model")
+    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval(), tokenizer
+
+
+def _with_adapter(folder: Path, config: dict[str, Any], device: str | None) -> tuple[Any, Any]:
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise MissingDependency(f"the adapter {str(folder)!r}", COMMAND) from None
+    base = str(config.get("base_model_name_or_path") or "")
+    if not base:
+        raise UsageError(f"{str(folder / 'adapter_config.json')!r} does not say which model it was trained on")
+    if base.endswith(".gguf") and not Path(base).exists():
+        raise UsageError(f"the adapter {str(folder)!r} was trained on {base!r}, which is not there")
+    model, tokenizer = load_causal(base, device)
+    return PeftModel.from_pretrained(model, str(folder)).eval(), tokenizer
+
+
+def _tuned_prompt(path: Path) -> str | None:
+    note = path / _TUNED
+    if not note.is_file():
+        return None
+    try:
+        return str(json.loads(note.read_text("utf-8"))["prompt"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise UsageError(f"{str(note)!r} cannot be read; expected {{'prompt': NAME}}") from None
+
+
+def _ends(model: Any, tokenizer: Any) -> set[int]:
+    ends = getattr(model.generation_config, "eos_token_id", None)
+    listed = ends if isinstance(ends, list) else [ends]
+    return {int(token) for token in (*listed, tokenizer.eos_token_id) if token is not None}
+
+
+def _guidance() -> tuple[Any, Any]:
+    try:
+        import llguidance
+        import llguidance.hf as hf
+    except ImportError:
+        raise MissingDependency("replies held to a schema", COMMAND) from None
+    return llguidance, hf
