@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ..agent.explaining import size_text
+from ..agent.explanation import letter
 from .screen import can_show
 
 MOST_ROWS = 15
@@ -55,16 +57,6 @@ def print_answer(
         console.print(Text(f"  and {_tally(hidden)} not shown (--json and trace.json have all)", style="dim"))
 
 
-def letter(index: int) -> str:
-    """Name of the condition of that index from 0: A to Z, then AA, AB, …
-
-    >>> letter(0), letter(25), letter(26)
-    ('A', 'Z', 'AA')
-    """
-    head, tail = divmod(index, 26)
-    return (letter(head - 1) if head else "") + chr(ord("A") + tail)
-
-
 def _conditions_table(
     conditions: Sequence[str],
     everyone: Sequence[dict[str, Any]],
@@ -102,13 +94,29 @@ def _candidates_table(
     if conditions:
         names = "".join(f"{letter(index):<2}" for index in range(len(conditions)))
         table.add_column(names.rstrip(), no_wrap=True, header_style="bold cyan")
+    verified = any("verified" in region for region in shown)
+    if verified:
+        table.add_column("verified", overflow="fold")
     times = "×" if signs is FANCY else "x"
     for region in shown:
         score = "" if region["score"] is None else f"{region['score']:.2f}"
         cells = [escape(region["id"]), escape(region["label"]), score, size_text(region, times)]
         verdicts = [_verdicts(region, conditions, signs)] if conditions else []
-        table.add_row(*cells, *verdicts, style=ROW_STYLE[region["status"]])
+        second = [_second_look(region)] if verified else []
+        table.add_row(*cells, *verdicts, *second, style=ROW_STYLE[region["status"]])
     return table
+
+
+def _second_look(region: dict[str, Any]) -> Text:
+    """What the region was described as when looked at again, and the confidence where that lowered it."""
+    seen = region.get("verified")
+    if seen is None:
+        return Text("")
+    word, style = {True: ("yes", "green"), False: ("no", "red"), None: ("unknown", "yellow")}[seen["verdict"]]
+    if seen["verdict"] is True:
+        return Text(word, style=style)
+    lowered = seen["verdict"] is False and region.get("confidence") is not None
+    return Text(f"{word}, {seen['reason']}" + (f" -> {region['confidence']:.2f}" if lowered else ""), style=style)
 
 
 def _verdicts(region: dict[str, Any], conditions: Sequence[str], signs: dict[Any, tuple[str, str]]) -> Text:
@@ -120,19 +128,6 @@ def _verdicts(region: dict[str, Any], conditions: Sequence[str], signs: dict[Any
         mark = "~" if words in region.get("borderline", ()) else " "
         line.append(mark.ljust(max(1, len(letter(index)) - 1)), style="yellow")
     return line
-
-
-def size_text(region: dict[str, Any], times: str = "×") -> str:
-    """Length x width in metres where known, else in pixels.
-
-    >>> size_text({"length_m": 41.234, "width_m": 9.5, "length_px": 137.0, "width_px": 32.0}, "x")
-    '41.2 x 9.5 m'
-    >>> size_text({"length_m": None, "width_m": None, "length_px": 137.0, "width_px": 32.0}, "x")
-    '137 x 32 px'
-    """
-    if region.get("length_m") is not None and region.get("width_m") is not None:
-        return f"{region['length_m']:.1f} {times} {region['width_m']:.1f} m"
-    return f"{region['length_px']:.0f} {times} {region['width_px']:.0f} px"
 
 
 def _tally(regions: Sequence[dict[str, Any]]) -> str:
