@@ -165,7 +165,7 @@ def region_json(candidate: Candidate, scene: Scene) -> dict[str, Any]:
         return None if value is None else round(float(value), 3)
 
     seen = candidate.verified
-    second = {} if seen is None else {"verified": {"verdict": seen.verdict, "reason": seen.reason}}
+    second: dict[str, Any] = {} if seen is None else {"verified": {"verdict": seen.verdict, "reason": seen.reason}}
     second |= {} if seen is None or seen.confidence is None else {"confidence": round(seen.confidence, 4)}
     return {
         "id": region.id,

@@ -44,6 +44,8 @@ class Plan(Node):
         steps = f"{len(self.steps)} step{'' if len(self.steps) == 1 else 's'}"
         return f"Plan({self.query!r}, {steps}, outputs={list(self.outputs)})"
 
+    __str__ = __repr__
+
     def _repr_html_(self) -> str:
         """For notebooks: a table of the steps."""
         from .plan_views import steps_html
