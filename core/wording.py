@@ -191,6 +191,9 @@ def _amount(op: Comparison) -> str:
 
 def _compare_with(node: CompareWith) -> str:
     reference = _reference(node.reference, node.quantifier)
+    single = (node.reference.picks[-1].count if node.reference.picks else node.reference.expected) == 1
+    if node.quantifier == "any" and not single:
+        reference = f"at least one of {reference}"
     if node.factor == 1 and (node.attribute, node.op) in COMPARATIVES:
         return f"{COMPARATIVES[node.attribute, node.op]} {reference}"
     times = "" if node.factor == 1 else f"{_number(node.factor)} times "

@@ -12,17 +12,21 @@ from hypothesis import strategies as st
 from surveyor.agent.parsing.checks import exclude_each_other
 from surveyor.core.conditions import (
     And,
+    Aspect,
     ClassIs,
     Colour,
     Compare,
+    CompareWith,
     Condition,
     CountTest,
+    Group,
     Not,
     Or,
     Orientation,
     Output,
     Pick,
     Position,
+    Provided,
     Quantity,
     Relation,
     Request,
@@ -48,7 +52,8 @@ LENGTH_UNITS = ["px", "m", "cm", "km", "ft", "yd", "mi"]
 AREA_UNITS = ["px2", "m2", "km2", "ha", "acre", "ft2", "yd2", "mi2"]
 DIRECTIONS = ["left", "right", "above", "below", "above left", "above right", "below left", "below right"]
 RELATIONS = (
-    "toward further side near within beyond inside contains overlaps adjacent between surrounded aligned".split()
+    "toward further side near within beyond inside contains overlaps adjacent between surrounded aligned "
+    "parallel perpendicular flanking same_side other_side".split()
 )
 OPS = [">", ">=", "<", "<=", "=="]
 PLACES = {
@@ -77,7 +82,40 @@ def comparisons() -> st.SearchStrategy[Compare]:
         op=ops,
         quantity=quantities(LENGTH_UNITS),
     )
-    return lengths | st.builds(Compare, attribute=st.just("area"), op=ops, quantity=quantities(AREA_UNITS))
+    areas = st.builds(Compare, attribute=st.just("area"), op=ops, quantity=quantities(AREA_UNITS))
+    aspects = st.builds(Aspect, op=ops, ratio=st.integers(0, 200).map(lambda n: n / 10))
+    return lengths | areas | aspects
+
+
+def tests(least: int = 0) -> st.SearchStrategy[CountTest]:
+    """How many: "at least one" of a reference has words of its own."""
+    found = st.builds(CountTest, op=st.sampled_from(OPS), n=st.integers(least, 30))
+    return found.filter(lambda test: (test.op, test.n) != (">=", 1))
+
+
+def groups() -> st.SearchStrategy[Group]:
+    """Groups and rows of so many."""
+    form = st.sampled_from(["group", "row"])
+    told = st.builds(Group, form=form, test=tests())
+    return (
+        told
+        | st.builds(Group, form=form, which=st.sampled_from(["largest", "smallest"]))
+        | st.just(Group(form="group"))
+    )
+
+
+@st.composite
+def likenesses(draw: st.DrawFn, depth: int) -> CompareWith:
+    """Comparisons with another region."""
+    reference = draw(selections(depth - 1))
+    single = (reference.picks[-1].count if reference.picks else reference.expected) == 1
+    return CompareWith(
+        attribute=draw(st.sampled_from(["length", "width", "area", "aspect"])),
+        op=draw(st.sampled_from(OPS)),  # type: ignore[arg-type]
+        reference=reference,
+        factor=draw(st.just(1.0) | st.integers(1, 90).map(lambda n: n / 10)),
+        quantifier="any" if single or draw(st.booleans()) else "all",
+    )
 
 
 def adjectives() -> st.SearchStrategy[Condition]:
@@ -98,7 +136,7 @@ def positions() -> st.SearchStrategy[Position]:
 
 def unary() -> st.SearchStrategy[Condition]:
     """Conditions on a thing alone."""
-    return st.one_of(comparisons(), adjectives(), positions())
+    return st.one_of(comparisons(), adjectives(), positions(), groups())
 
 
 @st.composite
@@ -113,6 +151,8 @@ def relations(draw: st.DrawFn, depth: int) -> Relation:
     if kind in ("within", "beyond"):
         parts["distance"] = draw(quantities(LENGTH_UNITS))
     reference = draw(selections(depth - 1))
+    if kind in ("same_side", "other_side"):
+        return Relation(**parts, reference=reference, second=draw(st.none() | selections(depth - 1)))
     if kind == "between":
         single = len(reference.phrases) == 1
         reference = reference if single else Selection(phrases=reference.phrases[:1])
@@ -120,6 +160,8 @@ def relations(draw: st.DrawFn, depth: int) -> Relation:
             other = draw(selections(depth - 1))
             parts["second"] = other if len(other.phrases) == 1 else Selection(phrases=other.phrases[:1])
         return Relation(**parts, reference=reference)
+    if draw(st.integers(0, 3)) == 0:
+        return Relation(**parts, reference=reference, amount=draw(tests()))
     if kind == "beyond":
         parts["quantifier"] = (
             "all" if reference.expected == 1 or reference.picks else draw(st.sampled_from(["any", "all"]))
@@ -151,7 +193,9 @@ def _possible(condition: Condition | None) -> bool:
 @st.composite
 def conditions(draw: st.DrawFn, depth: int) -> Condition:
     """Any condition of at most that depth."""
-    kinds = ["unary", "unary", "class"] + (["relation", "relation", "not", "and", "or", "pick"] if depth > 0 else [])
+    kinds = ["unary", "unary", "class"] + (
+        ["relation", "relation", "not", "and", "or", "pick", "likeness", "provided"] if depth > 0 else []
+    )
     kind = draw(st.sampled_from(kinds))
     if kind == "unary":
         return draw(unary())
@@ -159,6 +203,10 @@ def conditions(draw: st.DrawFn, depth: int) -> Condition:
         return ClassIs(phrase=draw(st.sampled_from(PHRASES)))
     if kind == "relation":
         return draw(relations(depth))
+    if kind == "likeness":
+        return draw(likenesses(depth))
+    if kind == "provided":
+        return Provided(reference=draw(selections(depth - 1)), test=draw(tests()))
     if kind == "not":
         return Not(condition=draw(conditions(depth - 1)))
     if kind == "pick":
@@ -190,14 +238,20 @@ def outputs(draw: st.DrawFn, depth: int = 2) -> Output:
     target = draw(selections(depth))
     parts: dict[str, Any] = {"verb": verb}
     if verb == "measure":
-        attribute = draw(st.sampled_from(["length", "width", "area", "perimeter", "aspect", "orientation"]))
+        attribute = draw(st.sampled_from(["length", "width", "area", "perimeter", "aspect", "orientation", "distance"]))
         units = {"area": AREA_UNITS, "aspect": [], "orientation": []}.get(attribute, LENGTH_UNITS)
         parts |= {"attribute": attribute, "unit": draw(st.none() | st.sampled_from(units)) if units else None}
+        if attribute == "distance":
+            parts["reference"] = draw(selections(depth - 1))
+        if attribute != "orientation":
+            parts["summary"] = draw(st.sampled_from([None, None, "total", "mean", "median", "least", "greatest"]))
+    if verb == "count":
+        parts["per"] = draw(st.sampled_from([None, None, "group", "row"]))
     if verb == "exists" and draw(st.booleans()):
         parts["test"] = CountTest(op=draw(st.sampled_from(OPS)), n=draw(st.integers(0, 30)))  # type: ignore[arg-type]
         target = target.model_copy(update={"expected": None})
     if verb == "compare":
-        parts |= {"op": draw(st.sampled_from(OPS)), "other": draw(selections(depth))}
+        parts |= {"op": draw(st.none() | st.sampled_from(OPS)), "other": draw(selections(depth))}
     return Output(**parts, target=target)
 
 

@@ -6,7 +6,20 @@
 
 from __future__ import annotations
 
-from ...core.conditions import ClassIs, Colour, Condition, Not, Or, Orientation, Position, Relation, Shape, SizeWord
+from ...core.conditions import (
+    ClassIs,
+    Colour,
+    Condition,
+    CountTest,
+    Not,
+    Or,
+    Orientation,
+    Position,
+    Provided,
+    Relation,
+    Shape,
+    SizeWord,
+)
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
 from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, SHAPES, SIZES, STANDING
@@ -74,7 +87,8 @@ class ConditionReader(RankReader):
             if found is None:
                 self.refuse(f"{self.text(-1)!r} needs a place after it, e.g. 'near the river'", start)
             return found
-        found = self.distance() or self.comparison() or self._with() or self._whose()
+        found = self.likeness() or self.distance() or self.comparison() or self._with() or self._whose()
+        found = found or self._provided()
         if found is not None:
             return found
         if predicate:
@@ -114,7 +128,8 @@ class ConditionReader(RankReader):
             self.at = start
             return None
         if not negative:
-            found = self.attribute_clause(start) or self.comparison()
+            sized = not self._amount_ahead() or self._unit_after_amount()
+            found = self.attribute_clause(start) or (self.comparison() if sized else None)
             if found is not None:
                 return found
             negative = self.take("no", "not any") is not None
@@ -134,6 +149,32 @@ class ConditionReader(RankReader):
             self.refuse_word("e.g. 'whose length is at least 40 m'")
         return found
 
+    def _provided(self) -> Condition | None:
+        """ "provided there are more than five ships", "if there are any ships"."""
+        start = self.at
+        if not self.take("provided that", "provided", "only if", "if", "as long as", "given that"):
+            return None
+        test = self.there_are()
+        if test is None or not self.reference_ahead():
+            self.at = start
+            return None
+        phrases, _ = self.references()
+        reference = self.selection_of(phrases)
+        return self.noted(Provided(reference=reference, test=test), start)
+
+    def there_are(self) -> CountTest | None:
+        """ "there are more than five", "there is a", "there are no"; None when no such words come next."""
+        if not self.take("there is", "there are", "the image shows", "the image contains"):
+            return None
+        if self.take("no", "not any", "zero"):
+            return CountTest(op="==", n=0)
+        found = self.amount_of()
+        if found is not None:
+            self.take("of")
+            return found
+        self.take("any")
+        return CountTest(op=">=", n=1)
+
     # ---- combinations ----
 
     def factor(self, *, predicate: bool) -> Item | None:
@@ -152,6 +193,8 @@ class ConditionReader(RankReader):
         return found
 
     def _negation(self) -> bool:
+        if self.sees("not as", "not so"):
+            return False
         return self.sees("not", "neither", "do not", "does not") and not self._not_an_amount()
 
     def _not_an_amount(self) -> bool:

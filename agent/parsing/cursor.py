@@ -9,7 +9,7 @@ from ...core.conditions import Condition
 from ...core.errors import QueryError
 from .reserved import CONSTRUCTIONS, RESERVED, VAGUE
 from .tokens import PhraseTable, Token, tokenize
-from .vocabulary import AMOUNTS, COMPARATIVES, RELATIONS, VIEWPOINT
+from .vocabulary import AMOUNTS, COMPARATIVES, PLACES, RELATIONS, VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8
@@ -64,6 +64,10 @@ class Cursor:
         """Like `take_from`, without moving."""
         found = table.match(self.tokens, self.at)
         return None if found is None else found[0]
+
+    def sees_at(self, place: int, table: PhraseTable[T]) -> bool:
+        """Whether a phrase of the table stands at that token."""
+        return table.match(self.tokens, place) is not None
 
     def skip(self, *words: str) -> None:
         """Moves over any of the words."""
@@ -159,8 +163,18 @@ class Cursor:
 
 def nearest_word(word: str) -> str | None:
     """The word of the grammar that a misspelt word most looks like; None for known, short or unlike words."""
-    if len(word) < 4 or word in RESERVED or word in CONSTRUCTIONS or not word.isalpha():
+    if len(word) < 3 or word in RESERVED or word in CONSTRUCTIONS or not word.isalpha():
         return None
     known = sorted(known for known in CONSTRUCTIONS if len(known) > 3 and known[0] == word[0])
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
-    return found[0] if found else None
+    found = difflib.get_close_matches(word, known, n=4, cutoff=0.75 if len(word) > 3 else 0.8)
+    if not found:
+        return None
+    near = [other for other in found if _ratio(word, other) > _ratio(word, found[0]) - 0.02]
+    return next((other for other in near if other in _TELLING), near[0])
+
+
+def _ratio(word: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, word).ratio()
+
+
+_TELLING = frozenset(word for table in (RELATIONS, COMPARATIVES, AMOUNTS, PLACES) for word in table.words())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.conditions import Attribute, Output, Selection, Unit
+from ...core.conditions import Attribute, Output, Selection, Summary, Unit
+from .noun import NounPhrase
 from .sets import SetReader
 from .verbs import OPENINGS
-from .vocabulary import ATTRIBUTES, UNITS
+from .vocabulary import ATTRIBUTES, SUMMARIES, UNITS
 
 _HOW_MUCH: dict[str, Attribute] = {
     "how long": "length",
@@ -50,6 +51,9 @@ class MeasureReader(SetReader):
             if self.take("long", "wide", "large", "big") and self.take("is", "are"):
                 return [Output(verb="measure", target=t, attribute=attribute, unit=unit) for t in self.target()]
         self.at = start
+        found = self._distance(start)
+        if found:
+            return found
         for words, attribute in _HOW_MUCH.items():
             if self.take(words) and (self.take("is", "are") or self.reference_ahead()):
                 return self._measured([attribute], self.target())
@@ -65,10 +69,21 @@ class MeasureReader(SetReader):
         named_at = self.at
         owner = self.take("their", "its")
         self.take("the", "each")
+        summary = self.take_from(SUMMARIES)
         attributes = self._attribute_list()
+        if summary is not None and not attributes:
+            attributes = self._attribute_behind(start, summary)
+            return self._summarised(summary, attributes, self.target()) if attributes else []
+        if summary is not None and owner is None:
+            if not self.take("of", "covered by", "occupied by"):
+                self.at = start
+                return []
+            return self._summarised(summary, attributes, self.target())
+        if summary is not None:
+            self.mentioned_or_refuse(named_at)
+            return self._summarised(summary, attributes, list(self.mentioned))
         if owner is not None and attributes and not self.sees("of"):
-            if not self.mentioned:
-                self.refuse(f"{owner!r} stands for nothing named before; name the thing", named_at)
+            self.mentioned_or_refuse(named_at)
             return self._measured(attributes, list(self.mentioned))
         if attributes and self.take("of"):
             return self._measured(attributes, self.target())
@@ -76,6 +91,119 @@ class MeasureReader(SetReader):
             self.refuse_word(f"'of' and a thing, e.g. 'measure the {attributes[0]} of the longest plane'")
         self.at = start
         return []
+
+    def mentioned_or_refuse(self, at: int) -> None:
+        """Refuses "their" where nothing was named before."""
+        if not self.mentioned:
+            self.refuse(f"{self.tokens[at].text!r} stands for nothing named before; name the thing", at)
+
+    def _attribute_behind(self, start: int, summary: Summary) -> list[Attribute]:
+        """ "(the average) ship length": the attribute behind the noun, which is read again afterwards."""
+        begin, places = self.at, range(self.at + 1, min(len(self.tokens), self.at + 5))
+        for place in places:
+            found = ATTRIBUTES.match(self.tokens, place)
+            if found is not None and all(self.may_name(k - self.at) for k in range(self.at, place)):
+                noun = self.tokens[self.at : place]
+                self.tokens = [*self.tokens[:begin], *noun, *self.tokens[place + found[1] :]]
+                return [found[0]]
+        self.at = start
+        return []
+
+    def _summarised(self, summary: Summary, attributes: list[Attribute], targets: list[Selection]) -> list[Output]:
+        if "orientation" in attributes:
+            self.refuse("directions have no total and no average; ask for each one", self.at - 1)
+        found = self._measured(attributes, targets)
+        self.take("combined", "together", "altogether")
+        return [output.model_copy(update={"summary": summary}) for output in found]
+
+    def _distance(self, start: int) -> list[Output]:
+        """ "how far is the ship from the pier", "the distance between the ship and the pier"; [] when it is none."""
+        unit: Unit | None = None
+        if self.take("how many") and (unit := self.take_from(UNITS)) is not None and self.take("away"):
+            pass
+        elif unit is None:
+            self.at = start
+        if unit is not None or self.take("how far", "how far away", "how close", "how near"):
+            self.take("away")
+            apart = self.take("apart") is not None
+            if self.take("is", "are"):
+                found = self._far(apart, unit)
+                if found:
+                    return found
+            self.at = start
+            if unit is None:
+                self.refuse_word("e.g. 'how far is the ship from the pier?'")
+            return []
+        self.at = start
+        while self.take_from(OPENINGS) is not None and not self.ended:
+            pass
+        opening = self.take(*_MEASURE_OPENINGS)
+        self.take("the")
+        summary = self.take_from(SUMMARIES)
+        if not self.take("distance", "distances"):
+            self.at = start
+            return []
+        if opening is None and self.ended:
+            self.refuse_word("two things, e.g. 'the distance from the ship to the pier'")
+        if self.take("between"):
+            phrases, joint = self.references(pair=True)
+            return self._apart(phrases, joint, summary, None)
+        if not self.take("of", "from"):
+            self.refuse_word("two things, e.g. 'the distance from the ship to the pier'")
+        targets = self._distant_targets()
+        if not self.take("to", "from", "and"):
+            self.refuse_word("'to' and a second thing, e.g. 'the distance from the ship to the pier'")
+        return self._distances(targets, self._nearest_of_all(), summary, None)
+
+    def _nearest_of_all(self) -> list[NounPhrase]:
+        """The reference of a distance; "the nearest pier" is what the distance to piers means anyway."""
+        self.take("the nearest", "the closest", "their nearest", "its nearest", "nearest", "closest")
+        phrases, joint = self.references()
+        if joint == "and":
+            self.refuse("one distance at a time; ask for each", phrases[1].start, self.at)
+        return phrases
+
+    def _distant_targets(self) -> list[Selection]:
+        self.opened = []
+        return self.selections_of([self.noun_phrase(nested=False)])
+
+    def _far(self, apart: bool, unit: Unit | None) -> list[Output]:
+        self.opened = []
+        if apart or not self.reference_ahead():
+            phrases, joint = self.references(pair=True)
+            return self._apart(phrases, joint, None, unit)
+        back = self.at
+        targets = self._distant_targets()
+        self.take("away")
+        if self.take("from", "to"):
+            return self._distances(targets, self._nearest_of_all(), None, unit)
+        self.at = back
+        phrases, joint = self.references(pair=True)
+        if self.take("apart", "from each other", "away from each other"):
+            return self._apart(phrases, joint, None, unit)
+        return []
+
+    def _apart(self, phrases: list[NounPhrase], joint: str, summary: Summary | None, unit: Unit | None) -> list[Output]:
+        """The distance between two things named by "and", or of each of a set to the nearest other."""
+        if len(phrases) == 2 and joint == "and":
+            return self._distances([self.selection_of(phrases[:1])], phrases[1:], summary, unit)
+        if len(phrases) > 1 or phrases[0].plural is False:
+            self.refuse(
+                "between which two? Say 'the distance between the ship and the pier'", phrases[0].start, self.at
+            )
+        target = self.selection_of(phrases)
+        return self._distances([target], phrases, summary, unit)
+
+    def _distances(
+        self, targets: list[Selection], to: list[NounPhrase], summary: Summary | None, unit: Unit | None
+    ) -> list[Output]:
+        self.refuse_amount(to[0])
+        reference = self.selection_of(to)
+        unit = unit or self._unit("distance")
+        return [
+            Output(verb="measure", target=target, attribute="distance", reference=reference, summary=summary, unit=unit)
+            for target in targets
+        ]
 
     def _attribute_list(self) -> list[Attribute]:
         found: list[Attribute] = []
@@ -94,8 +222,10 @@ class MeasureReader(SetReader):
         for attribute in attributes:
             self.at = back
             units.append(self._unit(attribute))
+        on_average: Summary | None = "mean" if self.take("on average", "in average") else None
+        on_average = on_average or ("total" if self.take("in total", "altogether", "all together") else None)
         return [
-            Output(verb="measure", target=target, attribute=attribute, unit=unit)
+            Output(verb="measure", target=target, attribute=attribute, unit=unit, summary=on_average)
             for target in targets
             for attribute, unit in zip(attributes, units, strict=True)
         ]

@@ -7,7 +7,9 @@ nearest singular noun, "that are" to the nearest plural one, and keeps what "and
 
 from __future__ import annotations
 
-from ...core.conditions import And, ClassIs, Compare, Condition, Selection
+from typing import Literal
+
+from ...core.conditions import And, ClassIs, Compare, Condition, Provided, Selection
 from .names import NameReader
 from .noun import NounPhrase, Rank, conjunction
 
@@ -21,6 +23,8 @@ class ModifierReader(NameReader):
         self.antecedent: Selection | None = None
         self.mentioned: tuple[Selection, ...] = ()
         self.subject: Selection | None = None
+        self.referred: Selection | None = None
+        self.grouped: Literal["group", "row"] | None = None
 
     def noun_phrase(self, *, nested: bool, elliptic: bool = False) -> NounPhrase:
         """One noun phrase with the conditions that belong to it."""
@@ -89,7 +93,8 @@ class ModifierReader(NameReader):
         phrase = self.opened[-1]
         parts = found.conditions if isinstance(found, And) else (found,)
         settled = phrase.form == "the" and phrase.plural is False and phrase is not self.opened[0]
-        return settled and all(isinstance(part, Compare) for part in parts)
+        own = settled and all(isinstance(part, Compare) for part in parts)
+        return own or any(isinstance(part, Provided) for part in parts)
 
     def _bare_verb(self) -> bool:
         """Whether the verb of the whole sentence comes next ("which planes are ...")."""

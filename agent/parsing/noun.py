@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...core.conditions import And, Condition, Or, Pick, Selection
+from ...core.conditions import And, Condition, CountTest, Or, Pick, Selection
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class NounPhrase:
         plural: number of the noun; None when its form does not tell.
         number: "the two planes": 2.
         quantifier: "all", or "any" where the wording says "at least one of"; None when left open.
+        amount: "at least two ships", of a reference.
+        group: "(groups of three) ships": the condition that stands for it.
         adjectives: conditions before the noun.
         posts: condition after the noun.
         ranks: picks in order.
@@ -43,6 +45,8 @@ class NounPhrase:
     plural: bool | None = None
     number: int | None = None
     quantifier: Literal["any", "all"] | None = None
+    amount: CountTest | None = None
+    group: Condition | None = None
     adjectives: list[Condition] = field(default_factory=list)
     posts: Condition | None = None
     ranks: list[Rank] = field(default_factory=list)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import Not, Pick, Selection
+from ...core.conditions import CountTest, Not, Pick, Selection
 from ...core.inflection import is_plural, plural, singular
 from .modifiers import ModifierReader
 from .noun import NounPhrase, Rank
+from .relations import group_condition
 from .verbs import EVERYTHING
-from .vocabulary import OF_TWO, PLACES, SUPERLATIVES
+from .vocabulary import AMOUNTS, GROUPS, OF_TWO, PLACES, SUPERLATIVES
 from .vocabulary import Rank as RankKind
 
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
@@ -19,6 +20,13 @@ _INDEFINITE = ("another", "several", "any of the", "any of", "any other", "any",
 _DEFINITE = ("the only", "the", "these", "those", "this", "that")
 _SINGULAR_DETERMINERS = ("a", "an", "another", "each", "every", "this", "that")
 _PRONOUNS = ("one", "ones", "them", "it", "those", "they", "these")
+_SLIPS = {
+    **dict.fromkeys(("teh", "hte", "thje", "tthe", "thte", "thhe"), "the"),
+    **dict.fromkeys(("adn", "nad", "annd"), "and"),
+    **dict.fromkeys(("al", "alll"), "all"),
+    "wich": "which",
+    "whcih": "which",
+}
 _PENDING = Selection(phrases=("?",))  # "the nearest plane": the reference is still to come
 
 
@@ -42,7 +50,7 @@ class PhraseReader(ModifierReader):
         ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
         found = (
             ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
-        )
+        ) or (self.referred is not None and self.at == back and self.sees("it", "them"))
         self.at = back
         return found
 
@@ -59,6 +67,8 @@ class PhraseReader(ModifierReader):
         self.skip("only", "just")
         self.take(*_ALL, *_BOTH, *_SOME, *_INDEFINITE, *_DEFINITE)
         self.take("other")
+        if self.amount_of() is not None:
+            self.take("of the", "of these", "of those", "of")
         self.take_from_number()
         while self._skip_rank():
             back = self.at
@@ -124,7 +134,8 @@ class PhraseReader(ModifierReader):
         )  # fmt: skip
 
     def _core(self, elliptic: bool) -> NounPhrase:
-        phrase = NounPhrase(self.at)
+        start = self.at
+        phrase = NounPhrase(start)
         if self.take("each other", "one another"):
             if not self.opened:
                 self.refuse("'each other' needs a noun before it: 'planes next to each other'", phrase.start, self.at)
@@ -134,7 +145,14 @@ class PhraseReader(ModifierReader):
         if self.sees("(") and phrase.form != "the":
             inner = self._bracketed()
             inner.quantifier = phrase.quantifier or inner.quantifier
+            inner.amount = phrase.amount
             return inner
+        if phrase.amount is not None and self.take("of"):
+            amount = phrase.amount
+            phrase = self._core(elliptic)
+            phrase.amount, phrase.start = amount, start
+            return phrase
+        self._group(phrase)
         ranks = self._rank_before(phrase)
         if phrase.ranks and self.sees("of") and not self.sees("of type", "of class"):
             return self._picked_from(phrase)
@@ -175,6 +193,8 @@ class PhraseReader(ModifierReader):
             phrase.plural = False
         if self.take("other") and not self.opened:
             self.refuse("'other' than what? Say 'all planes except the largest'", self.at - 1)
+        if self.opened and phrase.form in ("bare", "a") and phrase.quantifier is None:
+            phrase.amount = self._amount_of_things()
         number_start = self.at
         if self.text() == "top" and self._number_ahead(1):  # "the top three largest planes"
             self.at += 1
@@ -183,6 +203,40 @@ class PhraseReader(ModifierReader):
             self.refuse("none are asked for; say 'are there no planes?' or 'how many planes are there?'", number_start)
         phrase.number = number if number is not None else phrase.number
         phrase.has_determiner = self.at > start
+
+    def _amount_of_things(self) -> CountTest | None:
+        """ "at least two", "three or more" before a noun; a plain number is left to the noun phrase."""
+        start = self.at
+        found = self.amount_of()
+        plain = self.at > start and self.tokens[self.at - 1].text not in ("more", "less", "fewer", "over", "above")
+        if (
+            found is None
+            or (plain and self.tokens[start].kind == "number")
+            or (plain and found.op == "==" and not (self.sees_at(start, AMOUNTS)))
+        ):
+            self.at = start
+            return None
+        return found
+
+    def _group(self, phrase: NounPhrase) -> None:
+        """ "(the) groups of three or more (ships)"."""
+        start = self.at
+        which = self.group_rank()
+        form = self.take_from(GROUPS)
+        if form is None or not self.take("of"):
+            self.at = start
+            return
+        if phrase.number is not None and phrase.number > 1:
+            self.refuse(
+                "the number of groups is not checked; say 'groups of ships', or 'how many groups of ships'", start
+            )
+        test = self.amount_of()
+        if which is not None and test is not None:
+            self.refuse("either the largest group or one of a number, e.g. 'groups of at least three ships'", start)
+        phrase.group = group_condition(form, test, which)
+        phrase.number, phrase.plural, phrase.quantifier = None, True, phrase.quantifier
+        if not self.opened:
+            self.grouped = "row" if form == "row" else "group"
 
     def _determines(self) -> bool:
         """Whether "those" stands before a noun, rather than for one."""
@@ -305,6 +359,8 @@ class PhraseReader(ModifierReader):
 
     def _noun(self, phrase: NounPhrase, elliptic: bool) -> None:
         start = self.at
+        if (meant := _SLIPS.get(self.text())) is not None:
+            self.refuse(f"did not understand {self.text()!r}; did you mean {meant!r}?", start)
         text = self.noun_words()
         if text:
             if text in EVERYTHING:
@@ -315,6 +371,10 @@ class PhraseReader(ModifierReader):
             phrase.phrases = (singular(text),)
             return
         pronoun = self.text() in _PRONOUNS
+        if self.referred is not None and self.opened and self.at == phrase.start and self.take("it", "them"):
+            phrase.selection = self.referred  # "north of the plane or east of it"
+            phrase.form, phrase.plural, phrase.has_determiner = "the", self.text(-1) == "them", True
+            return
         if self.peek_from(PLACES) is not None:
             self.refuse("say where after the noun: 'planes in the top left corner', or 'the leftmost plane'", start)
         if self.antecedent is not None and (pronoun or phrase.ranks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...core.conditions import And, Compare, Comparison, Condition, Quantity, Unit
+from ...core.conditions import And, Aspect, Compare, Comparison, Condition, Quantity, Unit
 from .cursor import Cursor
 from .vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
 
@@ -27,6 +27,12 @@ class QuantityReader(Cursor):
         if not self.ended and self.tokens[self.at].kind == "number":
             return None if self.text(1) in ("st", "nd", "rd", "th") else self._digits()
         start = self.at
+        unit = UNITS.match(self.tokens, start + (2 if self.text() == "half" else 1))
+        if unit is not None and len(self.text(2 if self.text() == "half" else 1)) > 2:  # "half an acre", "a mile"
+            if self.take("half a", "half an"):
+                return 0.5
+            if self.take("a", "an"):
+                return 1.0
         if self.text() in ("a", "half") and self.text(1) in (*_SCALES, "dozen", "a"):
             half = self.take("half a") is not None
             if not half:
@@ -154,9 +160,18 @@ class QuantityReader(Cursor):
         if self.text() not in ("measuring", "measure", "measures", "of", "with"):
             return False
         self.at += 1
-        ahead = self._amount_ahead() or self._quantity_ahead()
+        ahead = (self._amount_ahead() and self._unit_after_amount()) or self._quantity_ahead()
         self.at -= 1
         return ahead
+
+    def _unit_after_amount(self) -> bool:
+        """Whether the amount ahead is a size, rather than a number of things ("with at least five ships")."""
+        back = self.at
+        self._amount()
+        self.number()
+        found = self.ended or self.peek_from(UNITS) is not None or self.tokens[self.at].kind != "word"
+        self.at = back
+        return found
 
     def _amount_ahead(self) -> bool:
         back = self.at
@@ -192,12 +207,26 @@ class QuantityReader(Cursor):
     def _bounded(self, start: int, attribute: str, op: Comparison) -> Condition:
         if self.take_from(APPROXIMATE):
             self.refuse("approximate amounts need limits; say 'between 35 and 45 m'", self.at - 1)
-        if not self._number_ahead(0):
-            self.refuse("compare with a number and a unit, e.g. 'longer than 40 m'; two things cannot be compared yet")
+        if self.sees("one of") or not self._number_ahead(0):
+            return self.compared_with(start, attribute, op)
+        if self._is_factor():
+            return self.compared_with(start, attribute, op)
         quantity = self.quantity()
         if quantity is None:  # pragma: no cover - a number was seen
             self.refuse_word("a number")
         return self._compared(start, attribute, op, quantity)
+
+    def _is_factor(self) -> bool:
+        """Whether "3 times" comes next."""
+        back = self.at
+        self.number()
+        found = self.sees("times", "x")
+        self.at = back
+        return found
+
+    def compared_with(self, start: int, attribute: str, op: Comparison, factor: float = 1.0) -> Condition:
+        """The rest of "longer than the bridge". Raises QueryError when no thing comes next."""
+        raise NotImplementedError
 
     def _compared(self, start: int, attribute: str, op: Comparison, quantity: Quantity) -> Condition:
         named = self.take_from(MEASURED)
@@ -275,19 +304,21 @@ class QuantityReader(Cursor):
         if attribute is None:
             self.at = back
             return None
-        if attribute in ("aspect", "orientation"):
-            self.refuse("aspect and orientation are words here; say 'elongated' or 'horizontal'", self.at - 1)
+        if attribute == "orientation":
+            self.refuse("orientation is a word here; say 'horizontal', 'vertical' or 'diagonal'", self.at - 1)
         self.skip("of", "is", "are", "that", "which")
         if self.take("exceeds", "exceed", "exceeding"):
-            return self._bounded(start, attribute, ">")
+            return self._ratio(start, ">") if attribute == "aspect" else self._bounded(start, attribute, ">")
         if self._range_ahead():
             self.take("between", "from", "ranging from")
-            return self._range(start, attribute)
+            return self._ratio_range(start) if attribute == "aspect" else self._range(start, attribute)
         found = self.take_from(COMPARATIVES)
         op = found[1] if found else self._amount()
         if op is None and not self._number_ahead(0):
             self.at = back
             return None
+        if attribute == "aspect":
+            return self._ratio(start, op)
         quantity_start = self.at
         value = self.number()
         self.at = quantity_start
@@ -299,3 +330,28 @@ class QuantityReader(Cursor):
         more = self.take_from(OR_MORE) if op is None else None
         op = more[1] if more else op or "=="
         return self.noted(self.compare(start, attribute, op, quantity), start)
+
+    def _ratio(self, start: int, op: Comparison | None) -> Condition:
+        """The rest of "an aspect ratio of at least 3"; "3:1" and "3 to 1" are 3."""
+        value = self._bare_ratio()
+        more = self.take_from(OR_MORE) if op is None else None
+        return self.noted(Aspect(op=(more[1] if more else op) or "==", ratio=value), start)
+
+    def _bare_ratio(self) -> float:
+        begin = self.at
+        value = self.number()
+        if value is None:
+            self.refuse_word("a number, e.g. 'an aspect ratio above 3'")
+        if self.take(": 1", "to 1", "to one"):
+            return value
+        if self.peek_from(UNITS) is not None:
+            self.refuse("an aspect ratio is a plain number, e.g. 'an aspect ratio above 3'", begin, self.at + 1)
+        return value
+
+    def _ratio_range(self, start: int) -> Condition:
+        low = self._bare_ratio()
+        self.take("and", "to", ",")
+        parts = (Aspect(op=">=", ratio=low), Aspect(op="<=", ratio=self._bare_ratio()))
+        for part in parts:
+            self.noted(part, start)
+        return And(conditions=parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import Comparison, Condition, CountTest, Not, Output, Selection
+from ...core.conditions import Comparison, Condition, CountTest, Not, Output, Provided, Selection, conjuncts
 from .measuring import MeasureReader
 from .noun import NounPhrase, Rank, conjunction
 from .vocabulary import AMOUNTS, OR_MORE
@@ -19,6 +19,15 @@ _AS_MANY: dict[str, Comparison] = {
     "at most as many": "<=",
     "as many": "==",
 }
+_NUMBER_OF = (
+    "the number of",
+    "the numbers of",
+    "number of",
+    "the count of",
+    "the amount of",
+    "how many",
+    "the counts of",
+)
 _MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
 
 
@@ -71,7 +80,41 @@ class QuestionReader(MeasureReader):
         found = self._exists() or self._statement()
         if not found:
             self.refuse_word("e.g. 'whether there are any planes'")
+        back = self.at
+        if not asked and self.take(", then", ",", "then") and not self.ended:
+            return self._guarded(found)
+        self.at = back
         return found
+
+    def _guarded(self, asked: list[Output]) -> list[Output]:
+        """ "(if there are more than five tanks,) segment them": outputs that depend on how many there are."""
+        if len(asked) != 1 or asked[0].verb != "exists":
+            self.refuse("an 'if' asks how many there are, e.g. 'if there are more than five tanks, segment them'", 0)
+        guard = Provided(reference=asked[0].target, test=asked[0].test or CountTest(op=">=", n=1))
+        self.antecedent, self.mentioned = asked[0].target, (asked[0].target,)
+        return [provided(output, guard) for output in self._output()]
+
+    def _output(self) -> list[Output]:
+        """One request."""
+        raise NotImplementedError
+
+    def only_if(self, outputs: list[Output]) -> list[Output]:
+        """The outputs with a trailing "if there are more than five (of them)"."""
+        start = self.at
+        self.take(",")
+        if not self.take("only if", "if", "provided that", "provided", "as long as"):
+            self.at = start
+            return outputs
+        test = self.there_are()
+        if test is None:
+            self.at = start
+            return outputs
+        if self.reference_ahead():
+            reference = self.selection_of(self.references()[0])
+        else:
+            self.take("of them", "them", "of those")
+            reference = outputs[0].target.model_copy(update={"expected": None})
+        return [provided(output, Provided(reference=reference, test=test)) for output in outputs]
 
     def _statement(self) -> list[Output]:
         """ "(whether) the largest plane is left of the river"."""
@@ -157,6 +200,9 @@ class QuestionReader(MeasureReader):
 
     def _compared_sets(self, start: int) -> list[Output]:
         """ "more ships than tanks", "as many planes as helicopters"."""
+        which = self._which_more()
+        if which:
+            return which
         for words, op in _AS_MANY.items():
             if self.take(words):
                 return self._two_sets(start, op, "as")
@@ -180,6 +226,61 @@ class QuestionReader(MeasureReader):
             self.refuse("compare two sets at a time", start, self.at)
         return [Output(verb="compare", target=first[0], op=op, other=second[0])]
 
+    def _numbers(self) -> list[Output]:
+        """ "compare the number of ships with the number of tanks", "how many more ships than tanks are there"."""
+        start = self.at
+        if self.take("how many more", "how many fewer"):
+            fewer = self.text(-1) == "fewer"
+            found = self._two_sets(start, ">", "than")
+            self.take("are there", "there are", "do you see", "can you see")
+            first, second = found[0].target, found[0].other
+            if fewer and second is not None:
+                first, second = second, first
+            return [Output(verb="compare", target=first, other=second)]
+        between = (
+            self.take("what is the difference between", "the difference between", "difference between") is not None
+        )
+        if not between and not self.take("compare", "give a comparison of", "contrast"):
+            return []
+        if not self.take(*_NUMBER_OF):
+            if between:
+                self.at = start
+                return []
+            self.refuse(
+                "compare what of them? Say 'compare the number of ships with the number of tanks'", start, self.at
+            )
+        self.opened = []
+        phrases = [self.noun_phrase(nested=False)]
+        if not self.take("with", "to", "and", "against", "versus", "vs"):
+            self.refuse_word("'with' and what to compare with, e.g. 'with the number of tanks'")
+        self.take(*_NUMBER_OF, "that of", "the number", "those", "that")
+        other = self.noun_phrase(nested=False) if self.reference_ahead() or not self.posts_ahead() else None
+        second = self._same_noun(phrases) if other is None else self.selections_of([other])
+        return [Output(verb="compare", target=self.selections_of(phrases)[0], other=second[0])]
+
+    def posts_ahead(self) -> bool:
+        """Whether a condition comes next that can stand after a noun (nothing is read)."""
+        back, spans = self.at, dict(self.spans)
+        found = self.sees("the") or self.factor(predicate=False) is not None
+        self.at, self.spans = back, spans
+        return found
+
+    def _which_more(self) -> list[Output]:
+        """ "are there more ships or tanks": both numbers."""
+        back = self.at
+        if self.text(1) == "than" or not self.take("more", "fewer", "less"):
+            return []
+        self.opened = []
+        first = self.noun_phrase(nested=False)
+        if not self.take("or") or not self.reference_ahead():
+            self.at = back
+            return []
+        second = self.noun_phrase(nested=False)
+        if not (self.ended or self.text() in "?.;"):
+            self.at = back
+            return []
+        return [Output(verb="compare", target=self.selections_of([first])[0], other=self.selections_of([second])[0])]
+
     def _place_ahead(self) -> bool:
         back = self.at
         found = self.place_alone() is not None and (self.ended or self.text() in "?.;")
@@ -201,3 +302,9 @@ class QuestionReader(MeasureReader):
         if other.posts is None:
             self.refuse_word("a condition or a thing, e.g. 'more planes on the right than on the left'")
         return self.selections_of([other])
+
+
+def provided(output: Output, guard: Provided) -> Output:
+    """The output, asked only where the guard holds."""
+    target = output.target.model_copy(update={"where": conjunction([*conjuncts(output.target.where), guard])})
+    return output.model_copy(update={"target": target})

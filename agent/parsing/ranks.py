@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...core.conditions import Pick
+from .likening import LikenessReader
 from .noun import Rank
-from .relations import RelationReader
 from .vocabulary import ATTRIBUTES, FARTHEST, FROM_SIDE, PLACES, SUPERLATIVES
 
 _ORDINALS = {
@@ -25,7 +25,7 @@ _GREATEST = {
 _LEAST = {"smallest": "min", "shortest": "min", "lowest": "min", "minimum": "min", "least": "min"}
 
 
-class RankReader(RelationReader):
+class RankReader(LikenessReader):
     """Reads superlatives and ordinals."""
 
     def noun_follows(self) -> bool:

@@ -5,20 +5,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from ...core.conditions import And, Condition, Direction, Not, Or, Quantity, Relation, Selection
+from ...core.conditions import (
+    UNCOUNTED,
+    And,
+    Condition,
+    CountTest,
+    Direction,
+    Group,
+    Not,
+    Or,
+    Quantity,
+    Relation,
+    Selection,
+)
 from .noun import NounPhrase, disjunction
 from .positions import PositionReader
-from .vocabulary import AMOUNTS, DIAGONALS, IN_A_ROW, PLACES, RELATIONS, UNITS, UPRIGHT, VIEWPOINT
+from .vocabulary import (
+    AMOUNTS,
+    DIAGONALS,
+    GROUPS,
+    IN_A_ROW,
+    OR_MORE,
+    PLACES,
+    RELATIONS,
+    SIDES_OF_VIEW,
+    UNITS,
+    UPRIGHT,
+    VIEWPOINT,
+)
 
 Quantifier = Literal["any", "all"]
 Build = Callable[[Selection, Quantifier], Condition]
 _SIDE_WORDS = ("side", "bank", "shore", "flank")
 _CLOSER = {"closer than": "within", "nearer than": "within", "farther than": "beyond", "further than": "beyond"}
+_GROUP_RANKS: dict[str, Literal["largest", "smallest"]] = {
+    **dict.fromkeys(("largest", "biggest", "longest"), "largest"),
+    **dict.fromkeys(("smallest", "shortest"), "smallest"),
+}
+_CENTRES = ("centre of", "center of", "middle of", "image", "picture", "viewer", "camera")
 _FURTHER: dict[str, Direction] = {"up": "above", "down": "below"}
 
 
 class RelationReader(PositionReader):
     """Reads relations; the noun phrases they refer to come from `references`, which a subclass gives."""
+
+    referred: Selection | None
+    """The last thing that a relation of this request named: what "it" stands for inside a relation."""
 
     def references(self, *, pair: bool = False) -> tuple[list[NounPhrase], str]:
         """The noun phrases after a relation and the word that joins them ("and", "or", "")."""
@@ -37,7 +69,9 @@ class RelationReader(PositionReader):
         start = self.at
         if self.text() == "in" and UNITS.match(self.tokens, start + 1):  # "measure the planes in metres"
             return None
-        found = self._further() or self._side() or self._toward() or self._plain()
+        found = (
+            self._further() or self._seen_side() or self._side() or self._toward() or self._in_group() or self._plain()
+        )
         if found is None:
             self.at = start
             return None
@@ -174,10 +208,8 @@ class RelationReader(PositionReader):
     def _plain(self) -> Condition | None:
         """The relations that are one fixed phrase, "in a row" and "between" among them."""
         start = self.at
-        if self.take_from(IN_A_ROW):
-            if self.sees("with"):
-                self.refuse("only 'in a row' is understood, not in line with another thing", start, self.at + 1)
-            return Relation(relation="aligned")
+        if self.peek_from(RELATIONS) != "parallel" and self.take_from(IN_A_ROW):
+            return self._row()
         if self.peek_from(VIEWPOINT):
             self.refuse_word("a relation")
         relation = self.take_from(RELATIONS)
@@ -199,6 +231,103 @@ class RelationReader(PositionReader):
         )
         return Not(condition=found) if negated else found
 
+    def _row(self) -> Condition:
+        """ "in a row", with "of at least four"."""
+        start = self.at
+        if self.take("of") and (test := self.amount_of()) is not None:
+            return Group(form="row", test=test)
+        self.at = start
+        return Relation(relation="aligned")
+
+    def _in_group(self) -> Condition | None:
+        """ "in a group of at least three", "in the largest group", "in pairs"."""
+        begin = self.at
+        if not self.take("in", "within", "inside", "part of", "belonging to"):
+            return None
+        which = self.group_rank()
+        if which is None:
+            self.take("a", "one", "the", "any")
+        form = self.take_from(GROUPS)
+        if form is None:
+            self.at = begin
+            return None
+        start = self.at
+        if self.take("of"):
+            test = self.amount_of()
+            if test is None or which is not None:
+                self.refuse("a group is told by a number: 'in a group of at least three'", start, self.at + 1)
+            return group_condition(form, test, None)
+        return group_condition(form, None, which)
+
+    def group_rank(self) -> Literal["largest", "smallest"] | None:
+        """ "(the) largest" before "group"; None (nothing read) when no group follows."""
+        start = self.at
+        self.take("the")
+        word = self.take(*_GROUP_RANKS)
+        if word is None or self.peek_from(GROUPS) is None:
+            self.at = start
+            return None
+        return _GROUP_RANKS[word]
+
+    def amount_of(self) -> CountTest | None:
+        """ "at least three", "three or more", "exactly two", "four" (exactly); None (nothing read) otherwise."""
+        start = self.at
+        op = self.take_from(AMOUNTS)
+        number = self.whole_number()
+        if number is None:
+            self.at = start
+            return None
+        more = self.take_from(OR_MORE) if op is None else None
+        if more is not None and more[0]:
+            self.at = start
+            return None
+        return CountTest(op=(more[1] if more else op) or "==", n=number)
+
+    def _seen_side(self) -> Condition | None:
+        """ "on the same side of the river as the church", "on this side of the runway", "across the river from it"."""
+        start = self.at
+        kind = self.take_from(SIDES_OF_VIEW)
+        if kind is None and self.take("across") and self.reference_ahead():
+            phrases, joint = self.references()
+            if joint == "and" or not self.take("from"):
+                self.at = start
+                return None
+            return self._as_seen("other_side", phrases, start)
+        if kind is None or kind == "across" or not self.reference_ahead():
+            self.at = start
+            return None
+        phrases, joint = self.references()
+        if joint == "and":
+            self.refuse("the sides of one thing at a time, e.g. 'on the same side of the river as the church'", start)
+        if self.take("as" if kind == "same_side" else "from"):
+            return self._as_seen(kind, phrases, start)
+        if kind == "same_side" and "same" in [token.text for token in self.tokens[start : start + 4]]:
+            self.refuse_word("'as' and a thing, e.g. 'on the same side of the river as the church'")
+        return self._across(kind, phrases, None)
+
+    def _as_seen(self, kind: str, reference: list[NounPhrase], start: int) -> Condition:
+        if self.take("the", "me", "us"):
+            if self.text(-1) != "the" or (self.take(*_CENTRES) and (self.skip_image() or True)):
+                return self._across(kind, reference, None)
+            self.at -= 1
+        if not self.reference_ahead():
+            self.refuse_word("a thing to look from, e.g. 'the church'")
+        phrases, joint = self.references()
+        if joint == "and" or phrases[0].amount is not None:
+            self.refuse("look from one thing at a time", start, self.at)
+        return self._across(kind, reference, self.selection_of(phrases))
+
+    def _across(self, kind: str, phrases: list[NounPhrase], viewpoint: Selection | None) -> Condition:
+        self.refuse_amount(phrases[0])
+        quantifier = phrases[0].quantifier or "any"
+        target = self.selection_of(phrases)
+        return Relation(relation=kind, reference=target, second=viewpoint, quantifier=quantifier)  # type: ignore[arg-type]
+
+    def refuse_amount(self, phrase: NounPhrase) -> None:
+        """Refuses "at least two ships" where no number of things can be asked."""
+        if phrase.amount is not None:
+            self.refuse("how many cannot be asked here; say 'all ships' or 'one of the ships'", phrase.start, self.at)
+
     def _place_of_a_thing(self) -> bool:
         back = self.at
         self.take("the")
@@ -211,6 +340,8 @@ class RelationReader(PositionReader):
 
     def _between(self, start: int) -> Condition:
         phrases, joint = self.references(pair=True)
+        for phrase in phrases:
+            self.refuse_amount(phrase)
         for phrase in phrases:  # "between two houses": any two, no promise that there are two
             phrase.number = phrase.number if phrase.form == "the" else None
         if len(phrases) == 2 and joint == "and":
@@ -224,6 +355,25 @@ class RelationReader(PositionReader):
 
     # ---- references ----
 
+    def _is_pronoun(self, phrase: NounPhrase) -> bool:
+        return phrase.selection is not None and phrase.selection == self.referred
+
+    def _of_amount_built(self, build: Build, phrases: list[NounPhrase], usual: Quantifier) -> Condition:
+        """The relation to one set; with "at least two ships" it counts, as does a bare number of things."""
+        first = phrases[0]
+        amount = first.amount
+        bare = amount is None and first.form == "bare" and first.quantifier is None and (first.number or 0) > 1
+        found = build(self.selection_of(phrases), first.quantifier or ("any" if amount else usual))
+        countable = isinstance(found, Relation) and found.relation not in UNCOUNTED
+        if amount is not None and not countable:
+            self.refuse_amount(first)
+        if not countable or not isinstance(found, Relation) or not (amount or bare) or found.reference is None:
+            return found
+        if amount is None:  # "harbours with two ships" have two of them, "near two ships" is near two
+            amount = CountTest(op="==" if found.relation == "contains" else ">=", n=first.number or 0)
+        reference = found.reference.model_copy(update={"expected": None} if bare else {})
+        return found.model_copy(update={"reference": reference, "amount": amount, "quantifier": "any"})
+
     def _related(self, build: Build, *, joint: bool = False, each: bool = False) -> Condition:
         """The condition over the noun phrases that follow: "near A and B" is both, "near A or B" is either.
 
@@ -235,18 +385,31 @@ class RelationReader(PositionReader):
         phrases, word = self.references()
         usual: Quantifier = "all" if each else "any"
         first, rest = phrases[0], phrases[1:]
+        if len(phrases) == 1 and not self._is_pronoun(first):
+            self.referred = self.selection_of(phrases)
         shared = bool(rest) and not any(phrase.has_determiner for phrase in rest)
         indefinite = all(phrase.form in ("bare", "a") for phrase in phrases)
         one_set = (word == "or" and (shared or indefinite)) or (
             word == "and" and (joint or (shared and (first.quantifier == "all" or (first.number or 1) > 1)))
         )
         if len(phrases) == 1 or one_set:
-            return build(self.selection_of(phrases), first.quantifier or usual)
+            return self._of_amount_built(build, phrases, usual)
+        for phrase in phrases:
+            self.refuse_amount(phrase)
         for phrase in rest:
             if not phrase.has_determiner:
                 phrase.form, phrase.number, phrase.quantifier = first.form, first.number, first.quantifier
         parts = tuple(build(self.selection_of([phrase]), phrase.quantifier or usual) for phrase in phrases)
         return And(conditions=parts) if word == "and" else Or(conditions=parts)
+
+
+def group_condition(form: str, test: CountTest | None, which: Literal["largest", "smallest"] | None) -> Condition:
+    """The condition for a word of `GROUPS`: a row of any number is "in a row", a pair a group of two."""
+    if form == "pair":
+        return Group(form="group", test=CountTest(op="==", n=2))
+    if form == "row" and test is None and which is None:
+        return Relation(relation="aligned")
+    return Group(form=form, test=test, which=which)  # type: ignore[arg-type]
 
 
 def _word(direction: Direction) -> str:

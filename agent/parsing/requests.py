@@ -10,8 +10,9 @@ from ...core.conditions import (
     Selection,
 )
 from .checks import find_contradiction
+from .noun import NounPhrase
 from .questions import QuestionReader
-from .verbs import OPENINGS, VERBS
+from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
 from .vocabulary import ATTRIBUTES
 
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
@@ -35,8 +36,8 @@ class RequestReader(QuestionReader):
         outputs: list[Output] = []
         self._separators()
         while not self.ended:
-            self.subject = None
-            found = self._output()
+            self.subject, self.grouped, self.referred = None, None, None
+            found = self.only_if(self._output())
             outputs += found
             self._remember(found)
             if self.ended:
@@ -97,7 +98,9 @@ class RequestReader(QuestionReader):
         for form in (
             self._whether,
             self._exists,
+            self._numbers,
             self._measure,
+            self._whole_image,
             self._how_many,
             self._look,
             self._which,
@@ -110,10 +113,6 @@ class RequestReader(QuestionReader):
                 self._trailing()
                 return found
         self.at = start
-        if self.sees("how far"):
-            self.refuse(
-                "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood", start, start + 2
-            )
         if self.take_from(OPENINGS) is not None:
             self.skip(",")
             if self.ended:
@@ -139,7 +138,8 @@ class RequestReader(QuestionReader):
             return [
                 Output(verb=verb, target=target, attribute="length", unit=self._unit("length")) for target in targets
             ]
-        return [Output(verb=verb, target=target) for target in targets]
+        per = self.grouped if verb == "count" else None
+        return [Output(verb=verb, target=target, per=per) for target in targets]
 
     def _verb(self) -> list[Output]:
         verb = self.take_from(VERBS)
@@ -159,8 +159,10 @@ class RequestReader(QuestionReader):
         where = self.take("where") is not None
         if self.ended:
             self.refuse_word(f"what to {self.text(-1) if len(verbs) == 1 else verbs[-1]}, e.g. 'planes'")
-        if verb == "describe" and self.skip_image():
-            self.refuse("the whole image cannot be described yet; name what to describe, e.g. 'describe the planes'", 0)
+        if verb == "count" and self.take("the groups among", "the rows among"):
+            self.grouped = "group" if self.text(-2) == "groups" else "row"
+            grouped, targets = self.grouped, self.target()
+            return [Output(verb="count", target=target, per=grouped) for target in targets]
         targets = self.target()
         if where:
             self.take("are", "is")
@@ -176,8 +178,50 @@ class RequestReader(QuestionReader):
             return []
         if self.antecedent is not None and self.take("there are", "are there"):
             return [Output(verb="count", target=self.antecedent)]
+        if self.antecedent is not None and (found := self._of_those()):
+            return found
         self.take("of")
-        return [Output(verb="count", target=target) for target in self._with_predicate()]
+        targets = self._with_predicate()
+        return [Output(verb="count", target=target, per=self.grouped) for target in targets]
+
+    def _of_those(self) -> list[Output]:
+        """ "(how many) are in the top half", "of them are white", of the set named before; [] when a noun follows."""
+        start = self.at
+        self.take("of them", "of these", "of those", "ones", "them")
+        back = self.at
+        if self.antecedent is None or not (back > start or self.sees("are", "is", "have", "lie", "touch", "contain")):
+            return []
+        head = NounPhrase(start, phrases=self.antecedent.phrases, plural=True)
+        condition, ranks, _ = self._predicate([head])
+        if condition is None and not ranks:
+            self.at = start
+            return []
+        base = self.antecedent.model_copy(update={"expected": None})
+        return [Output(verb="count", target=self._narrowed(base, condition, ranks, [head]))]
+
+    def _whole_image(self) -> list[Output]:
+        """ "describe the scene", "what is in this image", "what can you see": a description of all objects."""
+        start = self.at
+        asked = self.take_from(WHOLE_IMAGE)
+        described = asked is None and self.take_from(VERBS) == "describe"
+        if described and self.take("everything", "all", "all objects", "what you see", "what is in", "what there is"):
+            self.skip_image()
+            described = self.ended or self.text() in _ENDS
+        elif described:
+            described = self.skip_image() or (self.antecedent is None and self.take("it") is not None)
+        if asked is None and not described:
+            return []
+        place = None
+        if asked and asked != "complete":
+            place = self.position()
+            if place is None and not self.skip_image() and asked == "needs a place":
+                self.at = start
+                return []
+        self._trailing()
+        if not (self.ended or self.text() in (*_ENDS, "and")):
+            self.at = start
+            return []
+        return [Output(verb="describe", target=Selection(phrases=("object",), where=place))]
 
     def _look(self) -> list[Output]:
         """ "what does the largest ship look like"."""

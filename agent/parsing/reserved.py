@@ -40,17 +40,13 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "facing": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
     "pointing": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
     "heading": "headings cannot be told; say 'horizontal', 'vertical' or 'diagonal'",
-    "parallel": "say 'horizontal', 'vertical', 'diagonal' or 'in a row'",
-    "perpendicular": "say 'horizontal', 'vertical' or 'diagonal'",
-    "distance": "distances cannot be measured yet; 'within 50 m of' and 'nearest to' are understood",
+    "parallel": "parallel to what? Say 'parallel to the runway', or 'horizontal'",
+    "perpendicular": "perpendicular to what? Say 'perpendicular to the runway', or 'vertical'",
     "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
     "wingspan": "say 'width' or 'length'",
     "diameter": "say 'length' or 'width'",
     "radius": "say 'length' or 'width'",
     "height": "heights cannot be seen from above; lengths, widths and areas can",
-    "average": "only each one can be measured: 'measure the length of all planes'",
-    "mean": "only each one can be measured: 'measure the length of all planes'",
-    "total": "only each one can be measured: 'measure the area of all tanks'",
 }
 _FUNCTION_WORDS = """a an the this that these those which who whose what where when why how if whether because while is
     are was were be been am do does did have has had having can could would will shall should may might must not no nor
@@ -64,7 +60,8 @@ _FUNCTION_WORDS = """a an the this that these those which who whose what where w
 # Words of the grammar that may also stand inside a class name, but not begin it ("shopping centre", "toll area").
 NOUN_TAILS = frozenset(
     """center centre corner side edge border boundary half quadrant quarter bank shore image picture area areas surface
-    footprint square green orange mark count list mask trace point spot stand stands top crossing display""".split()
+    footprint square green orange mark count list mask trace point spot stand stands top crossing display
+    edges corners sides borders boundaries halves quadrants quarters banks shores centres centers""".split()
 )
 _TABLES = (
     PLACES, AMOUNTS, APPROXIMATE, COMPARATIVES, OR_MORE, MEASURED, ATTRIBUTES, SIZES, SHAPES, COLOURS, ORIENTATIONS,
@@ -73,8 +70,10 @@ _TABLES = (
 _OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
     outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
     excess minimum maximum total surface photo aspect ratio ratios"""
-_OTHERS = """corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
-    bank shore closer nearer farther further touching measuring exceeding exceeds exceed type class side"""
+_OTHERS = """provided twice thrice times same
+    corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
+    average mean median total combined distance distances bank shore closer nearer farther further touching
+    measuring exceeding exceeds exceed type class side"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )

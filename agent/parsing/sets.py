@@ -81,6 +81,8 @@ class SetReader(PhraseReader):
 
     def selection_of(self, phrases: list[NounPhrase]) -> Selection:
         """One set: the union of the noun phrases. A condition after the last one holds for all of a bare list."""
+        if len(phrases) > 1 and any(phrase.group is not None for phrase in phrases):
+            self.refuse("ask for groups of one kind at a time", phrases[0].start, self.at)
         if any(phrase.others for phrase in phrases):
             self.refuse("ask for each of these by itself", phrases[0].start, self.at)
         if len(phrases) == 1:
@@ -114,7 +116,8 @@ class SetReader(PhraseReader):
         """The set of one noun phrase."""
         if phrase.selection is not None:
             return phrase.selection
-        where = conjunction([*phrase.adjectives, *([phrase.posts] if phrase.posts is not None else [])])
+        posts = [part for part in (phrase.posts, phrase.group) if part is not None]
+        where = conjunction([*phrase.adjectives, *posts])
         picks = tuple(self.counted(rank, phrase).pick for rank in phrase.ranks)
         base = phrase.base
         if base is None:

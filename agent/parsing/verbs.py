@@ -64,5 +64,33 @@ _OPENINGS = """could you|can you|would you|will you|could we|i want you to|i wou
 i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|
 do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
 OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
+# Questions about the whole image, or about a place in it
+WHOLE_IMAGE: PhraseTable[str] = PhraseTable(
+    dict.fromkeys(("what is", "what is there", "what are", "what can be seen", "what can be found"), "needs a place")
+    | dict.fromkeys(
+        ("what do you see", "what can you see", "what can i see", "what can we see", "what do we see"), "may have one"
+    )
+    | dict.fromkeys(
+        (
+            "what does this image show",
+            "what does the image show",
+            "what does this picture show",
+            "what does the picture show",
+            "what does this scene show",
+            "what does the scene show",
+            "what does this image contain",
+            "what does the image contain",
+            "caption this image",
+            "caption the image",
+            "caption this",
+            "summarise the image",
+            "summarize the image",
+            "summarise the scene",
+            "summarize the scene",
+            "give a caption",
+        ),
+        "complete",
+    )
+)
 # Words for any class at all; the lexicon takes "object" for every class that a model knows.
 EVERYTHING = frozenset("object objects thing things everything anything something item items".split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...core.conditions import Attribute, Comparison, Direction, Unit
+from ...core.conditions import Attribute, Comparison, Direction, Summary, Unit
 from .tokens import PhraseTable
 
 _VERTICAL: dict[str, Direction] = {
@@ -111,6 +111,8 @@ APPROXIMATE = PhraseTable(dict.fromkeys(("about", "around", "roughly", "approxim
 _COMPARATIVES: dict[str, tuple[str, Comparison]] = {
     "longer": ("length", ">"),
     "shorter": ("length", "<"),
+    "more elongated": ("aspect", ">"),
+    "less elongated": ("aspect", "<"),
     "wider": ("width", ">"),
     "broader": ("width", ">"),
     "narrower": ("width", "<"),
@@ -144,6 +146,15 @@ ATTRIBUTES: PhraseTable[Attribute] = PhraseTable(
         **dict.fromkeys(("perimeter", "perimeters", "circumference"), "perimeter"),
         **dict.fromkeys(("aspect ratio", "aspect ratios", "aspect"), "aspect"),
         **dict.fromkeys(("orientation", "orientations"), "orientation"),
+    }
+)
+SUMMARIES: PhraseTable[Summary] = PhraseTable(
+    {
+        **dict.fromkeys(("total", "combined", "overall", "summed", "sum of the", "sum of"), "total"),
+        **dict.fromkeys(("average", "mean", "typical"), "mean"),
+        "median": "median",
+        **dict.fromkeys(("minimum", "minimal", "smallest", "least", "shortest", "lowest"), "least"),
+        **dict.fromkeys(("maximum", "maximal", "largest", "greatest", "biggest", "longest", "highest"), "greatest"),
     }
 )
 
@@ -269,6 +280,16 @@ RELATIONS: PhraseTable[str] = PhraseTable(
         **dict.fromkeys(("crossing", "cross", "crosses", "intersecting", "over", "across", "spanning"), "overlaps"),
         **dict.fromkeys(("surrounded by", "enclosed by", "encircled by", "ringed by"), "surrounded"),
         **dict.fromkeys(("between", "in between"), "between"),
+        **dict.fromkeys(("parallel to", "parallel with", "in parallel to", "aligned with", "in line with"), "parallel"),
+        **dict.fromkeys(
+            ("perpendicular to", "at right angles to", "at a right angle to", "at 90 degrees to"), "perpendicular"
+        ),
+        **{
+            f"{on} {both}side{s} of": "flanking"
+            for on in ("on", "along", "at", "to")
+            for both, s in (("both ", "s"), ("either ", ""), ("the two ", "s"), ("each ", ""))
+        },
+        **dict.fromkeys(("flanking", "lining"), "flanking"),
     }
 )
 UPRIGHT: PhraseTable[Direction] = PhraseTable(
@@ -313,8 +334,26 @@ STANDING = PhraseTable(
         True,
     )
 )
-VIEWPOINT = PhraseTable(
-    dict.fromkeys(
-        ("behind", "in front of", "opposite", "this side of", "on this side of", "on the other side of"), True
-    )
+VIEWPOINT = PhraseTable(dict.fromkeys(("behind", "in front of", "opposite"), True))
+# "on this side of the river": as seen from the centre of the image; "... from the church": from there
+SIDES_OF_VIEW: PhraseTable[str] = PhraseTable(
+    {
+        f"{on}{the} {side} {of}": kind
+        for on in ("on ", "at ", "to ", "")
+        for kind, sides in {
+            "same_side": ("the same", "this", "the near", "our"),
+            "other_side": ("the other", "the far", "the opposite", "the opposing", "that"),
+        }.items()
+        for the in sides
+        for side in ("side", "bank", "shore")
+        for of in ("of",)
+    }
+    | {"across from": "across"}
+)
+GROUPS: PhraseTable[str] = PhraseTable(
+    {
+        **dict.fromkeys(("group", "groups", "cluster", "clusters", "bunch", "clump", "clumps"), "group"),
+        **dict.fromkeys(("row", "rows", "line", "lines"), "row"),
+        **dict.fromkeys(("pair", "pairs"), "pair"),
+    }
 )
