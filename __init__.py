@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from .agent.answer import Answer
     from .agent.builder import Graph
     from .agent.builder_sets import RegionSet
+    from .agent.chat import Conversation
     from .agent.explain import explain
-    from .agent.run import ask, plan, run
+    from .agent.graph_events import Event
+    from .agent.run import ask, plan, resume, run, runs, stream
     from .core.errors import (
         BudgetExceeded,
         MissingDependency,
         ModelOutputError,
+        NeedsAnswer,
         QueryError,
         SurveyorError,
         ToolFailed,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .core.plan import Plan
+    from .core.questions import Question
     from .core.regions import Candidate, CandidateSet, Region
     from .core.scene import Scene
     from .core.trace import Trace
@@ -42,12 +46,15 @@ _HOMES = {
     ".agent.answer": ("Answer",),
     ".agent.builder": ("Graph",),
     ".agent.builder_sets": ("RegionSet",),
+    ".agent.chat": ("Conversation",),
     ".agent.explain": ("explain",),
-    ".agent.run": ("ask", "plan", "run"),
+    ".agent.graph_events": ("Event",),
+    ".agent.run": ("ask", "plan", "resume", "run", "runs", "stream"),
     ".core.errors": (
         "BudgetExceeded",
         "MissingDependency",
         "ModelOutputError",
+        "NeedsAnswer",
         "QueryError",
         "SurveyorError",
         "ToolFailed",
@@ -55,6 +62,7 @@ _HOMES = {
         "UsageError",
     ),
     ".core.plan": ("Plan",),
+    ".core.questions": ("Question",),
     ".core.regions": ("Candidate", "CandidateSet", "Region"),
     ".core.scene": ("Scene",),
     ".core.trace": ("Trace",),
@@ -69,14 +77,18 @@ __all__ = [
     "BudgetExceeded",
     "Candidate",
     "CandidateSet",
+    "Conversation",
     "Count",
+    "Event",
     "Graph",
     "Measurement",
     "Measurements",
     "MissingDependency",
     "ModelOutputError",
+    "NeedsAnswer",
     "Plan",
     "QueryError",
+    "Question",
     "Region",
     "RegionSet",
     "Scene",
@@ -91,7 +103,10 @@ __all__ = [
     "draw_scene",
     "explain",
     "plan",
+    "resume",
     "run",
+    "runs",
+    "stream",
     "tool",
 ]
 

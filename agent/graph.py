@@ -24,7 +24,7 @@ from ..tools.registry import Context, Tool, tool_named
 from .graph_step import ATTEMPTS, FILTERS, Job, Lost, Results, Stopped
 from .store import Store
 
-__all__ = ["ATTEMPTS", "FILTERS", "Results", "Running", "Watcher", "compile_plan", "execute"]
+__all__ = ["ATTEMPTS", "FILTERS", "Results", "Running", "Watcher", "compile_plan", "execute", "pause"]
 
 Watcher = Callable[[Observation], None]
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def execute(
             calls,
             store=running.store,
             look_up=running.look_up,
-            ask=running.ask or (_pause if running.run_id else None),
+            ask=running.ask or (pause if running.run_id else None),
             answers=dict(running.answers),
             confirm_tiles=running.confirm_tiles,
             run_id=running.run_id,
@@ -180,7 +180,7 @@ def _run(job: Job, running: Running, watch: Watcher | None) -> Results:
     return job.results
 
 
-def _pause(question: Question) -> str:
+def pause(question: Question) -> str:
     """Lets the run wait for the answer: LangGraph keeps its checkpoint and leaves the graph."""
     from langgraph.types import interrupt
 

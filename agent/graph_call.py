@@ -98,6 +98,8 @@ def answer_of(call: Call, on_ambiguous: OnAmbiguous = "all") -> Answer:
         path = "" if call.scene.path is None else str(call.scene.path.resolve())
         query = call.plan.query or ""
         runs.add(RunRecord(call.run_id, "running", query, path, now, now, _saved(call)))
+        for old in runs.too_old():
+            forget(runs, old)
         return _recorded(call, runs)
 
 
@@ -110,6 +112,14 @@ def resumed(call: Call, runs: Runs, record: RunRecord) -> Answer:
             saver.delete_thread(call.run_id)
         runs.change(call.run_id, call={**record.call, **_saved(call)})
     return _recorded(call, runs)
+
+
+def forget(runs: Runs, run_id: str) -> None:
+    """Removes a run and its checkpoints. Raises UsageError when there is none, or a process is at it."""
+    runs.get(run_id)
+    with runs.at_work(run_id), checkpoints(runs.place) as saver:
+        saver.delete_thread(run_id)
+        runs.remove(run_id)
 
 
 def _recorded(call: Call, runs: Runs) -> Answer:

@@ -27,6 +27,8 @@ MODELS_OF: Mapping[str, tuple[str, ...]] = {
     "measure": (),
     "distance": (),
     "count": (),
+    "given": (),
+    "verify": ("describer",),
     "difference": (),
     "check": (),
     "compare": (),

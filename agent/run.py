@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
+from ..core.budget import Budget, Meter, metering
 from ..core.conditions import Request
 from ..core.errors import UnknownPhrase, UsageError
 from ..core.plan import Plan
-from ..core.progress import Listener, listening
+from ..core.progress import Listener
+from ..core.questions import Answerer
 from ..core.scene import Scene
-from ..core.trace import Observation, SceneRecord, Trace
+from ..core.trace import Observation
 from ..tools.bands import CRISP, Bands
 from ..tools.custom import ToolLike
 from ..tools.models.spec import Models, load_models
-from ..tools.registry import Context
 from ..tools.toolbox import Toolbox
-from .answer import Answer, Part, candidates_behind, data_inputs
+from .answer import Answer
 from .class_names import adopt_class_names
-from .explain import notes_on, say
-from .graph import Results, execute
-from .output import check_output_dir, write_outputs
+from .graph_call import Call, Listeners, answer_of, answers_with, call_of, finish, resumed
+from .graph_choices import OnAmbiguous
+from .graph_events import Event, OnEvent, streamed
+from .output import check_output_dir
 from .parsers import parse_request
 from .planner import make_plan
+from .store import Store
+from .store_runs import RunRecord, Runs, runs_place
+from .verifying import with_verification
 
 ImageLike = str | Path | Scene | NDArray[np.uint8]
 
@@ -64,28 +68,50 @@ def ask(
     out: str | Path | None = None,
     bands: Bands = CRISP,
     max_seconds: float | None = None,
+    max_model_calls: int | None = None,
+    max_tokens: int | None = None,
     watch: Callable[[Observation], None] | None = None,
     progress: Listener | None = None,
+    on_event: OnEvent | None = None,
     tools: Iterable[ToolLike] = (),
+    cache: bool | str | Path | Store = True,
+    cancel: threading.Event | None = None,
+    run_id: str | None = None,
+    on_ambiguous: OnAmbiguous = "all",
+    confirm_tiles: int | None = None,
+    answer: Answerer | None = None,
+    verify: bool = False,
 ) -> Answer:
     """The answer to a request about one image.
 
     Args:
         image: path of a PNG, JPEG, TIFF or GeoTIFF; or an open `Scene`; or an RGB array (H, W, 3) uint8.
         query: the request in English, e.g. "segment the planes north of the two largest storage tanks".
-        parser: what reads the request: `grammar`; `llm`, the chat model of `models`; or `auto`, the grammar when it
-            understands every word, else the chat model when there is one.
+        parser: what reads the query: `grammar`, `llm` (the chat model in `models`), or `auto`: the grammar when it
+            understands every word, else the language model when there is one.
         models: backends by role, e.g. "grounder=oracle:instances.json"; None takes the embedded models.
         gsd: ground sample distance in metres per pixel; goes before what the file says.
         out: folder for overlay.png, regions.geojson, regions.gpkg (georeferenced scenes) and trace.json.
         bands: how borderline geometry is judged: `CRISP` (default) or `STRICT` (benchmark rules).
-        max_seconds: no step starts later than this; what was done is kept.
+        max_seconds, max_model_calls, max_tokens: the run stops when one is used up; what was done is kept.
         watch: called with each step's observation as it is made.
         progress: called as progress(what, done, total) during long work.
+        on_event: called with each `Event`; `stream` makes an iterator of them.
         tools: tools of your own (functions decorated with `surveyor.tool`) that steps may name.
+        cache: whether results of earlier runs are used and new ones kept, in the user's cache folder or
+            $SURVEYOR_CACHE; a folder keeps them there. Models that tell no `version` are always asked.
+        cancel: set this event from any thread to stop the run; what was done is kept.
+        run_id: a name under which the run is kept step by step, so that `resume` can take it up after anything.
+        on_ambiguous: when the words speak of one thing ("the river") and several are found: `all` (any of them counts),
+            `largest`, `nearest` (to what is asked for), `ask`, or `error`.
+        confirm_tiles: asks before a step that looks at more than this many tiles of 1,024 px.
+        answer: answers questions of the run; without it the run waits (see `NeedsAnswer`), which needs a `run_id`.
+        verify: has a describer say what each found region is; a mismatch is told and lowers the confidence, and
+            drops nothing (docs/explain.md).
 
     Raises:
         UsageError: input that can't be used: unreadable image, request not understood, phrase unknown to the grounder.
+        NeedsAnswer: the run waits for an answer, to be given by `resume`.
 
     Example:
         >>> import surveyor
@@ -96,15 +122,22 @@ def ask(
     """
     started = time.perf_counter()
     _check_out(out)
-    loaded = _loaded(models)
-    found = parse_request(query, parser, loaded.chat)
-    request = adopt_class_names(found.request, loaded.grounder.knows())
-    steps = make_plan(request, query)
-    parsed = time.perf_counter() - started
-    answer = _answer(steps, request, image, loaded, gsd, bands, max_seconds, watch, progress, Toolbox.of(tools))
-    answer.timings["parse"] = parsed
-    answer = replace(answer, trace=answer.trace.model_copy(update={"parsing": found.record()}))
-    return _finish(answer, started, out)
+    budget = Budget(max_seconds, max_model_calls, max_tokens)
+    cancel = cancel or threading.Event()
+    with metering(Meter(budget, cancel.is_set)):
+        loaded = _loaded(models)
+        read = parse_request(query, parser, loaded.chat)
+        request = adopt_class_names(read.request, loaded.grounder.knows())
+        steps = make_plan(request, query)
+        steps = with_verification(steps) if verify else steps
+        parsed = time.perf_counter() - started
+        call = _call(
+            steps, request, image, loaded, models, gsd,
+            toolbox=Toolbox.of(tools), bands=bands, out=_path(out), budget=budget, cache=cache, cancel=cancel,
+            run_id=run_id or "", answer=answer, confirm_tiles=confirm_tiles, parsing=read.record(),
+            listeners=Listeners(watch, progress, on_event),
+        )  # fmt: skip
+        return _finished(call, answer_of(call, on_ambiguous), started, parse=parsed)
 
 
 def run(
@@ -116,10 +149,20 @@ def run(
     out: str | Path | None = None,
     bands: Bands = CRISP,
     max_seconds: float | None = None,
+    max_model_calls: int | None = None,
+    max_tokens: int | None = None,
     watch: Callable[[Observation], None] | None = None,
     progress: Listener | None = None,
+    on_event: OnEvent | None = None,
     tools: Iterable[ToolLike] = (),
     request: Request | None = None,
+    cache: bool | str | Path | Store = True,
+    cancel: threading.Event | None = None,
+    run_id: str | None = None,
+    on_ambiguous: OnAmbiguous = "all",
+    confirm_tiles: int | None = None,
+    answer: Answerer | None = None,
+    verify: bool = False,
 ) -> Answer:
     """The answer of a plan that a person wrote or edited (a `Plan`, or the path of its YAML). Arguments as in `ask`.
 
@@ -129,109 +172,135 @@ def run(
     _check_out(out)
     if not isinstance(plan, Plan):
         plan = Plan.from_yaml(_read_text(Path(plan)))
-    toolbox = Toolbox.of(tools)
-    answer = _answer(plan, request, image, _loaded(models), gsd, bands, max_seconds, watch, progress, toolbox)
-    return _finish(answer, started, out)
+    plan = with_verification(plan) if verify else plan
+    call = _call(
+        plan, request, image, _loaded(models), models, gsd,
+        toolbox=Toolbox.of(tools), bands=bands, out=_path(out),
+        budget=Budget(max_seconds, max_model_calls, max_tokens), cache=cache, cancel=cancel or threading.Event(),
+        run_id=run_id or "", answer=answer, confirm_tiles=confirm_tiles,
+        listeners=Listeners(watch, progress, on_event),
+    )  # fmt: skip
+    return _finished(call, answer_of(call, on_ambiguous), started)
 
 
-def _answer(
+def stream(image: ImageLike, query: str, **more: Any) -> Iterator[Event]:
+    """The events of `ask`, as they come; the last one has the answer. Arguments as in `ask`, but `on_event`.
+
+    Leaving the loop early stops the run; what was done is kept.
+
+    Example:
+        >>> import surveyor
+        >>> scene = surveyor.draw_scene("harbour", seed=3)
+        >>> [event.kind for event in surveyor.stream(scene.image_rgb, "how many ships are there?", cache=False)][-1]
+        'answered'
+    """
+
+    def work(on_event: OnEvent, cancel: threading.Event) -> Answer:
+        return ask(image, query, on_event=on_event, **{"cancel": cancel, **more})
+
+    return streamed(work, more.get("cancel"))
+
+
+def resume(
+    run_id: str,
+    *,
+    answer: str | Answerer | None = None,
+    image: ImageLike | None = None,
+    models: str | Models | None = None,
+    out: str | Path | None = None,
+    bands: Bands | None = None,
+    max_seconds: float | None = None,
+    max_model_calls: int | None = None,
+    max_tokens: int | None = None,
+    watch: Callable[[Observation], None] | None = None,
+    progress: Listener | None = None,
+    on_event: OnEvent | None = None,
+    tools: Iterable[ToolLike] = (),
+    cancel: threading.Event | None = None,
+) -> Answer:
+    """The answer of a run that was kept under a name (`ask(..., run_id=...)`), taken up where it stood.
+
+    Steps that were done are not done again. A run that is done gives its answer again; one that failed tries again.
+    Budgets count anew and are those given here.
+
+    Args:
+        run_id: its name; `surveyor.runs()` lists them.
+        answer: to the question for which it waits: one of the question's options, or a function of the question.
+        image: needed only when the run was asked of pixels in memory.
+        models: needed only when they were given as objects.
+        tools: needed only when the run had tools of your own.
+
+    Raises:
+        UsageError: no such run, another process is at it, the image has changed, or the answer is none of the options.
+        NeedsAnswer: it waits again.
+    """
+    started = time.perf_counter()
+    runs = Runs(runs_place())
+    record = runs.get(run_id)
+    with runs.at_work(run_id):
+        record = runs.get(run_id)
+        saved = record.call
+        if models is None and saved["models"] == "":
+            raise UsageError(f"the run {run_id!r} was given its models as objects; give them: resume(..., models=...)")
+        place = _path(out) or _path(saved["out"])
+        _check_out(place)
+        call = call_of(
+            record,
+            _scene_of(record, image),
+            _loaded(saved["models"] if models is None else models),
+            bands,
+            toolbox=Toolbox.of(tools),
+            out=place,
+            budget=Budget(max_seconds, max_model_calls, max_tokens),
+            cache=bool(saved["cache"]),
+            cancel=cancel or threading.Event(),
+            answer=answer if callable(answer) else None,
+            answers=answers_with(record, answer if isinstance(answer, str) else None),
+            listeners=Listeners(watch, progress, on_event),
+        )
+        return _finished(call, resumed(call, runs, record), started)
+
+
+def runs(limit: int | None = None) -> list[RunRecord]:
+    """The runs that were kept, newest first: name, status, question, image, what was said."""
+    return Runs(runs_place()).all(limit)
+
+
+def _call(
     plan: Plan,
     request: Request | None,
     image: ImageLike,
-    models: Models,
+    loaded: Models,
+    models: str | Models | None,
     gsd: float | None,
-    bands: Bands,
-    max_seconds: float | None,
-    watch: Callable[[Observation], None] | None,
-    progress: Listener | None,
-    toolbox: Toolbox,
-) -> Answer:
-    _check_phrases(plan, models)
-    opening = time.perf_counter()
-    scene = open_scene(image, gsd)
-    context = Context(scene=scene, grounder=models.grounder, segmenter=models.segmenter, bands=bands)
-    opened = time.perf_counter()
-    with listening(progress):
-        results = execute(plan, context, watch=watch, max_seconds=max_seconds, tools=toolbox)
-    timings = {"open": opened - opening, "steps": time.perf_counter() - opened}
-    return _compose(plan, request, scene, models.names() | toolbox.used_by(plan), results, timings)
+    **more: Any,
+) -> Call:
+    _check_phrases(plan, loaded)
+    spec = "" if isinstance(models, Models) else models
+    return Call(plan, request, open_scene(image, gsd), loaded, spec, **more)
+
+
+def _finished(call: Call, answer: Answer, started: float, **timings: float) -> Answer:
+    answer.timings.update(timings, total=time.perf_counter() - started)
+    return finish(call, answer)
+
+
+def _scene_of(record: RunRecord, image: ImageLike | None) -> Scene:
+    """The scene of a kept run."""
+    saved = record.call
+    if image is None and not record.image:
+        raise UsageError(f"the run {record.run_id!r} was asked of pixels in memory; give them: resume(..., image=...)")
+    scene = Scene.open(record.image, bands=saved["image_bands"]) if image is None else open_scene(image)
+    gsd = saved["gsd_xy_m"]
+    return scene if gsd is None or scene.gsd_xy_m == tuple(gsd) else scene.with_gsd(gsd[0])
+
+
+def _path(place: str | Path | None) -> Path | None:
+    return None if place is None else Path(place)
 
 
 def _loaded(models: str | Models | None) -> Models:
     return models if isinstance(models, Models) else load_models(models)
-
-
-def _compose(
-    plan: Plan,
-    request: Request | None,
-    scene: Scene,
-    models: dict[str, str],
-    results: Results,
-    timings: dict[str, float],
-) -> Answer:
-    observations = results.in_order(plan)
-    parts = tuple(_part(step_id, plan, scene, results) for step_id in plan.outputs)
-    notes = notes_on(plan, request, scene, results)
-    failures = _failures(plan, observations)
-    text = " ".join(part.text for part in parts)
-    trace = Trace(
-        surveyor=__version__,
-        query=plan.query,
-        request=None if request is None else request.model_dump(mode="json"),
-        scene=_scene_record(scene),
-        models=models,
-        plan=plan,
-        observations=observations,
-        failure=failures,
-    )
-    return Answer(
-        query=plan.query,
-        text=text,
-        parts=parts,
-        plan=plan,
-        observations=observations,
-        trace=trace,
-        scene=scene,
-        notes=notes,
-        references=_references(plan, results),
-        failure=failures,
-        timings=timings,
-    )
-
-
-def _part(step_id: str, plan: Plan, scene: Scene, results: Results) -> Part:
-    step = plan.step(step_id)
-    candidates = candidates_behind(step, plan, results)
-    value = results.values.get(step_id)
-    return Part(step, say(step, plan, scene, results, candidates), candidates, value)
-
-
-def _failures(plan: Plan, observations: Sequence[Observation]) -> str | None:
-    """One line when an output has no value, else None. A step that failed without hurting an output is no failure."""
-    missing = [o for o in observations if o.step in plan.outputs and o.status in ("failed", "skipped") and not o.result]
-    broken = [o for o in observations if o.status == "failed"]
-    stopped = [o for o in missing if o.status == "skipped" and o.because and "time was used up" in o.because]
-    if not missing or not (broken or stopped):
-        return None
-    reasons = [f"{o.instruction or o.step}: {o.failure}" for o in broken] or [o.because or "" for o in stopped]
-    return "; ".join(reasons)
-
-
-def _references(plan: Plan, results: Results) -> tuple[Any, ...]:
-    """The sets that relations of the plan refer to, for drawing."""
-    names = {source for step in plan.steps for name, source in step.inputs.items() if name not in data_inputs(step)}
-    return tuple(results.values[name] for name in sorted(names) if name in results.values)
-
-
-def _scene_record(scene: Scene) -> SceneRecord:
-    return SceneRecord(
-        name=scene.name,
-        path=None if scene.path is None else str(scene.path),
-        size_wh=(int(scene.size_wh[0]), int(scene.size_wh[1])),
-        gsd_m=scene.gsd_m,
-        crs=None if scene.crs is None else str(scene.crs),
-        digest=scene.digest,
-    )
 
 
 def _check_phrases(plan: Plan, models: Models) -> None:
@@ -272,10 +341,3 @@ def _check_out(out: str | Path | None) -> None:
     """Tells trouble with the output folder before any work is done."""
     if out is not None:
         check_output_dir(Path(out))
-
-
-def _finish(answer: Answer, started: float, out: str | Path | None) -> Answer:
-    answer.timings["total"] = time.perf_counter() - started
-    if out is not None:
-        write_outputs(answer, answer.scene, Path(out))
-    return answer

@@ -199,8 +199,7 @@ class Store:
 
     def _write(self, path: Path, text: bytes, *, anew: bool = False) -> None:
         try:
-            if not anew and path.exists():
-                os.utime(path)
+            if not anew and path.exists() and self._checked(path) is not None:
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             body = hashlib.sha256(text).hexdigest().encode() + b"\n" + zlib.compress(text, 1)

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..core.errors import MissingDependency, UsageError
 
 RUNS_VERSION = 1
 KEPT = 500
-"""How many runs are kept; of more, the oldest that are done go."""
+"""How many runs that ended are kept; of more, the oldest go when a run is added."""
 
 Status = Literal["running", "done", "failed", "stopped", "waiting"]
 
@@ -76,16 +76,14 @@ class Runs:
         """Notes a new run. Raises UsageError when the name is taken or cannot be one."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", record.run_id):
             raise UsageError(f"the run's name {record.run_id!r} must be letters, digits, '.', '_' and '-', at most 100")
+        if self.knows(record.run_id):
+            raise UsageError(
+                f"there is a run {record.run_id!r} already; go on with it (surveyor resume {record.run_id}), "
+                "or choose another name"
+            )
         with self._cursor() as cursor:
-            cursor.execute(self._sql("SELECT 1 FROM surveyor_runs WHERE run_id = ?"), (record.run_id,))
-            if cursor.fetchone():
-                raise UsageError(
-                    f"there is a run {record.run_id!r} already; go on with it (surveyor resume {record.run_id}), "
-                    "or choose another name"
-                )
             sql = self._sql("INSERT INTO surveyor_runs (run_id, status, made, changed, record) VALUES (?, ?, ?, ?, ?)")
             cursor.execute(sql, (record.run_id, record.status, record.made, record.changed, _to_json(record)))
-            self._prune(cursor)
 
     def change(self, run_id: str, **changes: Any) -> RunRecord:
         """The run with some fields changed; notes the time."""
@@ -114,10 +112,29 @@ class Runs:
             return [_from_json(row[0]) for row in cursor.fetchall()]
 
     def remove(self, run_id: str) -> None:
-        """Forgets a run. Raises UsageError when there is none."""
+        """Forgets a run (its checkpoints are LangGraph's, see `graph_call.forget`). Raises UsageError for none."""
         self.get(run_id)
         with self._cursor() as cursor:
-            self._remove(cursor, [run_id])
+            cursor.execute(self._sql("DELETE FROM surveyor_runs WHERE run_id = ?"), (run_id,))
+        (self._locks() / run_id).unlink(missing_ok=True)
+
+    def too_old(self, keep: int = KEPT) -> list[str]:
+        """Names of the runs that are done, beyond the newest `keep` of them."""
+        with self._cursor() as cursor:
+            ended = "status IN ('done', 'failed')"
+            cursor.execute(f"SELECT run_id FROM surveyor_runs WHERE {ended} ORDER BY made DESC, run_id DESC")
+            return [row[0] for row in cursor.fetchall()[keep:]]
+
+    def knows(self, run_id: str) -> bool:
+        """Whether there is a run of that name."""
+        with self._cursor() as cursor:
+            cursor.execute(self._sql("SELECT 1 FROM surveyor_runs WHERE run_id = ?"), (run_id,))
+            return cursor.fetchone() is not None
+
+    def check(self) -> None:
+        """Raises UsageError or MissingDependency when runs cannot be kept here."""
+        with self._cursor():
+            pass
 
     @property
     def shown_place(self) -> str:
@@ -150,7 +167,7 @@ class Runs:
 
     def _locked(self, run_id: str) -> IO[bytes] | None:
         """The run's lock file, locked; None when another holds it."""
-        folder = _state_folder() / "locks" if self.is_postgres else Path(f"{self.place}.locks")
+        folder = self._locks()
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / run_id).open("ab")
         try:
@@ -163,6 +180,9 @@ class Runs:
             file.close()
             return None
         return file
+
+    def _locks(self) -> Path:
+        return _state_folder() / "locks" if self.is_postgres else Path(f"{self.place}.locks")
 
     # ---- database
 
@@ -179,20 +199,6 @@ class Runs:
 
     def _sql(self, text: str) -> str:
         return text.replace("?", "%s") if self.is_postgres else text
-
-    def _prune(self, cursor: Any) -> None:
-        cursor.execute(
-            self._sql("SELECT run_id FROM surveyor_runs WHERE status IN ('done', 'failed') ORDER BY made DESC")
-        )
-        self._remove(cursor, [row[0] for row in cursor.fetchall()[KEPT:]])
-
-    def _remove(self, cursor: Any, run_ids: Sequence[str]) -> None:
-        """Removes runs and their checkpoints (LangGraph's tables are made at the first run that has a checkpoint)."""
-        for run_id in run_ids:
-            cursor.execute(self._sql("DELETE FROM surveyor_runs WHERE run_id = ?"), (run_id,))
-        if not self.is_postgres:
-            for run_id in run_ids:
-                Path(f"{self.place}.locks", run_id).unlink(missing_ok=True)
 
 
 def _make_table(cursor: Any) -> None:

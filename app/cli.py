@@ -12,11 +12,16 @@ from typing import Annotated
 import typer
 
 from .cli_ask import ask
+from .cli_chat import chat
 from .cli_doctor import doctor
+from .cli_explain import EXAMPLE, explain
 from .cli_models import models
 from .cli_plan import plan
+from .cli_resume import resume, runs
 from .cli_run import run
+from .cli_sessions import sessions
 from .exits import exit_code_for
+from .tools_help import ToolsHelp
 
 app = typer.Typer(
     add_completion=False,
@@ -46,14 +51,19 @@ def surveyor(
 
 
 app.command()(ask)
+app.command()(chat)
+app.add_typer(sessions, name="sessions")
+app.command(epilog=EXAMPLE)(explain)
 app.command()(plan)
-app.command()(run)
+app.command(cls=ToolsHelp)(run)
+app.command()(resume)
+app.command()(runs)
 app.command()(models)
 app.command()(doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit code: 0 done, 1 failed, 2 usage error, 130 interrupted."""
+    """Runs the command line and returns its exit code: 0 done, 1 failed, 2 usage error, 3 waiting, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     debug = "--debug" in arguments  # the parser empties the list
     command = typer.main.get_command(app)

@@ -9,6 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .run_options import (
+    Confirm,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    NoCache,
+    OnAmbiguous,
+    RunId,
+    answered,
+    kept_run,
+    running,
+)
+
 if TYPE_CHECKING:
     from ..agent.answer import Answer
 
@@ -23,23 +36,46 @@ Models = Annotated[
 ]
 Gsd = Annotated[float | None, typer.Option(metavar="M", help="Metres a pixel, where the file does not say.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write overlay, vectors and trace here.")]
+Parser = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|grammar|llm", help="What reads the question; llm needs a chat model: --models chat=hf:FOLDER."
+    ),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Look at each found region again; tells where it seems to be another thing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text and table.")]
 
 
 def ask(
     image: Image,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, in English.", show_default=False)],
+    parser: Parser = "auto",
     models: Models = None,
     gsd: Gsd = None,
     out: Out = None,
+    verify: Verify = False,
     json_: Json = False,
+    run_id: RunId = None,
+    no_cache: NoCache = False,
+    max_seconds: MaxSeconds = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    on_ambiguous: OnAmbiguous = "all",
+    confirm: Confirm = None,
 ) -> None:
     """Answer a question about an image: the answer, and every candidate with a verdict per condition."""
     from ..agent.run import ask as ask_scene
+    from ..agent.run import resume
     from .progress_bar import shown_progress
 
-    with shown_progress() as listener:
-        answer = ask_scene(image, query, models=models, gsd=gsd, out=out, progress=listener)
+    with kept_run(run_id) as name, shown_progress() as listener:
+        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {"verify": verify}
+        answer = answered(
+            lambda: ask_scene(image, query, parser=parser, models=models, gsd=gsd, out=out, progress=listener, **more),
+            lambda run, reply: resume(run, answer=reply, progress=listener),
+        )
     finish(answer, out, as_json=json_)
 
 

@@ -7,7 +7,24 @@ from typing import Annotated
 
 import typer
 
-from .cli_ask import Gsd, Image, Json, Models, Out, finish
+from .cli_ask import Gsd, Image, Json, Models, Out, Verify, finish
+from .run_options import (
+    Confirm,
+    MaxCalls,
+    MaxSeconds,
+    MaxTokens,
+    NoCache,
+    OnAmbiguous,
+    RunId,
+    answered,
+    kept_run,
+    running,
+)
+
+ToolsFile = Annotated[
+    Path | None,
+    typer.Option("--tools", metavar="FILE.py", help="Tools of your own that the plan names (docs/scripting.md)."),
+]
 
 
 def run(
@@ -16,12 +33,28 @@ def run(
     models: Models = None,
     gsd: Gsd = None,
     out: Out = None,
+    verify: Verify = False,
     json_: Json = False,
+    tools: ToolsFile = None,
+    run_id: RunId = None,
+    no_cache: NoCache = False,
+    max_seconds: MaxSeconds = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    on_ambiguous: OnAmbiguous = "all",
+    confirm: Confirm = None,
 ) -> None:
     """Run a plan that you wrote or edited on an image."""
+    from ..agent.run import resume
     from ..agent.run import run as run_plan
+    from ..tools.toolbox import tools_of_file
     from .progress_bar import shown_progress
 
-    with shown_progress() as listener:
-        answer = run_plan(plan, image, models=models, gsd=gsd, out=out, progress=listener)
+    own = () if tools is None else tools_of_file(tools)
+    with kept_run(run_id) as name, shown_progress() as listener:
+        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {"verify": verify}
+        answer = answered(
+            lambda: run_plan(plan, image, models=models, gsd=gsd, out=out, progress=listener, tools=own, **more),
+            lambda run, reply: resume(run, answer=reply, progress=listener, tools=own),
+        )
     finish(answer, out, as_json=json_)

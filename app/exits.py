@@ -12,6 +12,7 @@ from ..core.errors import MissingDependency, QueryError, SurveyorError, UsageErr
 
 RUN_FAILED = 1
 USAGE = 2
+WAITING = 3
 INTERRUPTED = 130
 READER_LEFT = 141
 """As shells report a program that wrote to a closed pipe."""
@@ -23,7 +24,9 @@ def exit_code_for(error: BaseException, *, debug: bool = False) -> int:
         _forget_stdout()
         return READER_LEFT
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        _tell("interrupted: nothing more was written", style="yellow")
+        run_id = getattr(error, "run_id", None)
+        on = f"what was done is kept; go on with: surveyor resume {run_id}" if run_id else "nothing more was written"
+        _tell(f"interrupted: {on}", style="yellow")
         return INTERRUPTED
     if debug:
         traceback.print_exception(error)
