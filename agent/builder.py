@@ -8,74 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_args
-
-import yaml
-from pydantic import Field, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from ..core.boxes import box_phrase
-from ..core.conditions import (
-    Attribute,
-    CountTest,
-    Node,
-    Output,
-    Quantity,
-    Request,
-    Selection,
-    Summary,
-    Unit,
-    walk,
-)
+from ..core.conditions import Node, Output, Request, Selection, walk
 from ..core.errors import UsageError
-from ..core.plan import Plan, describe_faults
+from ..core.plan import Plan
 from ..core.plan_views import mermaid, steps_html
 from ..core.wording import words
 from ..tools.custom import ToolLike, tool_of
 from ..tools.registry import Tool
 from ..tools.toolbox import Toolbox
 from . import builder_terms as terms
+from .builder_outputs import Asking, Wanted
+from .builder_plan import Call, CallingDraft, GraphRecord, instruction_of
 from .builder_sets import RegionSet
 from .class_names import adopt_class_names
 from .parser import parse
-from .planner import Draft
 
 if TYPE_CHECKING:
     from .answer import Answer
     from .run import ImageLike
 
-GRAPH_VERSION = 1
 
-
-class Call(Node):
-    """A step of a tool of one's own: its inputs are selections, its arguments plain data."""
-
-    tool: str
-    inputs: dict[str, Selection] = Field(default_factory=dict)
-    args: dict[str, Any] = Field(default_factory=dict)
-    instruction: str = ""
-
-
-class GraphRecord(Node):
-    """A builder as plain data: an output is one of the condition tree, or the name of a call."""
-
-    version: int = GRAPH_VERSION
-    calls: dict[str, Call] = Field(default_factory=dict)
-    outputs: tuple[Output | str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One thing to ask for, made by `Graph.segment`, `Graph.count` and so on; hand it to `Graph.answer`."""
-
-    graph: Graph = field(compare=False, repr=False)
-    output: Output | str
-
-    def __repr__(self) -> str:
-        return f"Wanted({self.graph.words_of(self.output)!r})"
-
-
-class Graph:
+class Graph(Asking):
     """A question put together step by step.
 
     Args:
@@ -172,88 +128,6 @@ class Graph:
 
     # ---- outputs ----
 
-    def detect(self, target: RegionSet | str) -> Wanted:
-        """The boxes of a set.
-
-        Example:
-            >>> g = Graph()
-            >>> g.detect(g.ground("plane"))
-            Wanted('detect all planes')
-        """
-        return self._output("detect", target)
-
-    def segment(self, target: RegionSet | str) -> Wanted:
-        """The masks of a set.
-
-        Example:
-            >>> Graph().segment("the largest ship")
-            Wanted('segment the largest ship')
-        """
-        return self._output("segment", target)
-
-    def count(self, target: RegionSet | str, per: str | None = None) -> Wanted:
-        """How many there are; `per="group"` or `per="row"` counts those of them.
-
-        Example:
-            >>> Graph().count("red cars")
-            Wanted('count all red cars')
-        """
-        return self._output("count", target, per=per)
-
-    def measure(
-        self,
-        target: RegionSet | str,
-        attribute: Attribute,
-        unit: Unit | None = None,
-        *,
-        to: RegionSet | str | None = None,
-        summary: Summary | None = None,
-    ) -> Wanted:
-        """An attribute of each region of a set.
-
-        Args:
-            attribute: "length", "width", "area", "perimeter", "aspect", "orientation", "distance" (`to` a set).
-            unit: "m", "ft", "ha" and so on; metres when not given and known, else pixels.
-            summary: one number for the set: "total", "mean", "median", "least", "greatest".
-
-        Example:
-            >>> Graph().measure("the longest ship", "length", "ft")
-            Wanted('measure the length of the longest ship in ft')
-        """
-        meant = None if unit is None else terms.quantity(0, unit).unit
-        if meant is not None and attribute in get_args(Attribute):
-            _check_unit(attribute, meant)
-        more = {} if to is None else {"reference": self._selection(to)}
-        return self._output("measure", target, attribute=attribute, unit=meant, summary=summary, **more)
-
-    def describe(self, target: RegionSet | str) -> Wanted:
-        """What a set shows, in words.
-
-        Example:
-            >>> Graph().describe("the two largest ships")
-            Wanted('describe the two largest ships')
-        """
-        return self._output("describe", target)
-
-    def exists(self, target: RegionSet | str, test: str | CountTest | None = None) -> Wanted:
-        """Whether there are any, or so many: "more than 5", "at least two", "== 3", "no".
-
-        Example:
-            >>> Graph().exists("ships near the pier", "more than 5")
-            Wanted('check whether there are more than five ships near the pier')
-        """
-        return self._output("exists", target, test=None if test is None else terms.count_test(test))
-
-    def compare(self, first: RegionSet | str, op: str | None, second: RegionSet | str) -> Wanted:
-        """Whether there are more (">"), fewer, as many of one set as of another; `op=None` tells the difference.
-
-        Example:
-            >>> Graph().compare("ships", ">", "tanks")
-            Wanted('check whether there are more ships than tanks')
-        """
-        meant = None if op is None else terms.comparison(op)
-        return self._output("compare", first, op=meant, other=self._selection(second))
-
     def answer(self, *wanted: Wanted | RegionSet) -> Graph:
         """Sets what is asked for: one thing or several; a set alone is detected. Called again, it replaces.
 
@@ -298,7 +172,7 @@ class Graph:
         Raises:
             UsageError: nothing is asked for yet.
         """
-        draft = _CallingDraft(self, None if classes is None else tuple(classes))
+        draft = CallingDraft(self.calls, None if classes is None else tuple(classes))
         outputs = tuple(draft.asked(output) for output in self._asked())
         made = Plan(query=self.words, steps=tuple(draft.steps), outputs=outputs)
         made.levels()
@@ -347,35 +221,16 @@ class Graph:
             >>> Graph.from_yaml(text).plan() == g.plan()
             True
         """
-        self._asked()
-        record = GraphRecord(calls=self.calls, outputs=self.outputs)
-        data = _without_empty(record.model_dump(mode="json", exclude_none=True))
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+        return GraphRecord(calls=self.calls, outputs=self._asked()).to_yaml()
 
     @classmethod
     def from_yaml(cls, text: str, *, tools: Iterable[ToolLike] = ()) -> Graph:
         """The question that `to_yaml` wrote. Raises UsageError that lists every fault."""
-        try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"the graph is not readable YAML: {' '.join(str(error).split())}") from None
-        if isinstance(data, dict) and "steps" in data:
-            raise UsageError(
-                "this is a plan, not a graph; read it by surveyor.Plan.from_yaml and run it by surveyor.run"
-            )
-        try:
-            record = GraphRecord.model_validate(data)
-        except ValidationError as error:
-            raise UsageError("the graph has faults: " + describe_faults(error)) from None
-        if record.version != GRAPH_VERSION:
-            raise UsageError(f"the graph has version {record.version}, this program reads version {GRAPH_VERSION}")
+        record = GraphRecord.from_yaml(text)
         made = cls(tools=tools)
         for call in record.calls.values():
             made.toolbox(call.tool).checked(call.inputs, call.args)
         made.calls, made.outputs = dict(record.calls), record.outputs
-        missing = [output for output in record.outputs if isinstance(output, str) and output not in record.calls]
-        if missing or not record.outputs:
-            raise UsageError(f"the graph has no call {missing[0]!r}" if missing else "the graph asks for nothing")
         return made
 
     @classmethod
@@ -410,7 +265,7 @@ class Graph:
 
     def preview(self, found: RegionSet) -> str:
         """HTML of the steps that find a set."""
-        draft = _CallingDraft(self, None)
+        draft = CallingDraft(self.calls, None)
         last = draft.selection(found.selection)
         return steps_html(Plan(query=found.words, steps=tuple(draft.steps), outputs=(last,)))
 
@@ -436,9 +291,6 @@ class Graph:
             raise UsageError(f"a set is made by g.ground('plane') or said in words, not {target!r}")
         self.check_same(target)
         return target.selection
-
-    def _output(self, verb: str, target: RegionSet | str, **more: Any) -> Wanted:
-        return Wanted(self, terms.checked(Output, verb=verb, target=self._selection(target), **more))
 
     def _calls_in(self, node: Node) -> bool:
         return any(isinstance(each, Selection) and each.phrases[0] in self.calls for each in walk(node))
@@ -468,7 +320,7 @@ class Graph:
         literals = {key: value for key, value in arguments.items() if key not in found.inputs}
         args = found.checked(inputs, literals).model_dump(mode="json", exclude_unset=True)
         call = Call(
-            tool=found.name, inputs=inputs, args=args, instruction=instruction or _instruction(found, inputs, args)
+            tool=found.name, inputs=inputs, args=args, instruction=instruction or instruction_of(found, inputs, args)
         )
         return self._kept(name or re.sub(r"[_-]+", " ", found.name), call), found
 
@@ -480,54 +332,3 @@ class Graph:
             free = f"{plain} no {number}"
         self.calls[free] = call
         return free
-
-
-class _CallingDraft(Draft):
-    """A draft that knows the graph's own tools, and the grounder's class names."""
-
-    def __init__(self, graph: Graph, classes: tuple[str, ...] | None) -> None:
-        super().__init__()
-        self.graph = graph
-        self.classes = classes
-
-    def asked(self, output: Output | str) -> str:
-        """Adds the steps of an output; returns the id of the last."""
-        if isinstance(output, str):
-            return self.called(output)
-        return self.output(adopt_class_names(Request(outputs=(output,)), self.classes).outputs[0])
-
-    def found(self, phrases: tuple[str, ...]) -> str:
-        return self.called(phrases[0]) if phrases[0] in self.graph.calls else super().found(phrases)
-
-    def called(self, name: str) -> str:
-        """Adds the step of a call and those of its inputs; returns its id."""
-        call = self.graph.calls[name]
-        inputs = {}
-        for key, selection in call.inputs.items():
-            output = Output(verb="detect", target=selection)
-            inputs[key] = self.selection(adopt_class_names(Request(outputs=(output,)), self.classes).outputs[0].target)
-        return self.add(call.tool, call.tool, inputs, call.args, call.instruction)
-
-
-def _instruction(tool: Tool, inputs: Mapping[str, Selection], args: Mapping[str, Any]) -> str:
-    """ "use isolated on all planes, with gap_m 30"."""
-    sets = [words(selection) for selection in inputs.values()]
-    shown = [text if text.startswith("the ") else f"all {text}" for text in sets]
-    on = f" on {' and '.join(shown)}" if shown else ""
-    literals = ", ".join(
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in args.items()
-    )
-    return f"use {tool.name}{on}{f', with {literals}' if literals else ''}"
-
-
-def _check_unit(attribute: Attribute, unit: Unit) -> None:
-    """Raises UsageError where the attribute is not measured in that unit."""
-    is_area = Quantity(value=0, unit=unit).is_area
-    if attribute in ("aspect", "orientation") or is_area != (attribute == "area"):
-        raise UsageError(f"{attribute} is not measured in {unit!r}")
-
-
-def _without_empty(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _without_empty(value) for key, value in data.items() if value not in ([], {})}
-    return [_without_empty(value) for value in data] if isinstance(data, list) else data

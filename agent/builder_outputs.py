@@ -1,0 +1,131 @@
+"""What can be asked of sets in the builder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from ..core.conditions import Attribute, CountTest, Output, Quantity, Selection, Summary, Unit
+from ..core.errors import UsageError
+from . import builder_terms as terms
+
+if TYPE_CHECKING:
+    from .builder import Graph
+    from .builder_sets import RegionSet
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One thing to ask for, made by `Graph.segment`, `Graph.count` and so on; hand it to `Graph.answer`."""
+
+    graph: Graph = field(compare=False, repr=False)
+    output: Output | str
+
+    def __repr__(self) -> str:
+        return f"Wanted({self.graph.words_of(self.output)!r})"
+
+
+class Asking:
+    """The methods of a `Graph` that make something to ask for."""
+
+    def _selection(self, target: RegionSet | str) -> Selection:
+        raise NotImplementedError
+
+    def _output(self, verb: str, target: RegionSet | str, **more: Any) -> Wanted:
+        return Wanted(cast("Graph", self), terms.checked(Output, verb=verb, target=self._selection(target), **more))
+
+    def detect(self, target: RegionSet | str) -> Wanted:
+        """The boxes of a set.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> g = Graph()
+            >>> g.detect(g.ground("plane"))
+            Wanted('detect all planes')
+        """
+        return self._output("detect", target)
+
+    def segment(self, target: RegionSet | str) -> Wanted:
+        """The masks of a set.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().segment("the largest ship")
+            Wanted('segment the largest ship')
+        """
+        return self._output("segment", target)
+
+    def count(self, target: RegionSet | str, per: str | None = None) -> Wanted:
+        """How many there are; `per="group"` or `per="row"` counts those of them.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().count("red cars")
+            Wanted('count all red cars')
+        """
+        return self._output("count", target, per=per)
+
+    def measure(
+        self,
+        target: RegionSet | str,
+        attribute: Attribute,
+        unit: Unit | None = None,
+        *,
+        to: RegionSet | str | None = None,
+        summary: Summary | None = None,
+    ) -> Wanted:
+        """An attribute of each region of a set.
+
+        Args:
+            attribute: "length", "width", "area", "perimeter", "aspect", "orientation", "distance" (`to` a set).
+            unit: "m", "ft", "ha" and so on; metres when not given and known, else pixels.
+            summary: one number for the set: "total", "mean", "median", "least", "greatest".
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().measure("the longest ship", "length", "ft")
+            Wanted('measure the length of the longest ship in ft')
+        """
+        meant = None if unit is None else terms.quantity(0, unit).unit
+        if meant is not None and attribute in get_args(Attribute):
+            _check_unit(attribute, meant)
+        more = {} if to is None else {"reference": self._selection(to)}
+        return self._output("measure", target, attribute=attribute, unit=meant, summary=summary, **more)
+
+    def describe(self, target: RegionSet | str) -> Wanted:
+        """What a set shows, in words.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().describe("the two largest ships")
+            Wanted('describe the two largest ships')
+        """
+        return self._output("describe", target)
+
+    def exists(self, target: RegionSet | str, test: str | CountTest | None = None) -> Wanted:
+        """Whether there are any, or so many: "more than 5", "at least two", "== 3", "no".
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().exists("ships near the pier", "more than 5")
+            Wanted('check whether there are more than five ships near the pier')
+        """
+        return self._output("exists", target, test=None if test is None else terms.count_test(test))
+
+    def compare(self, first: RegionSet | str, op: str | None, second: RegionSet | str) -> Wanted:
+        """Whether there are more (">"), fewer, as many of one set as of another; `op=None` tells the difference.
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().compare("ships", ">", "tanks")
+            Wanted('check whether there are more ships than tanks')
+        """
+        meant = None if op is None else terms.comparison(op)
+        return self._output("compare", first, op=meant, other=self._selection(second))
+
+
+def _check_unit(attribute: Attribute, unit: Unit) -> None:
+    """Raises UsageError where the attribute is not measured in that unit."""
+    is_area = Quantity(value=0, unit=unit).is_area
+    if attribute in ("aspect", "orientation") or is_area != (attribute == "area"):
+        raise UsageError(f"{attribute} is not measured in {unit!r}")
