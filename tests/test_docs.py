@@ -100,7 +100,7 @@ def test_every_example_is_run() -> None:
     assert names - scripting == {"draw_scene", "explain_answer", "edit_plan"}
 
 
-@pytest.mark.parametrize("command", ["ask", "plan", "run", "models", "doctor"])
+@pytest.mark.parametrize("command", ["ask", "explain", "plan", "run", "models", "doctor"])
 def test_usage_lists_every_option(command: str) -> None:
     parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
     options = {name for parameter in parameters for name in parameter.opts if name.startswith("--")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -332,3 +333,20 @@ def test_a_second_look_is_shown_and_drops_nothing():
     told = next(each for each in answer.to_dict()["regions"] if each["id"] == "plane-4")
     assert told["verified"] == {"verdict": False, "reason": "described as storage tank (0.80)"}
     assert (told["score"], told["confidence"]) == (0.6, 0.12)
+
+
+# ---- the document -------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).resolve().parents[1] / "docs/explain.md"
+
+
+def test_the_document_shows_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (code,) = [body for name, body in blocks if name == "python"]
+    (output,) = [body for name, body in blocks if name == "text"]
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == output
+    lines = [line[2:].split() for name, body in blocks if name == "console" for line in body.splitlines()]
+    assert [main(line[1:]) for line in lines] == [0, 0, 0]
+    assert Path("why.png").exists()

@@ -320,8 +320,8 @@ def test_every_tool_runs_from_plain_data():
     assert both.text == "planes: 1, aircraft: 1; as many of both."
     assert "plane" in tool_named("describe").call(context(), inputs, {}).text
     assert {tool.name for tool in TOOLS} == {
-        "ground", "select", "pick", "segment", "measure", "distance", "count", "check", "compare", "difference",
-        "describe",
+        "ground", "given", "verify", "select", "pick", "segment", "measure", "distance", "count", "check", "compare",
+        "difference", "describe",
     }  # fmt: skip
 
 
@@ -360,7 +360,7 @@ def test_wrong_steps_are_told_with_all_their_faults(tool, inputs, args, said):
 
 
 def test_an_unknown_tool_lists_the_names():
-    with pytest.raises(UsageError, match="no tool 'zoom'; the tools are: ground, select"):
+    with pytest.raises(UsageError, match="no tool 'zoom'; the tools are: ground, "):
         tool_named("zoom")
 
 
