@@ -98,7 +98,7 @@ PAIRS: dict[str, tuple[Build, str]] = {
     "in words": (lambda g: g.find("the two largest ships in the harbour"), "the two largest ships in the harbour"),
     "segment": (lambda g: g.segment(g.ground("plane").largest()), "segment the largest plane"),
     "count": (lambda g: g.count(g.ground("ship").inside("the harbour")), "how many ships are in the harbour?"),
-    "count rows": (lambda g: g.count(g.ground("plane").in_a_row(), per="row"), "count the rows of planes"),
+    "count rows": (lambda g: g.count("planes", per="row"), "count the rows among all planes"),
     "measure": (
         lambda g: g.measure("the longest ship", "length", "ft"),
         "what is the length of the longest ship in feet?",
