@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.conditions import Among, Request, walk
-from ..core.errors import QueryError, UsageError
+from ..core.errors import QueryError, UnknownPhrase, UsageError
 from ..core.plan import Plan
 from ..core.progress import Listener
 from ..core.questions import Answerer
@@ -354,7 +354,9 @@ class Conversation:
                 self._session = replace(self._session, turns=(*self._session.turns, turn), current=image)
             else:
                 self._session = self._moving(lambda store: store.append(self._begun(store), turn))
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, UnknownPhrase):  # its place in the line, without what was written behind the line
+                error.query, error.spans = text, _places(error.phrase, text)
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -433,6 +435,11 @@ class Conversation:
         changed = [turn.number for turn in self._session.turns if known.get(turn.number) != turn.created]
         for number in changed:
             self._answers.pop(number, None)
+
+
+def _places(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
+    start = text.lower().find(phrase.lower())
+    return ((start, start + len(phrase)),) if start >= 0 else ()
 
 
 def _points(request: Request) -> bool:

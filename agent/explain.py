@@ -55,7 +55,9 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
         more = f", and {value.undecided} that could not be decided" if value.undecided else ""
         if step.tool not in _OWN:  # a tool of the user's may count anything
             return f"{(step.instruction or step.tool).capitalize()}: {value.n}{more}."
-        return f"{_amount(step, plan, value.n).capitalize()}{more}.{_reason_for_none(candidates, plan, results, step)}"
+        amount = _amount(step, plan, value.n).capitalize()
+        amount = amount if amount[:1].isdigit() or not value.n else f"{value.n}: {amount[0].lower()}{amount[1:]}"
+        return f"{amount}{more}.{_reason_for_none(candidates, plan, results, step)}"
     if isinstance(value, Truth):
         lead = verdict_word(value.verdict).capitalize()
         if step.tool not in _OWN:
