@@ -24,9 +24,11 @@ from surveyor.core.protocols import (
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.tools.models import spec
+from surveyor.tools.models.compact.describer import CompactDescriber
 from surveyor.tools.models.compact.segmenter import CompactSegmenter
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeDescriber, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.oracle import OracleGrounder, OracleSegmenter
+from surveyor.tools.models.oracle_describer import OracleDescriber
 
 BOXES = {"airplane-1": (20, 15, 60, 35), "airplane-2": (70, 50, 90, 70), "storage_tank-3": (10, 50, 30, 70)}
 SIZE_WH = (120, 90)
@@ -183,6 +185,28 @@ def test_segmenter_answers_the_same_from_many_threads(segmenter: Segmenter, scen
     with ThreadPoolExecutor(4) as pool:
         for results in pool.map(lambda _: segmenter.segment(scene, PROMPTS), range(4)):
             assert [result.mask for result in results] == [result.mask for result in once]
+
+
+DESCRIBERS: dict[str, Callable[[Path], Describer]] = {
+    "fake": lambda _: FakeDescriber(lambda region: Description(region.label, region.label)),
+    "oracle": OracleDescriber,
+    "compact": lambda _: CompactDescriber(),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBERS)
+def test_describers_say_one_thing_a_region(name: str, annotations: Path, scene: Scene) -> None:
+    describer = DESCRIBERS[name](annotations)
+    assert isinstance(describer, Describer) and describer.name
+    said = describer.describe(scene, regions())
+    assert len(said) == len(regions()) and all(each.text for each in said)
+    for each in said:
+        assert each.label is None or each.names is None or each.label in each.names
+        assert each.score is None or 0 <= each.score <= 1
+    assert describer.describe(scene, ()) == ()
+    assert describer.describe(scene, regions()[::-1]) == said[::-1]  # each on its own
+    with ThreadPoolExecutor(3) as pool:
+        assert all(again == said for again in pool.map(lambda _: describer.describe(scene, regions()), range(3)))
 
 
 # ---- the other doors, and the doubles themselves
