@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..core.conditions import Among, Request, walk
+from ..core.conditions import Among, Output, Request, Selection, walk
 from ..core.errors import QueryError, UnknownPhrase, UsageError
 from ..core.plan import Plan
 from ..core.progress import Listener
@@ -387,12 +387,16 @@ class Conversation:
         return Reply("why", "\n".join(str(each).rstrip() for each in focused), turn)
 
     def _like(self, meaning: Like) -> Likeness:
-        answer = self.answer_of(meaning.turn)
-        seen = [*answer.regions, *answer.rejected, *(c for found in answer.references for c in found)]
-        region = next((c.region for c in seen if c.region.id == meaning.id), None)
+        """The request for what is like a region, as it was found: an outline would make its colour another."""
+        turn = self.turn(meaning.turn)
+        target = Selection(phrases=(turn.labels[meaning.id],))
+        found = self._run(Request(outputs=(Output(verb="detect", target=target),)), turn.image, turn.text, None)
+        region = next((c.region for c in (*found.regions, *found.rejected) if c.region.id == meaning.id), None)
         if region is None:
-            raise UsageError(f"{meaning.id!r} was not among those looked at")
-        return likeness(self.scene(self.turn(meaning.turn).image), region)
+            raise UsageError(
+                f"{meaning.id!r} is no {turn.labels[meaning.id]} that was found, so nothing can be like it"
+            )
+        return likeness(self.scene(turn.image), region)
 
     def _begun(self, store: Sessions) -> Session:
         """The session on disk; made by its first turn, so that none is left empty."""
