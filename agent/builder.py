@@ -325,7 +325,7 @@ class Graph(Asking):
         return self._kept(name or re.sub(r"[_-]+", " ", found.name), call), found
 
     def _kept(self, name: str, call: Call) -> str:
-        plain = terms.class_name(name)
+        plain = terms.plain_name(name)
         free, number = plain, 1
         while self.calls.get(free, call) != call:
             number += 1

@@ -145,6 +145,21 @@ def rank(word: str, first: int = 1, count: int = 1, reference: Selection | None 
 # ---- words ---------------------------------------------------------------------------------------------------
 
 
+def plain_name(text: str) -> str:
+    """A name in the singular and lower case, such as a class of things has. Raises UsageError for what is no name.
+
+    Example:
+        >>> plain_name("Isolated_Planes")
+        'isolated plane'
+    """
+    if not isinstance(text, str) or not any(char.isalpha() for char in text):
+        raise UsageError(f"a class name is a word or two such as 'plane' or 'storage tank', not {text!r}")
+    name = " ".join(text.lower().replace("_", " ").split())
+    if name.split()[0] in ("the", "a", "an", "all", "every", "each", "both", "any", "some", "these", "those"):
+        raise UsageError(_more_than_a_name(text))
+    return singular(name)
+
+
 def class_name(text: str) -> str:
     """A class name as the condition tree has it: lower case, in the singular.
 
@@ -155,20 +170,19 @@ def class_name(text: str) -> str:
         >>> class_name("Storage Tanks")
         'storage tank'
     """
-    if not isinstance(text, str) or not any(char.isalpha() for char in text):
-        raise UsageError(f"a class name is a word or two such as 'plane' or 'storage tank', not {text!r}")
-    name = " ".join(text.lower().replace("_", " ").split())
-    hint = f"{text!r} is more than a class name; say g.find({text!r}), or g.ground(...) and its conditions"
-    if name.split()[0] in ("the", "a", "an", "all", "every", "each", "both", "any", "some", "these", "those"):
-        raise UsageError(hint)
+    name = plain_name(text)
     try:
-        found = parse(name).outputs[0].target
+        found = parse(text.lower().replace("_", " ")).outputs[0].target
     except QueryError:
-        return singular(name)
+        return name
     adjectives = all(len(type(part).model_fields) == 2 and hasattr(part, "word") for part in conjuncts(found.where))
     if len(found.phrases) > 1 or found.picks or found.expected or not adjectives:
-        raise UsageError(hint)
-    return singular(name)
+        raise UsageError(_more_than_a_name(text))
+    return name
+
+
+def _more_than_a_name(text: str) -> str:
+    return f"{text!r} is more than a class name; say g.find({text!r}), or g.ground(...) and its conditions"
 
 
 def set_in_words(text: str) -> Selection:
