@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ...core.conditions import (
+    And,
     ClassIs,
     Colour,
     Condition,
@@ -22,12 +23,13 @@ from ...core.conditions import (
 )
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
-from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, SHAPES, SIZES, STANDING
+from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, RELATIONS, SHAPES, SIZES, STANDING
 
 Item = Condition | Rank
 _PRONOUNS = ("that", "which", "who")
 _SINGULAR_VERBS = ("is", "has", "does", "was", "lies", "stands", "sits", "touches", "contains", "overlaps", "crosses")
 _PLURAL_VERBS = ("are", "have", "do", "were", "lie", "stand", "sit", "touch", "contain", "overlap", "cross")
+_MOORED = ("moored", "docked", "berthed", "anchored")
 _EXCEPT = (
     "except for",
     "except",
@@ -79,6 +81,12 @@ class ConditionReader(RankReader):
         if self.peek_from(ORIENTATIONS) and (predicate or self.text() not in ("horizontal", "vertical", "diagonal")):
             return self.adjective()
         if not self.peek_from(IN_A_ROW) and self.take_from(STANDING):
+            moored = self.text(-1) in _MOORED and self.take("at", "to") is not None
+            if moored and self.reference_ahead():
+                return self.noted(
+                    self._related(lambda s, q: Relation(relation="adjacent", reference=s, quantifier=q)), start
+                )
+            self.at -= moored
             self.skip("directly")
             found = self.position() or self.distance() or self.relation()
             if found is None and (self.ended or self.text() in "?.;" or self.skip_image()):
@@ -136,9 +144,40 @@ class ConditionReader(RankReader):
         if not self.reference_ahead():
             self.at = start
             return None
+        roof = None if negative else self._roof()
+        if roof is not None:
+            return self.noted(roof, start)
+        found = self._had()
+        return self.noted(Not(condition=found) if negative else found, start)
+
+    def _roof(self) -> Condition | None:
+        """ "(with) a red roof": the colour that is seen of a building."""
+        start = self.at
+        self.take("a", "an", "the")
+        colour = self.take_from(COLOURS)
+        if colour is not None and self.take("roof", "roofs", "rooftop", "rooftops"):
+            return Colour(word=colour)
+        self.at = start
+        return None
+
+    def _had(self) -> Condition:
+        """What a thing has: inside it, or where the words go on "next to them", "nearby", "within 50 m"."""
         found = self._related(lambda s, q: Relation(relation="contains", reference=s, quantifier=q))
         self.take("in it", "in them", "on it", "on them", "inside", "inside it", "inside them")
-        return self.noted(Not(condition=found) if negative else found, start)
+        back = self.at
+        if self.take("nearby", "close by", "around", "around it", "around them", "in the vicinity"):
+            return _moved(found, relation="near")
+        if self.take("within"):
+            distance = self.quantity() if self._quantity_follows() else None
+            if distance is not None and not distance.is_area and not self.sees("of a", "of the", "from"):
+                self.take("of it", "of them")
+                return _moved(found, relation="within", distance=distance)
+            self.at = back
+        kind = self.take_from(RELATIONS)
+        if kind in ("near", "adjacent") and self.take("it", "them"):
+            return _moved(found, relation=kind)
+        self.at = back
+        return found
 
     def _whose(self) -> Condition | None:
         start = self.at
@@ -206,9 +245,9 @@ class ConditionReader(RankReader):
 
     def _negated(self, predicate: bool) -> Item:
         if self.take("neither"):
-            parts = [self._required(predicate)]
+            parts = [self._required(True)]
             while self.take("nor", "or", ", nor"):
-                parts.append(self._required(predicate))
+                parts.append(self._required(True))
             found = conjunction([Not(condition=part) for part in parts])
             return found if found is not None else parts[0]
         self.take("not", "do not", "does not")
@@ -356,6 +395,15 @@ class ConditionReader(RankReader):
     def clause_ahead(self) -> bool:
         """Whether a relative clause comes next."""
         return self.text() in _PRONOUNS and self.text(1) not in ("", ".")
+
+
+def _moved(found: Condition, **changes: object) -> Condition:
+    """ "without a tank next to them": the relation of what a thing has, where the words tell another than inside."""
+    if isinstance(found, Relation):
+        return found.model_copy(update=changes)
+    assert isinstance(found, And | Or)
+    parts = tuple(_moved(part, **changes) for part in found.conditions)
+    return found.model_copy(update={"conditions": parts})
 
 
 def _is_place(item: Item) -> bool:

@@ -107,6 +107,10 @@ class Cursor:
         trouble = self._past_copula()
         for place in (trouble, *range(self.at, max(-1, self.at - 3), -1)):
             word = self.tokens[place].text
+            if self.text(place + 1 - self.at) == "then" and f"{word} than" in COMPARATIVES.entries:
+                self.refuse(
+                    f"did not understand {word + ' then'!r}; did you mean {word + ' than'!r}?", place, place + 2
+                )
             if place == trouble and word in VAGUE and self.text(place + 1 - self.at) != "than":
                 self.refuse(f"{word!r} says too little: {VAGUE[word]}", place)
             meant = nearest_word(word)

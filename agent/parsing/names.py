@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.conditions import Colour, Condition, Relation
+from ...core.conditions import Colour, Condition, Group, Not, Relation
 from ...core.inflection import is_plural, singular
 from .conditions import ConditionReader
 from .noun import disjunction
-from .reserved import ADJECTIVES, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
+from .reserved import ADJECTIVES, DOING, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
 from .vocabulary import IN_A_ROW, ORIENTATIONS, STANDING, UNITS
 
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
@@ -53,7 +53,7 @@ class NameReader(ConditionReader):
     def adjective_before_noun(self) -> Condition | None:
         """An adjective that something which can be named follows; None (nothing read) otherwise."""
         start = self.at
-        found = self.adjective() or self._measured_adjective() or self._aligned_adjective()
+        found = self.adjective() or self._measured_adjective() or self._aligned_adjective() or self._alone()
         if found is None:
             return None
         back = self.at
@@ -83,6 +83,10 @@ class NameReader(ConditionReader):
 
     def _aligned_adjective(self) -> Condition | None:
         return Relation(relation="aligned") if self.take("aligned", "lined up") else None
+
+    def _alone(self) -> Condition | None:
+        """ "isolated": in no group."""
+        return Not(condition=Group(form="group")) if self.take("isolated", "solitary", "lone") else None
 
     def adjectives(self) -> list[Condition]:
         found: list[Condition] = []
@@ -123,10 +127,14 @@ class NameReader(ConditionReader):
         words: list[str] = []
         while self._noun_goes_on(words):
             token = self.tokens[self.at]
+            if words and token.text in DOING:
+                self.refuse_word(f"a condition after {words[-1].strip(' -')!r}")
             if words and token.text != "of":
                 self._refuse_run_on(words)
             words.append(("-" if token.glued and words else " " if words else "") + token.text)
             self.at += 1
+        if len(words) > 1 and words[-1].strip() in ("detection", "detections"):
+            words.pop()
         if len(words) > MAX_NOUN_WORDS or sum(map(len, words)) > MAX_NOUN_CHARS:
             self.refuse(f"not understood as the name of a thing: {''.join(words)!r}", start, self.at)
         return "".join(words)

@@ -128,6 +128,10 @@ class QuantityReader(Cursor):
     def comparison(self) -> Condition | None:
         """A measured condition as it stands after a noun or "is"; None when none comes next."""
         start = self.at
+        if self.peek_from(APPROXIMATE):
+            found = self._about(start)
+            if found is not None:
+                return found
         found = self.take_from(COMPARATIVES)
         if found is not None:
             return self._bounded(start, *found)
@@ -143,6 +147,21 @@ class QuantityReader(Cursor):
             return self._bounded(start, "", op)
         if self._number_ahead(0):
             return self._bare_quantity(start)
+        self.at = start
+        return None
+
+    def _about(self, start: int) -> Condition | None:
+        """ "about 40 m long": what "exactly" allows, 10 % either way."""
+        self.take_from(APPROXIMATE)
+        if self._number_ahead(0):
+            number = self.at
+            self.number()
+            unit = self.peek_from(UNITS)
+            self.at = number
+            if unit is not None:
+                quantity = self.quantity()
+                if quantity is not None and self.sees_end_of_size():
+                    return self._compared(start, "", "==", quantity)
         self.at = start
         return None
 

@@ -81,7 +81,7 @@ class QuestionReader(MeasureReader):
         if not found:
             self.refuse_word("e.g. 'whether there are any planes'")
         back = self.at
-        if not asked and self.take(", then", ",", "then") and not self.ended:
+        if not asked and (self.take(", then", ",", "then") or self.begins_request()) and not self.ended:
             return self._guarded(found)
         self.at = back
         return found
@@ -96,6 +96,10 @@ class QuestionReader(MeasureReader):
 
     def _output(self) -> list[Output]:
         """One request."""
+        raise NotImplementedError
+
+    def begins_request(self) -> bool:
+        """Whether a new request comes next."""
         raise NotImplementedError
 
     def only_if(self, outputs: list[Output]) -> list[Output]:

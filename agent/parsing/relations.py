@@ -18,6 +18,7 @@ from ...core.conditions import (
     Relation,
     Selection,
 )
+from ...core.inflection import singular
 from .noun import NounPhrase, disjunction
 from .positions import PositionReader
 from .vocabulary import (
@@ -215,6 +216,8 @@ class RelationReader(PositionReader):
         relation = self.take_from(RELATIONS)
         if relation is None:
             return None
+        if relation == "not inside" and (place := self.place_alone()) is not None:
+            return Not(condition=place)
         kind, negated = relation.removeprefix("not "), relation.startswith("not ")
         if kind == "inside" and self._place_of_a_thing():
             self.refuse(
@@ -286,7 +289,10 @@ class RelationReader(PositionReader):
     def _seen_side(self) -> Condition | None:
         """ "on the same side of the river as the church", "on this side of the runway", "across the river from it"."""
         start = self.at
-        kind = self.take_from(SIDES_OF_VIEW)
+        kind = self.take_from(SIDES_OF_VIEW) or self._side_named(start)
+        if isinstance(kind, Selection):
+            phrases, joint = self.references()
+            return self._across("same_side", phrases, kind) if joint != "and" else None
         if kind is None and self.take("across") and self.reference_ahead():
             phrases, joint = self.references()
             if joint == "and" or not self.take("from"):
@@ -304,6 +310,25 @@ class RelationReader(PositionReader):
         if kind == "same_side" and "same" in [token.text for token in self.tokens[start : start + 4]]:
             self.refuse_word("'as' and a thing, e.g. 'on the same side of the river as the church'")
         return self._across(kind, phrases, None)
+
+    def _side_named(self, start: int) -> Selection | None:
+        """ "on the terminal side of (the runway)": the thing that names the side; None (nothing read) otherwise."""
+        if self.take("on the", "at the", "along the"):
+            for length in (1, 2, 3):
+                words = [token.text for token in self.tokens[self.at : self.at + length]]
+                if len(words) == length and self.text(length) == "side" and self.text(length + 1) == "of":
+                    if not all(self.may_name(ahead) for ahead in range(length)):
+                        break
+                    self.at += length + 2
+                    if self.reference_ahead():
+                        return Selection(phrases=(singular(" ".join(words)),))
+                    break
+        self.at = start
+        return None
+
+    def may_name(self, ahead: int = 0) -> bool:
+        """Whether the token may name a class."""
+        raise NotImplementedError
 
     def _as_seen(self, kind: str, reference: list[NounPhrase], start: int) -> Condition:
         if self.take("the", "me", "us"):

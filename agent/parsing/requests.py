@@ -8,10 +8,12 @@ from ...core.conditions import (
     Output,
     Request,
     Selection,
+    conjuncts,
 )
 from .checks import find_contradiction
-from .noun import NounPhrase
+from .noun import NounPhrase, conjunction
 from .questions import QuestionReader
+from .relations import group_condition
 from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
 from .vocabulary import ATTRIBUTES
 
@@ -47,7 +49,7 @@ class RequestReader(QuestionReader):
                 self.refuse_word("a condition, 'and' or the end of the query")
             if self.ended:
                 self._refuse_open_end()
-            elif not self._begins_request():
+            elif not self.begins_request():
                 self.at = back
                 self.skip(",", ";", "and")
                 self.refuse_word("a condition or another request")
@@ -77,11 +79,14 @@ class RequestReader(QuestionReader):
 
     def _separators(self) -> bool:
         start = self.at
-        while self.take(*_ENDS, "and then", "then", "and also", "and", "thanks", "thank you", "for me"):
+        while self.take(
+            *_ENDS, "and then", "then", "and also", "and", "thanks", "thank you very much", "thank you", "for me"
+        ):
             pass
         return self.at > start
 
-    def _begins_request(self) -> bool:
+    def begins_request(self) -> bool:
+        """Whether a new request comes next: a verb, a question word, or anything after a full stop."""
         starts = ("how", "which", "what", "where", "is", "are", "does", "do", "check", "can", "could", "would", "tell")
         return (
             self.peek_from(VERBS) is not None
@@ -103,6 +108,8 @@ class RequestReader(QuestionReader):
             self._whole_image,
             self._how_many,
             self._look,
+            self._which_way,
+            self._more_of,
             self._which,
             self._is_it,
             self._verb,
@@ -139,7 +146,7 @@ class RequestReader(QuestionReader):
                 Output(verb=verb, target=target, attribute="length", unit=self._unit("length")) for target in targets
             ]
         per = self.grouped if verb == "count" else None
-        return [Output(verb=verb, target=target, per=per) for target in targets]
+        return [_per_group(Output(verb=verb, target=target, per=per)) for target in targets]
 
     def _verb(self) -> list[Output]:
         verb = self.take_from(VERBS)
@@ -182,7 +189,7 @@ class RequestReader(QuestionReader):
             return found
         self.take("of")
         targets = self._with_predicate()
-        return [Output(verb="count", target=target, per=self.grouped) for target in targets]
+        return [_per_group(Output(verb="count", target=target, per=self.grouped)) for target in targets]
 
     def _of_those(self) -> list[Output]:
         """ "(how many) are in the top half", "of them are white", of the set named before; [] when a noun follows."""
@@ -223,6 +230,34 @@ class RequestReader(QuestionReader):
             return []
         return [Output(verb="describe", target=Selection(phrases=("object",), where=place))]
 
+    def _which_way(self) -> list[Output]:
+        """ "in which direction does the runway run", "how much area does the car park cover"."""
+        if self.take("in which direction", "in what direction", "which direction", "which way", "what direction"):
+            if not self.take("does", "do", "is", "are"):
+                return []
+            self._without_verb("run", "point", "lie", "go", "oriented", "aligned", "extend", "orientated")
+            targets = self.target()
+            return [Output(verb="measure", target=target, attribute="orientation") for target in targets]
+        if self.take("how much area", "how much space", "how much ground", "how much land"):
+            if not self.take("does", "do", "is", "are"):
+                return []
+            self._without_verb("cover", "occupy", "have")
+            targets = self.target()
+            unit = self._unit("area")
+            return [Output(verb="measure", target=target, attribute="area", unit=unit) for target in targets]
+        return []
+
+    def _without_verb(self, *verbs: str) -> None:
+        """Takes the verb out of "(does) the runway run": what stands before it is the thing asked about."""
+        for place in range(len(self.tokens) - 1, self.at, -1):
+            if self.tokens[place].text in verbs:
+                self.tokens = [*self.tokens[:place], *self.tokens[place + 1 :]]
+                return
+
+    def _more_of(self) -> list[Output]:
+        """ "more ships than tanks?"."""
+        return self._compared_sets(self.at) if self.at == 0 and self.sees("more", "fewer", "as many") else []
+
     def _look(self) -> list[Output]:
         """ "what does the largest ship look like"."""
         if not self.take("what does", "what do") or not self.reference_ahead():
@@ -240,3 +275,10 @@ class RequestReader(QuestionReader):
             self.at -= 1
             return self._outputs("detect", self._with_predicate())
         return []
+
+
+def _per_group(output: Output) -> Output:
+    """Groups are counted of the whole set: that each stands in some group needs no condition of its own."""
+    any_group = None if output.per is None else group_condition(output.per, None, None)
+    parts = [part for part in conjuncts(output.target.where) if part != any_group]
+    return output.model_copy(update={"target": output.target.model_copy(update={"where": conjunction(parts)})})

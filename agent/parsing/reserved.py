@@ -27,6 +27,9 @@ from .vocabulary import (
     VIEWPOINT,
 )
 
+_UNSEEN = """oldest newest fastest slowest cheapest busiest nicest best worst deepest heaviest lightest prettiest
+    suspicious dangerous beautiful nice ugly pretty interesting important unusual strange weird illegal expensive cheap
+    old new modern ancient fast slow famous"""
 VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in OF_TWO.entries} | {
     "long": "say 'longer than 40 m', 'elongated' or 'the longest'",
     "short": "say 'shorter than 40 m' or 'the shortest'",
@@ -43,6 +46,7 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "parallel": "parallel to what? Say 'parallel to the runway', or 'horizontal'",
     "perpendicular": "perpendicular to what? Say 'perpendicular to the runway', or 'vertical'",
     "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
+    **dict.fromkeys(_UNSEEN.split(), "only what the image shows can be asked: sizes, places, colours, neighbours"),
     "wingspan": "say 'width' or 'length'",
     "diameter": "say 'length' or 'width'",
     "radius": "say 'length' or 'width'",
@@ -69,13 +73,19 @@ _TABLES = (
 )  # fmt: skip
 _OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
     outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
-    excess minimum maximum total surface photo aspect ratio ratios"""
+    excess minimum maximum total surface photo roof roofs ground floor satellite
+    kind aspect ratio ratios"""
 _OTHERS = """provided twice thrice times same
     corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
     average mean median total combined distance distances bank shore closer nearer farther further touching
     measuring exceeding exceeds exceed type class side"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
+)
+# What things do: such a word begins a name at most ("sailing boat"), and a noun is never followed by it.
+DOING = frozenset(
+    """carrying flying sailing driving waiting leaving entering arriving going transporting towing pulling pushing
+    burning sinking looking moving holding""".split()
 )
 UNIT_SYMBOLS = frozenset(text for text in UNITS.entries if len(text) <= 3 or text[-1] == "2")
 # What a misspelt word is compared with: words that carry meaning in the grammar.

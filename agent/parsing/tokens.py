@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from ...core.errors import QueryError
@@ -29,6 +29,7 @@ _CONTRACTED = {
     "'ll": ("", "will"),
 }
 _WITH_IS = {"what", "where", "that", "which", "there", "who", "it", "here", "how"}
+_COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west"}
 _POLITE = {"please", "kindly", "pls", "plz"}
 _FOREIGN = frozenset(
     """les des une du où est sont dans avec sur trouve trouver montre montrez combien tous toutes avions aux ces cette
@@ -118,7 +119,8 @@ def tokenize(query: str) -> list[Token]:
     tokens = [token for token in _rejoined(tokens) if token.text not in _POLITE]
     _refuse_other_languages(query, tokens)
     if not any(token.kind != "symbol" for token in tokens):
-        raise QueryError("the query holds no words; say what to look for, e.g. 'planes near the river'", query)
+        whole = [(len(query) - len(query.lstrip()), len(query.rstrip()))]
+        raise QueryError("the query holds no words; say what to look for, e.g. 'planes near the river'", query, whole)
     return tokens
 
 
@@ -169,7 +171,16 @@ def _opened(text: str) -> tuple[str, ...]:
 def _rejoined(tokens: list[Token]) -> list[Token]:
     """Opens "sq." and "m^2", and drops full stops that end an abbreviation of a unit."""
     out: list[Token] = []
-    for token in tokens:
+    for place, token in enumerate(tokens):
+        after = [other.text for other in tokens[place + 1 : place + 3]]
+        if token.text == "/" and out and out[-1].text in ("w", "w/o"):
+            out[-1] = replace(out[-1], text="with", stop=token.stop)
+            continue
+        if token.text == "o" and out and out[-1].text == "with" and tokens[place - 1].text == "/":
+            out[-1] = replace(out[-1], text="without", stop=token.stop)
+            continue
+        if token.text in _COMPASS and after[:1] == ["of"]:
+            token = replace(token, text=_COMPASS[token.text])
         if token.text == "." and out and out[-1].text in ("sq", "approx"):
             continue
         out.append(Token(token.text.replace("^", ""), token.start, token.stop, token.kind, token.glued))

@@ -62,6 +62,9 @@ VERBS: PhraseTable[str] = PhraseTable(
 )
 _OPENINGS = """could you|can you|would you|will you|could we|i want you to|i would like you to|i want to|
 i would like to|i am trying to|let us|help me|help me to|could you tell me|can you tell me|tell me|
+be so kind as to|be so kind and|i would be grateful if you could|i would appreciate it if you could|sorry to bother you|
+i need to know|we need to know|i want to know|i would like to know|please tell me|but|in this satellite image|
+in this aerial image|in this image|in the image|in the picture|in this picture|in this scene|in this photo|
 do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
 OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
 # Questions about the whole image, or about a place in it

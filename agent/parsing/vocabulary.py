@@ -127,6 +127,7 @@ COMPARATIVES: PhraseTable[tuple[str, Comparison]] = PhraseTable(
 )
 OR_MORE: PhraseTable[tuple[str, Comparison]] = PhraseTable(
     {f"or {word}": (found[0], ">=" if found[1] == ">" else "<=") for word, found in _COMPARATIVES.items()}
+    | {"+": ("", ">="), "plus": ("", ">=")}
     | {"or more": ("", ">="), "or over": ("", ">="), "or above": ("", ">="), "and above": ("", ">=")}
     | {"or less": ("", "<="), "or under": ("", "<="), "or below": ("", "<="), "or fewer": ("", "<=")}
 )
@@ -143,6 +144,9 @@ ATTRIBUTES: PhraseTable[Attribute] = PhraseTable(
         **dict.fromkeys(("length", "lengths"), "length"),
         **dict.fromkeys(("width", "widths", "breadth"), "width"),
         **dict.fromkeys(("area", "areas", "size", "sizes", "surface area", "surface", "footprint"), "area"),
+        **dict.fromkeys(
+            ("roof area", "roof areas", "ground area", "floor area", "surface areas", "footprints"), "area"
+        ),
         **dict.fromkeys(("perimeter", "perimeters", "circumference"), "perimeter"),
         **dict.fromkeys(("aspect ratio", "aspect ratios", "aspect"), "aspect"),
         **dict.fromkeys(("orientation", "orientations"), "orientation"),
@@ -172,9 +176,10 @@ COLOURS = PhraseTable(
     | {"gray": "grey", "violet": "purple"}
     | {
         f"{c} {w}": c
-        for c in ("red", "yellow", "green", "blue", "brown", "white", "black")
-        for w in ("coloured", "colored")
+        for c in ("red", "orange", "yellow", "green", "blue", "purple", "brown", "white", "grey", "black")
+        for w in ("coloured", "colored", "roofed")
     }
+    | {f"gray {w}": "grey" for w in ("coloured", "colored", "roofed")}
 )
 _LINES = {
     "horizontal": ("horizontal", "horizontally", "east west", "west east", "east to west", "west to east"),
