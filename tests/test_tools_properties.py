@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 from scenes_by_hand import RIVER, SHIP, scene
 from surveyor.core.conditions import (
     And,
+    Aspect,
     Compare,
+    CompareWith,
+    CountTest,
+    Group,
     Node,
     Not,
     Or,
     Orientation,
     Pick,
     Position,
+    Provided,
     Quantity,
     Relation,
     Shape,
@@ -32,6 +37,7 @@ from surveyor.tools.findings import status_codes
 
 SIZE = 400
 RELATIONS = ("near", "inside", "contains", "overlaps", "adjacent", "between", "surrounded")
+RELATIONS += ("parallel", "perpendicular", "flanking")
 DIRECTIONS = ("left", "right", "above", "below", "above left", "above right", "below left", "below right")
 CASES = settings(max_examples=60, deadline=None)
 
@@ -52,6 +58,10 @@ def candidate_sets(draw, prefix="p", most=7):
     return CandidateSet(tuple(made))
 
 
+OPS = st.sampled_from([">", ">=", "<", "<=", "=="])
+NUMBERS = st.builds(CountTest, op=OPS, n=st.integers(0, 3))
+
+
 def px(value):
     return Quantity(value=value, unit="px")
 
@@ -66,6 +76,30 @@ atoms = st.one_of(
     st.builds(SizeWord, word=st.sampled_from(["large", "small"])),
     st.builds(Shape, word=st.sampled_from(["elongated", "square"])),
     st.builds(Orientation, word=st.sampled_from(["horizontal", "vertical", "diagonal"])),
+    st.builds(Aspect, op=OPS, ratio=st.sampled_from([1.0, 1.5, 2.0, 3.0])),
+    st.builds(
+        CompareWith,
+        attribute=st.sampled_from(["length", "width", "area", "aspect"]),
+        op=OPS,
+        reference=st.just(SHIP),
+        factor=st.sampled_from([0.5, 1.0, 2.0]),
+        quantifier=st.sampled_from(["any", "all"]),
+    ),
+    st.builds(Group, form=st.sampled_from(["group", "row"]), test=NUMBERS),
+    st.builds(Group, form=st.just("group"), which=st.sampled_from(["largest", "smallest"])),
+    st.builds(Provided, reference=st.just(SHIP), test=NUMBERS),
+    st.builds(
+        Relation,
+        relation=st.sampled_from(["near", "overlaps", "contains", "surrounded", "parallel"]),
+        reference=st.just(SHIP),
+        amount=NUMBERS,
+    ),
+    st.builds(
+        Relation,
+        relation=st.sampled_from(["same_side", "other_side"]),
+        reference=st.just(SHIP),
+        second=st.just(RIVER),
+    ),
     st.builds(
         Relation,
         relation=st.sampled_from(RELATIONS),
@@ -108,6 +142,7 @@ positions = st.one_of(
     st.builds(Position, frame=st.just("half"), place=st.sampled_from(["left", "right", "top", "bottom"])),
     st.builds(Position, frame=st.just("quadrant"), place=st.sampled_from(["top left", "bottom right"])),
     st.builds(Position, frame=st.just("edge"), place=st.sampled_from(["left", "top", "any"])),
+    st.builds(Relation, relation=st.sampled_from(["same_side", "other_side"]), reference=st.just(SHIP)),
 )
 anywhere = st.one_of(atoms, positions)
 conditions = st.recursive(
@@ -123,7 +158,9 @@ bands = st.sampled_from([CRISP, STRICT])
 
 
 def codes(candidates, condition, ships, limits, on=None):
-    return judge(on or scene(SIZE, SIZE), candidates, condition, {"ships": ships}, bands=limits).codes.tolist()
+    return judge(
+        on or scene(SIZE, SIZE), candidates, condition, {"ships": ships, "rivers": ships}, bands=limits
+    ).codes.tolist()
 
 
 def moved(candidates, change):
@@ -214,7 +251,7 @@ def test_the_order_of_candidates_does_not_matter(planes, ships, condition, limit
 @CASES
 @given(candidate_sets(), candidate_sets("ship-", 4), conditions)
 def test_strict_is_careful_never_contrary_where_nothing_is_picked(planes, ships, condition):
-    if any(isinstance(node, Pick) for node in walk(condition)):
+    if any(isinstance(node, Pick | Group) for node in walk(condition)):
         return
     crisp, strict = codes(planes, condition, ships, CRISP), codes(planes, condition, ships, STRICT)
     assert all(careful in (1, bold) or bold == 1 for bold, careful in zip(crisp, strict, strict=True))
@@ -241,7 +278,7 @@ def test_toward_and_further_are_antisymmetric_and_converse(planes, ships, direct
 def test_filters_never_add_and_counts_agree(planes, ships, chain):
     current = planes
     for condition in chain:
-        after = select(scene(SIZE, SIZE), current, condition, {"ships": ships})
+        after = select(scene(SIZE, SIZE), current, condition, {"ships": ships, "rivers": ships})
         assert [c.region.id for c in after] == [c.region.id for c in current]
         assert {c.region.id for c in after.kept} <= {c.region.id for c in current.kept}
         assert {c.region.id for c in after.open} <= {c.region.id for c in current.open}
@@ -252,7 +289,7 @@ def test_filters_never_add_and_counts_agree(planes, ships, chain):
 @CASES
 @given(candidate_sets(), candidate_sets("ship-", 4), conditions, conditions)
 def test_a_conjunction_is_a_chain_of_filters(planes, ships, first, second):
-    references = {"ships": ships}
+    references = {"ships": ships, "rivers": ships}
     on = scene(SIZE, SIZE)
     chained = select(on, select(on, planes, first, references), second, references)
     at_once = select(on, planes, And(conditions=(first, second)), references)
@@ -262,10 +299,10 @@ def test_a_conjunction_is_a_chain_of_filters(planes, ships, first, second):
 @CASES
 @given(candidate_sets(), candidate_sets("ship-", 4), anywhere, anywhere, bands)
 def test_kleene_laws(planes, ships, a, b, limits):
-    if isinstance(a, Pick) or isinstance(b, Pick):
-        return  # a pick looks at what earlier parts left open, so its place in a conjunction matters
+    if isinstance(a, Pick | Group) or isinstance(b, Pick | Group):
+        return  # a pick or group looks at what earlier parts left open, so its place in a conjunction matters
     found = {
-        name: judge(scene(SIZE, SIZE), planes, node, {"ships": ships}, bands=limits).verdicts
+        name: judge(scene(SIZE, SIZE), planes, node, {"ships": ships, "rivers": ships}, bands=limits).verdicts
         for name, node in {
             "a": a,
             "b": b,
