@@ -173,7 +173,7 @@ def _entries(answer: Answer, left_out: int) -> list[Entry]:
     entries += [(UNDECIDED, f"{undecided} undecided")] if undecided else []
     entries += [(REJECTED, f"{rejected} rejected")] if rejected else []
     entries += [(REFERENCE, f"referred to: {names}")] if names else []
-    entries += [(INK, f"{left_out} labels left out")] if left_out else []
+    entries += [(INK, f"{left_out} label{'s' * (left_out > 1)} left out")] if left_out else []
     return entries
 
 

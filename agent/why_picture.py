@@ -132,7 +132,7 @@ def tag_texts(row: Row) -> tuple[str, ...]:
     number, cell = _number(row.region.id), row.deciding
     doubt = " (second look: no)" if row.second_look is not None and row.second_look.verdict == "no" else ""
     if cell is None:
-        return tuple(dict.fromkeys((f"{row.region.id}{doubt}", row.region.id, number)))
+        return tuple(dict.fromkeys((f"{row.region.id}{doubt}", f"{number}{doubt}" if doubt else row.region.id, number)))
     told, short = _deciding_text(cell), f"{cell.letter}{'?' if cell.verdict == 'unknown' else ''} {cell.value}".strip()
     return (f"{row.region.id}: {told}{doubt}", f"{number}: {told}", f"{number}: {short}", f"{number}: {cell.letter}")
 
@@ -172,4 +172,4 @@ def _legend(explanation: Explanation, left_out: int) -> list[tuple[Colour, str]]
         unknown = f" {column.unknown} ?" if column.unknown else ""
         emptied = ", none left" if column.emptied else ""
         entries.append((INK, f"{column.letter} {column.condition}: {column.yes} yes {column.no} no{unknown}{emptied}"))
-    return entries + ([(INK, f"{left_out} labels left out")] if left_out else [])
+    return entries + ([(INK, f"{left_out} label{'s' * (left_out > 1)} left out")] if left_out else [])

@@ -116,7 +116,11 @@ def _second_look(region: dict[str, Any]) -> Text:
     if seen["verdict"] is True:
         return Text(word, style=style)
     lowered = seen["verdict"] is False and region.get("confidence") is not None
-    return Text(f"{word}, {seen['reason']}" + (f" -> {region['confidence']:.2f}" if lowered else ""), style=style)
+    return Text(
+        f"{word}: {seen['reason'].removeprefix('described as ')}"
+        + (f" -> {region['confidence']:.2f}" if lowered else ""),
+        style=style,
+    )
 
 
 def _verdicts(region: dict[str, Any], conditions: Sequence[str], signs: dict[Any, tuple[str, str]]) -> Text:
