@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from surveyor.agent.parser import parse
 from surveyor.agent.planner import make_plan
 from surveyor.agent.verifying import with_verification
+from surveyor.app.cli import main
 from surveyor.core.errors import ModelOutputError, ToolFailed, UsageError
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.protocols import Description
@@ -221,3 +223,18 @@ def test_the_oracle_describer_reads_annotation():
         scene, CandidateSet((Candidate(first), Candidate(as_ship))), ["plane", "ship"], describer=OracleDescriber(path)
     )
     assert [candidate.verified.verdict for candidate in found] == [True, False]
+
+
+def test_verify_on_the_command_line(capsys):
+    folder = Path(__file__).parent / "data/oracle_scenes"
+    oracle = f"oracle:{folder / 'airport.json'}"
+    call = ["ask", str(folder / "airport.jpg"), "planes", "--models", f"grounder={oracle},describer={oracle}", "--json"]
+    assert main([*call, "--verify", "--no-cache"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["regions"] and all(each["verified"]["verdict"] for each in told["regions"])
+    assert [step["tool"] for step in told["plan"]["steps"]] == ["ground", "verify"]
+    assert told["models"]["describer"] == oracle
+    assert main([*call[:-1], "--verify", "--no-cache"]) == 0
+    assert "verified" in capsys.readouterr().out
+    assert main([*call, "--no-cache"]) == 0
+    assert "verified" not in json.loads(capsys.readouterr().out)["regions"][0]
