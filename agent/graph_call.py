@@ -91,7 +91,7 @@ def answer_of(call: Call, on_ambiguous: OnAmbiguous = "all") -> Answer:
                 "a question may come up that nobody could answer: give answer= (a function of the question), "
                 "or run_id=, so that the run can wait for its answer"
             )
-        return _answered(call, _execute(call, None))
+        return _answered(call, *_execute(call, None))
     runs = Runs(runs_place())
     with runs.at_work(call.run_id):
         now = time.time()
@@ -127,8 +127,8 @@ def _recorded(call: Call, runs: Runs) -> Answer:
     runs.change(call.run_id, status="running", answers=dict(call.answers), question=None)
     try:
         with checkpoints(runs.place) as saver:
-            results = _execute(call, saver)
-        answer = _answered(call, results)
+            results, seconds = _execute(call, saver)
+        answer = _answered(call, results, seconds)
     except NeedsAnswer as wait:
         runs.change(call.run_id, status="waiting", question=wait.question.to_dict(), said=str(wait.question))
         _tell(call, Event("asked", call.run_id, question=wait.question))
@@ -144,7 +144,9 @@ def _recorded(call: Call, runs: Runs) -> Answer:
     return answer
 
 
-def _execute(call: Call, saver: Any) -> Results:
+def _execute(call: Call, saver: Any) -> tuple[Results, float]:
+    """The results, and the seconds that the steps took."""
+    started = time.perf_counter()
     store = open_store(call.cache)
     if store is None and call.run_id:
         store = open_store() or Store(_values_folder())
@@ -165,7 +167,7 @@ def _execute(call: Call, saver: Any) -> Results:
         results = execute(call.plan, call.context, watch=_watch_of(call), tools=call.toolbox, running=running)
     if store is not None:
         store.trim()
-    return results
+    return results, time.perf_counter() - started
 
 
 def _values_folder() -> Path:
@@ -176,10 +178,17 @@ def _values_folder() -> Path:
     return user_state_path("surveyor", appauthor=False) / "values" if is_postgres(place) else Path(f"{place}.values")
 
 
-def _answered(call: Call, results: Results) -> Answer:
+def _answered(call: Call, results: Results, steps_s: float) -> Answer:
     names = call.models.names() | call.toolbox.used_by(call.plan)
     return compose(
-        call.plan, call.request, call.scene, names, results, {}, run_id=call.run_id or None, parsing=call.parsing
+        call.plan,
+        call.request,
+        call.scene,
+        names,
+        results,
+        {"steps": steps_s},
+        run_id=call.run_id or None,
+        parsing=call.parsing,
     )
 
 

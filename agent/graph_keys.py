@@ -20,7 +20,6 @@ from .store import digest_of
 MODELS_OF: Mapping[str, tuple[str, ...]] = {
     "ground": ("grounder",),
     "segment": ("segmenter",),
-    "verify": ("describer",),
     "describe": (),
     "select": (),
     "pick": (),

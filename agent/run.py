@@ -137,7 +137,8 @@ def ask(
             run_id=run_id or "", answer=answer, confirm_tiles=confirm_tiles, parsing=read.record(),
             listeners=Listeners(watch, progress, on_event),
         )  # fmt: skip
-        return _finished(call, answer_of(call, on_ambiguous), started, parse=parsed)
+        opened = time.perf_counter() - started - parsed
+        return _finished(call, answer_of(call, on_ambiguous), started, parse=parsed, open=opened)
 
 
 def run(

@@ -63,11 +63,14 @@ class Meter:
         self.calls = 0
         self.tokens = 0
         self._cancelled = cancelled
+        self._outer: Meter | None = None
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raises Cancelled when the run was cancelled, BudgetExceeded when its time is over."""
+        if self._outer is not None:
+            self._outer.check()
         if self._cancelled is not None and self._cancelled():
             raise Cancelled("the run was cancelled")
         limit = self.budget.max_seconds
@@ -80,6 +83,8 @@ class Meter:
         Raises:
             BudgetExceeded: a bound is passed.
         """
+        if self._outer is not None:
+            self._outer.charge(calls=calls, tokens=tokens)
         with self._lock:
             most = self.budget.max_model_calls
             if most is not None and self.calls + calls > most:
@@ -98,12 +103,13 @@ _meter: ContextVar[Meter | None] = ContextVar("surveyor_meter", default=None)
 def metering(meter: Meter) -> Iterator[Meter]:
     """Charges made inside the block (and in threads that copied its context) go to this meter.
 
-    Inside another meter's block that one stays in force, so that a run within a run has one budget.
+    Inside another meter's block they go to both, so that a run within a run (a turn of a conversation) is bounded by
+    both.
     """
-    outer = _meter.get()
-    token = _meter.set(outer or meter)
+    meter._outer = _meter.get()
+    token = _meter.set(meter)
     try:
-        yield outer or meter
+        yield meter
     finally:
         _meter.reset(token)
 

@@ -20,7 +20,7 @@ from surveyor.synth import draw_scene
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", "docs/usage.md")
+DOCUMENTS = ("README.md", "docs/usage.md", "docs/runs.md")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ROOMS = ("core", "synth", "prompts", "tools", "agent", "evals", "app")
@@ -59,8 +59,9 @@ def run_command(line: str) -> int:
 def test_python_in_documents_runs(document: str, workplace: Path) -> None:
     found = blocks(document, "python")
     assert found
+    names: dict[str, object] = {"__name__": "__main__"}
     for code in found:
-        exec(compile(code, document, "exec"), {"__name__": "__main__"})
+        exec(compile(code, document, "exec"), names)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -68,7 +69,8 @@ def test_commands_in_documents_run(document: str, workplace: Path) -> None:
     lines = [line[2:] for block in blocks(document, "console") for line in block.splitlines() if line[:2] == "$ "]
     assert lines and all(line.startswith("surveyor ") for line in lines)
     for line in lines:
-        assert run_command(line) == 0, line
+        command, _, code = line.partition("  # exit code ")
+        assert run_command(command) == int(code or 0), line
 
 
 def test_the_example_in_help_runs(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,13 +102,13 @@ def test_every_example_is_run() -> None:
     assert names - scripting == {"draw_scene", "explain_answer", "edit_plan"}
 
 
-@pytest.mark.parametrize("command", ["ask", "explain", "plan", "run", "models", "doctor"])
+@pytest.mark.parametrize("command", ["ask", "explain", "plan", "run", "resume", "runs", "models", "doctor"])
 def test_usage_lists_every_option(command: str) -> None:
     parameters = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
     options = {name for parameter in parameters for name in parameter.opts if name.startswith("--")}
     usage = (ROOT / "docs/usage.md").read_text(encoding="utf-8")
-    synopsis = next(line for line in usage.splitlines() if line.startswith(f"    surveyor {command}"))
-    assert options == set(re.findall(r"--[a-z]+", synopsis))
+    synopsis = re.search(rf"^    surveyor {command}\b.*(?:\n {{8,}}.*)*", usage, re.MULTILINE)
+    assert synopsis is not None and options == set(re.findall(r"--[a-z-]+", synopsis[0]))
 
 
 def test_make_targets_that_documents_name_exist() -> None:
