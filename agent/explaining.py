@@ -146,7 +146,7 @@ def _cell(index: int, name: str, condition: Node | None, each: Mapping[str, Any]
         return Cell(letter(index), name, "not asked")
     verdict, reason = _WORDS[each["verdicts"][name]], each["reasons"].get(name, "")
     reading = reading_of(condition, each, reason, scene.size_wh)
-    value, would = reading.short if reading is not None else short_reason(reason), ""
+    value, would = short_reason(reason) if reading is None or reading.measure == "rank" else reading.short, ""
     if verdict == "unknown" and _needs_gsd(condition, scene):
         value, would = _without_gsd(condition, each)
     return Cell(letter(index), name, verdict, reading, reason, name in each["borderline"], would, value)

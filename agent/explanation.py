@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Word = Literal["yes", "no", "unknown", "not asked"]
 Status = Literal["kept", "undecided", "rejected"]
-NEAR, NEAR_PLACE = 0.25, 0.1
-"""Most that a near miss is off: of the limit, and for a place in the image of the image's side."""
 FATES = {"kept": "in the answer", "undecided": "undecided", "rejected": "not in the answer"}
 
 
@@ -77,13 +75,12 @@ class Row:
 
     @property
     def near_miss(self) -> Cell | None:
-        """The one condition that rejects it, where it misses that by little (`NEAR`) or by no number; else None."""
+        """The one condition that rejects it, where it misses that by little or is a close call; else None."""
         failed = [cell for cell in self.cells if cell.verdict == "no"]
         if self.status != "rejected" or len(failed) != 1:
             return None
-        reading = failed[0].reading
-        most = NEAR_PLACE if reading is not None and reading.unit == "%" else NEAR
-        return failed[0] if reading is None or reading.share_off <= most else None
+        cell = failed[0]
+        return cell if cell.close or (cell.reading is not None and cell.reading.is_near) else None
 
     @property
     def deciding(self) -> Cell | None:

@@ -80,9 +80,9 @@ def _conditions(explanation: Explanation) -> list[str]:
 
 def _candidates(explanation: Explanation, most_rows: int) -> list[str]:
     shown = explanation.rows[:most_rows]
-    if not shown:
-        return []
     verified = any(row.second_look is not None for row in explanation.rows)
+    if not shown or not (explanation.columns or verified):
+        return []
     scored = any(row.region.score is not None for row in explanation.rows)
     head = [
         "",

@@ -13,12 +13,27 @@ from typing import Any
 
 import numpy as np
 
-from ..core.conditions import AREA_UNITS_M2, LENGTH_UNITS_M, Aspect, Compare, Node, Not, Position, Relation
+from ..core.conditions import (
+    AREA_UNITS_M2,
+    LENGTH_UNITS_M,
+    Aspect,
+    Compare,
+    Node,
+    Not,
+    Pick,
+    Position,
+    Relation,
+    SizeWord,
+)
 
 _OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 _DISTANCE = re.compile(rf"^({_NUMBER}) (\w+) from ")
 _MEASURED = re.compile(rf"^\w+ is ({_NUMBER}) (\w+)$")
+_RANK = re.compile(r"\brank (\d+) of \d+$")
+_SIZE = re.compile(rf"^area is ({_NUMBER}) px2, (?:large|small) (from|up to) ({_NUMBER}) px2")
+NEAR, NEAR_PLACE, NEAR_RANKS = 0.25, 0.1, 1
+"""Most that a near miss is off: of the limit; for a place in the image, of the image's side; for a rank, ranks."""
 _SHORT = tuple(
     re.compile(pattern)
     for pattern in (
@@ -66,6 +81,8 @@ class Reading:
     def off(self) -> str:
         """How far the value is from the limit, and on which side: "1.8 m short (4.5 %)", "12 px over (30 %)"."""
         gap = self.value - self.limit
+        if self.measure == "rank":
+            return f"{abs(gap):g} rank{'s' * (abs(gap) > 1)} {'behind' if gap > 0 else 'ahead'}"
         side = "off" if self.op in ("==", "!=") else "over" if gap > 0 else "short"
         share = "" if self.unit == "%" or not np.isfinite(self.share_off) else f" ({100 * self.share_off:.2g} %)"
         return f"{_amount(abs(gap), self.unit)} {side}{share}"
@@ -75,6 +92,13 @@ class Reading:
         """The distance from the limit as a share of the limit; for shares of the image, of the image."""
         whole = 100.0 if self.unit == "%" else abs(self.limit)
         return abs(self.value - self.limit) / whole if whole else float("inf")
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it misses the limit by little."""
+        if self.measure == "rank":
+            return abs(self.value - self.limit) <= NEAR_RANKS
+        return self.share_off <= (NEAR_PLACE if self.unit == "%" else NEAR)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON types."""
@@ -110,6 +134,13 @@ def reading_of(
             return Reading(
                 "length / width", region["length_px"] / region["width_px"], "", condition.op, condition.ratio
             )
+        case SizeWord():
+            sizes = _SIZE.match(reason)
+            if sizes is None:
+                return None
+            return Reading("area", _float(sizes[1]), "px2", ">=" if sizes[2] == "from" else "<=", _float(sizes[3]))
+        case Pick():
+            return _ranked(condition, reason)
         case Position() if condition.frame != "edge":
             return _placed(condition, region, size_wh)
         case Relation() if condition.distance is not None:
@@ -163,6 +194,15 @@ def _measured(condition: Compare, region: Mapping[str, Any], reason: str) -> flo
         return float(value) / factor
     found = _MEASURED.match(reason)  # a perimeter is told in the reason only
     return None if found is None or found[2] != unit else _float(found[1])
+
+
+def _ranked(pick: Pick, reason: str) -> Reading | None:
+    """The rank against the last one taken, or the first one for those ahead of it; None for a range of ranks."""
+    found = _RANK.search(reason)
+    if found is None:
+        return None
+    rank, last = int(found[1]), pick.first + pick.count - 1
+    return Reading("rank", rank, "", ">=" if rank < pick.first else "<=", pick.first if rank < pick.first else last)
 
 
 def _placed(condition: Position, region: Mapping[str, Any], size_wh: tuple[int, int]) -> Reading:

@@ -214,6 +214,24 @@ def test_what_conditions_refer_to_is_no_candidate():
     assert [each["id"] for each in answer.to_dict()["references"]] == ["ship-1"]
 
 
+def test_ranks_and_size_words_have_readings():
+    # by length: plane-1 60, plane-4 42, plane-2 38, plane-3 20 px
+    explanation = asked("the longest plane").explain()
+    assert [row.region.id for row in explanation.rows] == ["plane-1", "plane-4", "plane-2", "plane-3"]
+    assert [row.cells[0].value for row in explanation.rows] == [f"rank {k} of 4" for k in (1, 2, 3, 4)]
+    assert [row.region.id for row in explanation.near_misses] == ["plane-4"]
+    assert explanation.rows[1].cells[0].text == "rank 2 <= 1: no"
+    assert "1 rank behind" in explanation.text
+    # areas 1200, 840, 380, 200 px2
+    large = asked("large planes").explain().row("plane-3").cells[0]
+    assert large.reading is not None and (large.reading.value, large.reading.op) == (200, ">=")
+
+
+def test_two_sets_compared_need_no_table():
+    text = asked("are there more planes than ships?").explain().text
+    assert "yes" in text.lower() and "Candidates" not in text
+
+
 def test_it_is_data():
     told = asked("planes longer than 31 m in the left half").explain().to_dict()
     assert json.loads(json.dumps(told, allow_nan=False)) == told
