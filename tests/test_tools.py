@@ -321,7 +321,7 @@ def test_every_tool_runs_from_plain_data():
     assert "plane" in tool_named("describe").call(context(), inputs, {}).text
     assert {tool.name for tool in TOOLS} == {
         "ground", "given", "verify", "select", "pick", "segment", "measure", "distance", "count", "check", "compare",
-        "difference", "describe",
+        "difference", "describe", "choose",
     }  # fmt: skip
 
 
