@@ -33,7 +33,7 @@ def respond(conversation: Conversation, line: str) -> Reply | None:
         >>> import surveyor
         >>> chat = Conversation([surveyor.draw_scene("harbour", seed=3).image_rgb])
         >>> respond(chat, "/images").text
-        '1 array (in use)  640 x 640 px'
+        '1 array (in use)  512 x 512 px'
     """
     text = line.strip()
     if not text.startswith("/"):

@@ -133,7 +133,7 @@ def put_in(request: Request, meanings: Mapping[str, Selection]) -> Request:
         UsageError: a stand-in beside another class in one set, or where only a class name can stand.
     """
     found = _put_in(request, meanings)
-    left = [phrase for phrase in _phrases(found) if phrase in meanings]
+    left = [phrase for phrase in phrases_in(found) if phrase in meanings]
     if left:
         raise UsageError("these cannot be asked for in one set; ask for one after the other")
     return found
@@ -141,10 +141,11 @@ def put_in(request: Request, meanings: Mapping[str, Selection]) -> Request:
 
 def uses(node: Node, noun: str) -> bool:
     """Whether a stand-in occurs anywhere in the tree."""
-    return noun in set(_phrases(node))
+    return noun in set(phrases_in(node))
 
 
-def _phrases(node: Node) -> list[str]:
+def phrases_in(node: Node) -> list[str]:
+    """Every phrase in the tree, those of `ClassIs` too."""
     return [
         phrase
         for each in walk(node)

@@ -101,7 +101,6 @@ class StandIns:
         self._stem = next(stem for stem in ("zorp", "drund", "quib", "blarn" * 300) if stem not in text.lower())
         self.meanings: dict[str, Selection] = {}
         self.shown: dict[str, str] = {}
-        self.images: dict[int, str] = {}
 
     @property
     def earlier(self) -> str:

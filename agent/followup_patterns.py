@@ -1,0 +1,95 @@
+"""The fixed forms of a conversation, as patterns; what they mean is in `agent/followup.py`."""
+
+from __future__ import annotations
+
+import re
+
+_ANY_CASE = re.IGNORECASE | re.DOTALL
+
+
+def _form(*parts: str) -> re.Pattern[str]:
+    return re.compile("".join(parts), _ANY_CASE)
+
+
+def _words(text: str) -> str:
+    """Any of the words or phrases of a text, phrases with "_" for a space."""
+    return "|".join(word.replace("_", r"\s+") for word in text.split())
+
+
+_START = r"\s*(?:(?:and|but|now|then|so|ok|okay|please)\b[\s,]*)*"
+
+UNDO = _form(
+    r"\s*(?:please\s+)?(?:undo|go\s+back|take\s+(?:that|it)\s+back|forget\s+(?:that|it|the\s+last(?:\s+one)?)",
+    r"|(?:undo|take\s+back)\s+(?:that|it|this|the\s+last(?:\s+(?:one|turn|answer|question|step))?))\s*[.!]*\s*",
+)
+WHY = _form(r"\s*(?:and\s+|but\s+|so\s+)?(?:why|how\s+come|explain)\b(.*)")
+ABOUT = _form(r"\s*(?:and\s+)?(?:what|how)\s+about(.*)")
+WHY_ALL = _form(
+    r"[\s?!.]*(?:(?:is|are)\s+(?:there\s+)?)?",
+    r"(?:only\s+\w+|",
+    _words("not none nothing no so_few so_many that this it empty unknown"),
+    r")?[\s?!.]*",
+)
+FATE = _form(
+    r"(?:\s*(?:",
+    _words(
+        """is are was were isn't isn’t aren't wasn't weren't did_you do_you didn't_you not n't it they also in the
+        answer list result results there here kept keep dropped drop rejected reject included include excluded exclude
+        left leave out missing chosen choose selected select undecided unknown found and or one ones , \\? ! \\."""
+    ),
+    r")(?!\w))+\s*",
+)
+LIKE = _form(
+    r"\s*(?:and\s+|now\s+)?(?:",
+    _words(
+        """what which who find show list is are there anything everything something all any else other others more
+        things? objects? ones? looks? that me please of the do does \\s"""
+    ),
+    r")+?\b(?:just\s+)?(?:like|similar\s+to|resembl(?:es?|ing)|the\s+same\s+as)\s+(?P<rest>.+?)\s*[?.!]*\s*",
+)
+WHAT_ELSE = _form(r"\s*(?:what|anything)\s+else(?P<rest>)\s*\??\s*")
+GOING = _form(
+    r"(?:please\s+)?(?:now\s+)?",
+    r"(?:(?:switch|go|change|move|turn)(?:\s+over)?(?:\s+to)?|use|take|open|look(?:\s+at)?)?\W*",
+)
+AGAIN = _form(
+    r"\s*(?:(?:and|now|then|but|also|so|do|ask|run|try|please|ok)\b[\s,]*)*(?:(?:what|how)\s+about\s*)?(?:the\s+)?",
+    r"(?:same(?:\s+(?:thing|question|request|again))?|that|it|again|repeat(?:\s+that)?)?(?:\s+again)?[\s?.!,]*",
+)
+SAYS_AGAIN = _form(r"\b(?:same|again|repeat)\b")
+SAME_FOR = _form(
+    r"\s*(?:(?:and|now|then|do|ask|please|but)\s+)*(?:the\s+)?same(?:\s+(?:thing|question|request))?\s+",
+    r"(?:for|with|of|about|on)\s+(?P<rest>.+)",
+)
+WHAT_ABOUT = _form(_START, r"(?:what|how)\s+about\s+(?P<rest>.+)")
+AND = _form(r"\s*and\s+(?P<rest>(?:the\s+|an?\s+)?[^?]+?)\s*\?\s*")
+OF_THOSE = _form(
+    _START,
+    r"(?:(?:only|just)\s+)?(?:out\s+of|of|among|amongst|from|in)\s+",
+    r"(?:(?:all\s+)?(?:of\s+)?(?:those|these|them)(?P<noun>\s+[\w -]{1,40}?)?",
+    r"|the\s+(?:last|earlier|previous)\s+(?:ones|answer|result|results))\s*,\s*",
+)
+LEAD = _form(r"\s*(?:(?:and|now|then|but|so|no|ok|okay|well|yes|also|only|just|rather|instead)\b[\s,]*)+")
+ONLY = _form(r"\b(?:only|just)\b")
+ALSO = _form(r"\s*(?:and\s+|now\s+)?(?:also|add|plus)\b")
+WHAT_AT = _form(
+    r"\s*what(?:\s+is|'s|’s|\s+are)?\s*(?:there\s+)?(?P<where>at|in|inside|within|under)\s+(?P<noun>the\s+\w+)[\s?.!]*"
+)
+WHAT_IS = _form(r"\s*(?:what|who)(?:\s+is|'s|’s|\s+are)\s+(?P<noun>the\s+\w+)[\s?.!]*")
+DESCRIBE = _form(r"\s*(?:describe|tell\s+me\s+about)\s+(?P<noun>the\s+\w+)[\s?.!]*")
+THEIRS = _form(
+    r"\b(?P<whose>their|its)\s+(?P<what>(?:(?:average|mean|median|total|combined|summed)\s+)?",
+    r"(?:lengths?|widths?|areas?|sizes?|perimeters?|orientations?|aspect\s+ratios?))\b",
+)
+MANY = _form(r"\b(?:them|those|these|they)\b")
+SINGLE = _form(r"\b(?:it|(?:this|that)\s+(?:one|region|object)|(?:this|that)(?=\s*(?:$|[?.!,])))\b")
+ONES = _form(r"\bones\b")
+ONE = _form(r"(?<=\s)one\b(?!\s+(?:of\s+(?!the\s|them|those|these)|or\s+more|more))")
+BEFORE_ONE = _form(
+    rf"(?:\b(?:{_words('the which what a an any each every there another second third fourth fifth last')}",
+    r"|\d+(?:st|nd|rd|th))|est|most|ed",
+    rf"|\b(?:{_words('red orange yellow green blue purple brown white gr[ea]y black large small big')}))\s$",
+)
+AMOUNT_BEFORE = _form(r"(?:than|least|most)\s$")
+"""What makes "one" a number: "more than one"."""
+EXCEPT = _form(r"(?:not|without|except(?:\s+for)?|but\s+not|excluding|all\s+but)\s+")
