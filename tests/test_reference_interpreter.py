@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_interpreter import interpret
-from strategies import requests
+from strategies import PHRASES, requests
 from surveyor import draw_scene
 from surveyor.agent.graph import Running, execute
 from surveyor.agent.planner import make_plan
 from surveyor.agent.store import Store
-from surveyor.core.errors import UsageError
+from surveyor.core.errors import UnknownPhrase, UsageError
+from surveyor.core.lexicon import resolve
 from surveyor.core.plan import Plan, Step
 from surveyor.core.scene import Scene
 from surveyor.tools.models.fakes import FakeGrounder, FakeSegmenter
@@ -34,8 +35,13 @@ def context(folder: Path) -> Context:
     data = scene.to_coco("mixed.png")
     (folder / "mixed.json").write_text(json.dumps(data))
     found = read_annotations(folder / "mixed.json").objects("mixed.png")
-    labels = ["plane", "river", *(item.region.label for item in found), "storage tank", "harbour"]
-    grounder = FakeGrounder([item.region for item in found], labels=tuple(dict.fromkeys(labels)), open_vocabulary=False)
+    labels = list(dict.fromkeys(item.region.label for item in found))
+    for phrase in PHRASES:
+        try:
+            resolve(phrase, labels)
+        except UnknownPhrase:
+            labels.append(phrase)  # known, and not there
+    grounder = FakeGrounder([item.region for item in found], labels=labels)
     grounder.version = "drawn"  # type: ignore[attr-defined]
     segmenter = FakeSegmenter()
     segmenter.version = "boxes"  # type: ignore[attr-defined]
@@ -58,7 +64,7 @@ def tangled(draw: st.DrawFn) -> Plan:
         sets = [step.id for step in steps if step.tool in ("ground", "select", "pick", "segment")]
         source, other = draw(st.sampled_from(sets)), draw(st.sampled_from(sets))
         tool, args, inputs = draw(st.sampled_from(KINDS))
-        inputs = {name: other if name in ("b", "river") else source for name in inputs}
+        inputs = {name: other if name in ("b", "rivers") else source for name in inputs}
         steps.append(Step(id=f"s{number}", tool=tool, inputs=inputs, args=args, instruction=f"{tool} {number}"))
     outputs = draw(st.lists(st.sampled_from([step.id for step in steps]), min_size=1, max_size=3, unique=True))
     return Plan(steps=tuple(draw(st.permutations(steps))), outputs=tuple(outputs))
