@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from ..core.trace import Observation
 from ..core.wording import words
 from ..tools.models.spec import Models, load_models
 from .answer import Answer
+from .chat_turns import Reply, names_regions, places_of, query_of, query_text, save_files, turn_of
 from .class_names import adopt_class_names
 from .explanation import Explanation
 from .followup import Ask, GoTo, Like, Undo, Why, understand
@@ -32,46 +32,7 @@ from .likeness import Likeness, likeness
 from .planner import make_plan
 from .run import ImageLike, open_scene, run
 from .saved import TRACE, explain_saved
-from .sessions import ImageRecord, Session, SessionMoved, Sessions, Turn, checked_name, now
-
-SAVED_AS = {".png": "overlay.png", ".geojson": "regions.geojson", ".gpkg": "regions.gpkg", ".json": "trace.json"}
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a line was answered with.
-
-    Args:
-        kind: `answer`: a request was run; `why`: an answer was explained; `undone`; `image`: another image is in use;
-            `told`: what a command asked for.
-        text: the answer in words; for `answer` one or two sentences on one line.
-        turn: the turn that was made, explained or undone.
-        answer: the whole answer, when a request was run.
-        picture: the overlay, when the conversation is kept.
-        notes: what a careful reader should know.
-        understood: the request in plain words.
-    """
-
-    kind: Literal["answer", "why", "undone", "image", "told"]
-    text: str
-    turn: Turn | None = None
-    answer: Answer | None = None
-    picture: Path | None = None
-    notes: tuple[str, ...] = ()
-    understood: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The reply as JSON types."""
-        return {
-            "kind": self.kind,
-            "text": self.text,
-            "turn": None if self.turn is None else self.turn.number,
-            "image": None if self.turn is None else self.turn.image,
-            "understood": self.understood,
-            "picture": None if self.picture is None else str(self.picture),
-            "notes": list(self.notes),
-            "answer": None if self.answer is None else self.answer.to_dict(),
-        }
+from .sessions import ImageRecord, Session, SessionMoved, Sessions, Turn, checked_name
 
 
 class Conversation:
@@ -211,7 +172,7 @@ class Conversation:
     def plan(self, number: int | None = None) -> Plan:
         """The steps of a turn, the last one by default."""
         turn = self.turn(number)
-        return make_plan(turn.request, _query_of(turn))
+        return make_plan(turn.request, query_of(turn))
 
     def why(self, region_id: str | None = None) -> Reply:
         """Why a region is in the last answer or not; without an id, why the answer is what it is."""
@@ -236,34 +197,18 @@ class Conversation:
             UsageError: nothing was answered, or that file cannot be made of it.
             OSError: writing failed.
         """
-        from .output import write_outputs
-
         path, turn = Path(path), self.turn(number)
         if path.suffix.lower() in (".yaml", ".yml"):
             path.write_text(self.plan(turn.number).to_yaml(), encoding="utf-8")
-            return path
-        name = SAVED_AS.get(path.suffix.lower())
-        if path.suffix and name is None:
-            raise UsageError(f"{path.suffix!r} is no kind of file that can be saved: {', '.join((*SAVED_AS, '.yaml'))}")
-        if name is None:
-            answer = self.answer_of(turn.number)
-            write_outputs(answer, answer.scene, path)
-            return path
-        folder = turn.folder if turn.folder is not None and turn.folder.exists() else None
-        if folder is None:
-            import tempfile
-
-            answer = self.answer_of(turn.number)
-            with tempfile.TemporaryDirectory() as place:
-                write_outputs(answer, answer.scene, Path(place))
-                return _copied(Path(place) / name, path)
-        return _copied(folder / name, path)
+        else:
+            save_files(turn, path, lambda: self.answer_of(turn.number))
+        return path
 
     def answer_of(self, number: int | None = None) -> Answer:
         """The whole answer of a turn; one of an earlier process is made again (from the cache where it is on)."""
         turn = self.turn(number)
         if turn.number not in self._answers:
-            self._answers[turn.number] = self._run(turn.request, turn.image, _query_of(turn), None)
+            self._answers[turn.number] = self._run(turn.request, turn.image, query_of(turn), None)
         return self._answers[turn.number]
 
     # ---- images
@@ -344,19 +289,19 @@ class Conversation:
     def _asked(self, text: str, request: Request, image: int, edits: int | None, notes: tuple[str, ...] = ()) -> Reply:
         request = adopt_class_names(request, self.models.grounder.knows())
         number = len(self.history) + 1
-        query = _query(text, request, refers=edits is not None or bool(notes) or _points(request))
+        query = query_text(text, request, refers=edits is not None or bool(notes) or names_regions(request))
         folder = None if self._kept_in is None else self._kept_in.new_folder(self._session.name, number)
         try:
             answer = self._run(request, image, query, folder)
             self._check_regions(request, answer, image)
-            turn = _turn_of(number, text, image, request, edits, answer, notes, folder)
+            turn = turn_of(number, text, image, request, edits, answer, notes, folder)
             if self._kept_in is None:
                 self._session = replace(self._session, turns=(*self._session.turns, turn), current=image)
             else:
                 self._session = self._moving(lambda store: store.append(self._begun(store), turn))
         except BaseException as error:
             if isinstance(error, UnknownPhrase):  # its place in the line, without what was written behind the line
-                error.query, error.spans = text, _places(error.phrase, text)
+                error.query, error.spans = text, places_of(error.phrase, text)
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -439,47 +384,3 @@ class Conversation:
         changed = [turn.number for turn in self._session.turns if known.get(turn.number) != turn.created]
         for number in changed:
             self._answers.pop(number, None)
-
-
-def _places(phrase: str, text: str) -> tuple[tuple[int, int], ...]:
-    start = text.lower().find(phrase.lower())
-    return ((start, start + len(phrase)),) if start >= 0 else ()
-
-
-def _points(request: Request) -> bool:
-    """Whether the request is about regions or boxes that the words alone do not tell."""
-    return any(isinstance(node, Among) for node in walk(request))
-
-
-def _query(text: str, request: Request, *, refers: bool) -> str:
-    """What is written over the picture and into the trace: the line, and what it stands for."""
-    line = " ".join(text.split())
-    return f"{line} ({words(request)})" if refers else line
-
-
-def _query_of(turn: Turn) -> str:
-    return _query(turn.text, turn.request, refers=turn.edits is not None or _points(turn.request))
-
-
-def _turn_of(
-    number: int, text: str, image: int, request: Request, edits: int | None, answer: Answer,
-    notes: tuple[str, ...], folder: Path | None,
-) -> Turn:  # fmt: skip
-    listed = [*answer.rejected]
-    listed.sort(key=lambda c: list(c.verdicts.values()).count(False))  # as the table shows them
-    labels = {c.region.id: c.region.label for found in answer.references for c in found.kept}
-    labels |= {c.region.id: c.region.label for c in (*answer.regions, *listed)}
-    return Turn(
-        number=number, text=text, image=image, request=request, edits=edits,
-        answer=answer.text if not answer.failure else f"{answer.text} Failed: {answer.failure}",
-        kept=tuple(c.region.id for c in answer.regions), others=tuple(c.region.id for c in listed), labels=labels,
-        notes=(*notes, *answer.notes), folder=folder, created=now(),
-    )  # fmt: skip
-
-
-def _copied(source: Path, path: Path) -> Path:
-    if not source.exists():
-        raise UsageError(f"this answer has no {source.name} (regions.gpkg needs an image with map coordinates)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, path)
-    return path
