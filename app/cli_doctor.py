@@ -180,7 +180,7 @@ def _ask_of_drawn_scene() -> str:
     from ..synth import draw_scene
 
     scene = draw_scene("airport", seed=1, size_wh=(256, 256))
-    answer = ask(scene.image_rgb, "how many planes are there?", gsd=scene.gsd_m)
+    answer = ask(scene.image_rgb, "how many planes are there?", gsd=scene.gsd_m, cache=False)
     return f"answered {answer.text!r}"
 
 

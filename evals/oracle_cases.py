@@ -115,7 +115,7 @@ def ask_case(case: Case, shared: Path = SHARED) -> Answer:
     """The agent's answer to a case, with oracle models. Raises what `ask` raises."""
     image, annotations = case.files(shared)
     models = f"grounder=oracle:{annotations},segmenter=oracle:{annotations}"
-    return ask(image, case.query, models=models, gsd=case.gsd)
+    return ask(image, case.query, models=models, gsd=case.gsd, cache=False)
 
 
 def faults_of(case: Case, shared: Path = SHARED) -> tuple[str, ...]:
