@@ -133,6 +133,7 @@ def _condition(node: Condition, level: int = 0) -> str:
                 return f"not {words(inner)}"
             text = _condition(inner, 2)
             amount = isinstance(inner, Relation) and inner.relation == "beyond"  # "not more than 5 m" is an amount
+            amount = amount or (isinstance(inner, CompareWith) and not text.startswith(tuple(COMPARATIVES.values())))
             return f"not ({text})" if amount or isinstance(inner, Not) else f"not {text}"
         case Pick():
             return f"among {words(node)}"
@@ -215,7 +216,8 @@ def _counted(test: CountTest, selection: Selection) -> str:
     """ "at least two planes", "exactly one ship", "at least two of the three largest ships"."""
     text = _selection(selection, joint=" or ") if _is_plain_union(selection) else _selection(selection)
     if selection.expected is not None or selection.picks:
-        return f"{words(test)} of ({text})" if _is_open_ended(text) else f"{words(test)} of {text}"
+        chained = len(selection.picks) > 1 and selection.picks[-1].by == "distance"
+        return f"{words(test)} of ({text})" if chained or _is_open_ended(text) else f"{words(test)} of {text}"
     if test.n == 1 and not _branches(selection):
         text = _one(selection)
     return (
@@ -298,11 +300,11 @@ def _is_plain_union(selection: Selection) -> bool:
 
 
 def _is_open_ended(text: str) -> bool:
-    """Whether "and", "or", "that" or a comma stands outside of brackets."""
+    """Whether "and", "or", "that", "provided" or a comma stands outside of brackets."""
     depth = 0
     for word in text.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split():
         depth += (word == "(") - (word == ")")
-        if depth == 0 and word in ("and", "or", "that", ","):
+        if depth == 0 and word in ("and", "or", "that", "provided", ","):
             return True
     return False
 

@@ -229,6 +229,7 @@ def _cell(place: Direction) -> Condition:
 
 def _joined(places: list[Condition], both: bool) -> Condition:
     """ "On the right and at the top" is both; "on the left and on the right" can only be either."""
+    places = list(dict.fromkeys(places))
     edges = any(isinstance(place, Position) and place.frame == "edge" for place in places)
     apart = any(exclude_each_other(a, b) for index, a in enumerate(places) for b in places[index + 1 :])
     return And(conditions=tuple(places)) if both and len(places) > 1 and not (edges or apart) else _either(places)

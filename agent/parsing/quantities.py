@@ -93,6 +93,9 @@ class QuantityReader(Cursor):
         if self.peek_from(UNITS) is not None and not self._unit_is_noun():
             self.at = start
             return None
+        if self.text() in ("times", "x"):
+            self.at = start
+            return None
         if value != int(value) or value > 1_000_000:
             self.refuse(f"{value:g} is not a number of things; write a whole number", start)
         return int(value)

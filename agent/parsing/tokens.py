@@ -30,10 +30,10 @@ _CONTRACTED = {
 }
 _WITH_IS = {"what", "where", "that", "which", "there", "who", "it", "here", "how"}
 _COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west"}
-_POLITE = {"please", "kindly", "pls", "plz"}
+_POLITE = {"please", "kindly", "pls", "plz", "pl"}
 _FOREIGN = frozenset(
     """les des une du où est sont dans avec sur trouve trouver montre montrez combien tous toutes avions aux ces cette
-    los las el del una unos unas donde dónde están esta cuántos cuantos todos todas encuentra muestra barcos
+    los las la le el del una unos unas donde dónde están esta cuántos cuantos todos todas encuentra muestra barcos
     der das und ist sind ein eine einen zeige zeig finde alle wo wie viele mit auf dem für nicht größer flugzeuge
     gli dei delle della sono trova mostra quanti tutti tutte che aerei navi il nella
     os dos uma onde estão encontre mostre quantos aviões não em
