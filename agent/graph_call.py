@@ -144,12 +144,16 @@ def _recorded(call: Call, runs: Runs) -> Answer:
     return answer
 
 
+def _store_of(call: Call) -> Store | None:
+    """Where results go. A run that is kept needs a place for them even when nothing is to be cached."""
+    store = open_store(call.cache)
+    return store if store is not None or not call.run_id else open_store() or Store(_values_folder())
+
+
 def _execute(call: Call, saver: Any) -> tuple[Results, float]:
     """The results, and the seconds that the steps took."""
     started = time.perf_counter()
-    store = open_store(call.cache)
-    if store is None and call.run_id:
-        store = open_store() or Store(_values_folder())
+    store = _store_of(call)
     running = Running(
         store=store,
         look_up=call.cache is not False,
@@ -167,6 +171,7 @@ def _execute(call: Call, saver: Any) -> tuple[Results, float]:
         results = execute(call.plan, call.context, watch=_watch_of(call), tools=call.toolbox, running=running)
     if store is not None:
         store.trim()
+        results.trouble, store.trouble = store.trouble, None
     return results, time.perf_counter() - started
 
 
@@ -180,7 +185,7 @@ def _values_folder() -> Path:
 
 def _answered(call: Call, results: Results, steps_s: float) -> Answer:
     names = call.models.names() | call.toolbox.used_by(call.plan)
-    return compose(
+    answer = compose(
         call.plan,
         call.request,
         call.scene,
@@ -190,6 +195,9 @@ def _answered(call: Call, results: Results, steps_s: float) -> Answer:
         run_id=call.run_id or None,
         parsing=call.parsing,
     )
+    if results.trouble is None:
+        return answer
+    return replace(answer, notes=(*answer.notes, f"results could not be kept for later runs: {results.trouble}"))
 
 
 def finish(call: Call, answer: Answer) -> Answer:

@@ -42,12 +42,14 @@ class Results:
     Attributes:
         digests: of the values, where the run has a store.
         stopped: why the run ended before its end; None when it did not.
+        trouble: why results could not be written to the store; None when all went well.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     observations: dict[str, Observation] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     stopped: str | None = None
+    trouble: str | None = None
 
     def in_order(self, plan: Plan) -> tuple[Observation, ...]:
         """Observations in the plan's order; a step never reached is told as skipped."""

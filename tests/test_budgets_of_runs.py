@@ -169,3 +169,14 @@ def test_leaving_a_stream_stops_the_run(scene: Scene) -> None:
             break
     assert runs()[0].status in ("stopped", "done")
     assert threading.active_count() < 5
+
+
+def test_progress_of_long_steps_is_streamed(scene: Scene) -> None:
+    class Tiled(Counting):
+        def ground(self, scene: Scene, phrase: str) -> Any:
+            for tile in (1, 2):
+                report("detecting", tile, 2)
+            return super().ground(scene, phrase)
+
+    told = [str(e) for e in stream(scene, "ships", models=Models(Tiled(), FakeSegmenter())) if e.kind == "progress"]
+    assert told == ["detecting: 1 of 2", "detecting: 2 of 2"]

@@ -93,3 +93,9 @@ def test_a_damaged_store_is_made_again(scene: Scene) -> None:
     again = ask(scene, QUERY, models=made)
     assert again.text == first.text and asked(made) == ["ship", "ship"]
     assert all(cached(ask(scene, QUERY, models=made)).values())
+
+
+def test_a_store_that_cannot_be_written_is_a_note(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    answer = ask(scene, QUERY, models=models(), cache=tmp_path / "file")
+    assert answer.count == 2 and answer.notes[-1].startswith("results could not be kept for later runs: ")

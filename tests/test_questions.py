@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+import surveyor
 from counting import RIVERS, asked, models, small_scene
 from surveyor import NeedsAnswer, UsageError, ask, resume, runs
+from surveyor.app.cli import main
 from surveyor.core.questions import Question
 from surveyor.core.scene import Scene
 
@@ -123,3 +127,24 @@ def test_confirming_expensive_steps(scene: Scene) -> None:
     with pytest.raises(NeedsAnswer):
         ask(big, "planes", models=made, confirm_tiles=1, run_id="big")
     assert resume("big", models=made, image=big, answer="yes").count == 1
+
+
+def test_questions_on_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drawn = surveyor.draw_scene("harbour", seed=3)
+    cv2.imwrite(str(tmp_path / "a.png"), drawn.image_rgb[..., ::-1])
+    (tmp_path / "a.json").write_text(json.dumps(drawn.to_coco("a.png")))
+    oracle = f"grounder=oracle:{tmp_path}/a.json"
+    words = ["ask", str(tmp_path / "a.png"), "ships within 100 px of the building", "--models", oracle]
+    assert main([*words, "--on-ambiguous", "ask", "--run-id", "q"]) == 3
+    out, err = capfd.readouterr()
+    assert out == "" and "which one is meant?" in err and "surveyor resume q --answer ANSWER" in err
+    assert main(["runs"]) == 0
+    out, err = capfd.readouterr()
+    assert "waiting" in out and "ships within 100 px" in out and "surveyor resume RUN" in err
+    assert main(["resume", "q", "--answer", "the red one"]) == 2
+    option = runs()[0].question["options"][0]  # type: ignore[index]
+    assert main(["resume", "q", "--answer", option]) == 0
+    assert main(["runs", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])[0]["status"] == "done"
+    assert main([*words, "--on-ambiguous", "error"]) == 2
+    assert "could be any of 10" in capfd.readouterr().err
