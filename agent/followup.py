@@ -31,16 +31,20 @@ from .followup_patterns import (
     AGAIN,
     ALSO,
     AND,
+    DESCRIBE_THAT,
     FATE,
     GOING,
     LIKE,
     MANY,
     OF_THOSE,
+    ONE_OF,
     ONES,
     ONLY,
+    OTHERS,
     SAME_FOR,
     SAYS_AGAIN,
     SINGLE,
+    SMALL_TALK,
     UNDO,
     WHAT_ABOUT,
     WHAT_ELSE,
@@ -145,6 +149,8 @@ class _Reader:
         if UNDO.fullmatch(self.text):
             return Undo()
         patched = Patched(self.text).stripped()
+        if SMALL_TALK.fullmatch(patched.text):
+            raise patched.refused("this asks for nothing; say e.g. 'planes', 'of those, the longest' or 'undo'")
         found = self._why(patched) or self._like(patched)
         if found is not None:
             return found
@@ -251,6 +257,12 @@ class _Reader:
         if self.last is not None and also is not None and not begins_request(patched.text[also.end() :]):
             advice = "adding to a set is not understood; ask for both at once: 'planes and ships'"
             raise patched.refused(advice, 0, also.end())
+        for form, advice in (
+            (OTHERS, "which others? Say what they are, e.g. 'planes except the largest'"),
+            (ONE_OF, "which one of them? Say 'the first one', 'the largest of them' or an id"),
+        ):
+            if self.last is not None and (found := form.search(patched.text)):
+                raise patched.refused(advice, found.start(), found.end())
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
         visual = visual_request(patched, self.stand_ins)
@@ -263,6 +275,8 @@ class _Reader:
         patched, meant = take_demonstratives(patched, self.setting, self.noun, self._parsed)
         if meant is not None:
             return self._followed_up(patched, image, meant, None)
+        if self.last is not None and DESCRIBE_THAT.fullmatch(patched.text):
+            return self._followed_up(patched, image, self.last, None)
         try:
             return self._asked(put_in(self._parsed(patched), self.stand_ins.meanings), image, None)
         except QueryError as error:

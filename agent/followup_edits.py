@@ -166,6 +166,11 @@ def _put_in(node: N, meanings: Mapping[str, Selection]) -> N:
     node = node.model_copy(update=changes) if changes else node
     if isinstance(node, Selection) and node.phrases[0] in meanings and len(node.phrases) == 1:
         return narrowed(meanings[node.phrases[0]], node)  # type: ignore[return-value]
+    if (
+        isinstance(node, ClassIs) and node.phrase in meanings
+    ):  # "except plane-3": regions need no class beside their ids
+        where = meanings[node.phrase].where
+        return where if isinstance(where, Among) else node  # type: ignore[return-value]
     if isinstance(node, And):  # a merged set may bring a conjunction of its own
         return conjunction(list(node.conditions))  # type: ignore[return-value]
     return node

@@ -117,7 +117,7 @@ class StandIns:
     def in_words(self, message: str) -> str:
         """A message of the grammar with the user's words for the nouns."""
         for name in sorted(self.shown, key=len, reverse=True):
-            message = re.sub(rf"\b(?:the )?{name}s?\b", lambda _, name=name: self.shown[name], message)
+            message = re.sub(rf"\b(?:the )?{name}s?\b", self.shown[name].replace("\\", r"\\"), message)
         return re.sub(rf"\b(?:the )?{self._stem}(s?)\b", lambda m: "those" if m[1] else "it", message)
 
 
@@ -263,12 +263,23 @@ def box_of_area(phrase: str) -> float:
 # ---- images ------------------------------------------------------------------------------------------------------
 
 
+_SEVERAL_IMAGES = re.compile(
+    rf"\b(?:both|all|every|each|the\s+two|the\s+other)\s+(?:of\s+)?(?:the\s+)?(?:{IMAGE_NOUN}s|(?<=every ){IMAGE_NOUN}"
+    rf"|(?<=each ){IMAGE_NOUN})\b",
+    re.IGNORECASE,
+)
+
+
 def take_image(patched: Patched, setting: Setting) -> tuple[Patched, int | None, bool]:
     """The text without the mention of an image, its number, and whether a preposition stood before it.
 
     Raises:
         QueryError: no such image, or "the other one" of several.
     """
+    if several := _SEVERAL_IMAGES.search(patched.text):
+        raise patched.refused(
+            "one image at a time; ask of one and then 'and in image 2?'", several.start(), several.end()
+        )
     match = _image_pattern(setting.images).search(patched.text) if setting.images else None
     if match is None:
         return patched, None, False

@@ -40,14 +40,17 @@ FATE = _form(
     r")(?!\w))+\s*",
 )
 LIKE = _form(
-    r"\s*(?:and\s+|now\s+)?(?:",
+    r"\s*(?:and\s+|now\s+)?(?:(?:",
     _words(
         """what which who find show list is are there anything everything something all any else other others more
-        things? objects? ones? looks? that me please of the do does \\s"""
+        things? objects? ones? looks? that me please of the do does"""
     ),
-    r")+?\b(?:just\s+)?(?:like|similar\s+to|resembl(?:es?|ing)|the\s+same\s+as)\s+(?P<rest>.+?)\s*[?.!]*\s*",
+    r")(?!\w)|\s)+?\b(?:just\s+)?(?:like|similar\s+to|resembl(?:es?|ing)|the\s+same\s+as)\s+(?P<rest>.+?)\s*[?.!]*\s*",
 )
-WHAT_ELSE = _form(r"\s*(?:what|anything)\s+else(?P<rest>)\s*\??\s*")
+WHAT_ELSE = _form(
+    r"\s*(?:(?:what|anything)\s+else|(?:(?:find|show|anything|something|others?|more)\s+)?(?:similar|alike)(?:\s+ones)?)",
+    r"(?P<rest>)\s*\??\s*",
+)
 GOING = _form(
     r"(?:please\s+)?(?:now\s+)?",
     r"(?:(?:switch|go|change|move|turn)(?:\s+over)?(?:\s+to)?|use|take|open|look(?:\s+at)?)?\W*",
@@ -76,7 +79,7 @@ WHAT_AT = _form(
     r"\s*what(?:\s+is|'s|’s|\s+are)?\s*(?:there\s+)?(?P<where>at|in|inside|within|under)\s+(?P<noun>the\s+\w+)[\s?.!]*"
 )
 WHAT_IS = _form(r"\s*(?:what|who)(?:\s+is|'s|’s|\s+are)\s+(?P<noun>the\s+\w+)[\s?.!]*")
-DESCRIBE = _form(r"\s*(?:describe|tell\s+me\s+about)\s+(?P<noun>the\s+\w+)[\s?.!]*")
+DESCRIBE = _form(r"\s*(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?P<noun>the\s+\w+)[\s?.!]*")
 THEIRS = _form(
     r"\b(?P<whose>their|its)\s+(?P<what>(?:(?:average|mean|median|total|combined|summed)\s+)?",
     r"(?:lengths?|widths?|areas?|sizes?|perimeters?|orientations?|aspect\s+ratios?))\b",
@@ -90,6 +93,17 @@ BEFORE_ONE = _form(
     r"|\d+(?:st|nd|rd|th))|est|most|ed",
     rf"|\b(?:{_words('red orange yellow green blue purple brown white gr[ea]y black large small big')}))\s$",
 )
+DESCRIBE_THAT = _form(
+    r"\s*(?:now\s+)?(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?:it|them|this|that|those|these)\W*"
+)
+"""Without a conversation before, "describe it" is about the whole image."""
+SMALL_TALK = _form(
+    r"(?:(?:",
+    _words("thanks thank_you hello hi hey yes no ok okay great good well right please now then and but so also"),
+    r")(?!\w)|\W)*",
+)
+OTHERS = _form(r"\bthe\s+(?:rest|others|remaining(?:\s+ones)?|other\s+ones?)\b(?!\s+of)")
+ONE_OF = _form(r".*\bone\s+of\s+(?:them|those|these)\W*")
 AMOUNT_BEFORE = _form(r"(?:than|least|most)\s$")
 """What makes "one" a number: "more than one"."""
 EXCEPT = _form(r"(?:not|without|except(?:\s+for)?|but\s+not|excluding|all\s+but)\s+")

@@ -64,6 +64,11 @@ def take_demonstratives(
             )
             single = match is not None and match[0].lower().startswith(("that", "this"))
             if match is not None and not (single and match[1].strip()):
+                if single and len(turn.kept) != 1:
+                    some = ", ".join(turn.kept[:4]) + (" …" if len(turn.kept) > 4 else "")
+                    which = f"say 'those', or one of {some}" if some else "that answer holds nothing"
+                    told = f"{match[0]!r} could be any of {len(turn.kept)}; {which}"
+                    raise patched.refused(told, match.start(), match.end())
                 told = f"the{match[1]} {noun if single else plural(noun)}"
                 return patched.replaced(match.start(), match.end(), told), turn
     match = re.search(r"\b(?:those|these)\b(?!\s*(?:$|[,?.!]|of\b))", patched.text, re.IGNORECASE)

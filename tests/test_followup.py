@@ -58,6 +58,9 @@ CASES = [
     ("in the left half", "+detect all planes longer than 20 m and in the left half"),
     ("without the red ones", "+detect all planes longer than 20 m and not red"),
     ("except the largest", "+detect all planes longer than 20 m and not the largest"),
+    ("without plane-1", "+detect all planes longer than 20 m and not called plane-1"),
+    ("except plane-1 and plane-2", "+detect all planes longer than 20 m and not called plane-1 or plane-2"),
+    ("describe them", "+describe all planes longer than 20 m"),
     ("the largest of them", "+detect the largest plane that is longer than 20 m"),
     ("the third one from the left", "+detect the third plane from the left that is longer than 20 m"),
     ("which is the largest?", "+detect the largest plane that is longer than 20 m"),
@@ -149,6 +152,13 @@ REFUSED = [
     ("what else is like it?", "like which one", "what else is like it?"),
     ("what else is like a ship?", "like which region", "a ship"),
     ("describe plane-3 in image 2", "regions of image 1, not of image 2", "describe plane-3 in image 2"),
+    ("describe it", "could be any of 3", "it"),
+    ("that plane", "could be any of 3", "that plane"),
+    ("planes in both images", "one image at a time", "both images"),
+    ("one of those", "which one of them", "one of those"),
+    ("the rest", "which others", "the rest"),
+    ("thanks", "asks for nothing", "thanks"),
+    ("ok, yes.", "asks for nothing", "ok, yes."),
     ("the same for", "", ""),
 ]
 
