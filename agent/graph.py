@@ -45,6 +45,7 @@ class Running:
         budget: time, model calls and tokens.
         cancel: set it (from any thread) to stop the run.
         run_id: of a run that can be resumed; needs `store` and `saver`.
+        mark: tells the run from an earlier one of the same name; "" takes the name alone.
         saver: LangGraph's checkpointer.
         ask: answers questions of steps.
         answers: given before, by step.
@@ -57,6 +58,7 @@ class Running:
     budget: Budget = field(default_factory=Budget)
     cancel: threading.Event = field(default_factory=threading.Event)
     run_id: str = ""
+    mark: str = ""
     saver: Any = None
     ask: Answerer | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +105,7 @@ def execute(
             ask=running.ask or (pause if running.run_id else None),
             answers=dict(running.answers),
             confirm_tiles=running.confirm_tiles,
-            run_id=running.run_id,
+            mark=running.mark or running.run_id,
             started=running.started,
         )
 

@@ -63,6 +63,7 @@ class Call:
     cache: bool | str | Path | Store = True
     cancel: threading.Event = field(default_factory=threading.Event)
     run_id: str = ""
+    mark: str = ""
     answer: Answerer | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
     confirm_tiles: int | None = None
@@ -95,6 +96,7 @@ def answer_of(call: Call, on_ambiguous: OnAmbiguous = "all") -> Answer:
     runs = Runs(runs_place())
     with runs.at_work(call.run_id):
         now = time.time()
+        call = replace(call, mark=f"{call.run_id} {now!r}")
         path = "" if call.scene.path is None else str(call.scene.path.resolve())
         query = call.plan.query or ""
         runs.add(RunRecord(call.run_id, "running", query, path, now, now, _saved(call)))
@@ -160,6 +162,7 @@ def _execute(call: Call, saver: Any) -> tuple[Results, float]:
         budget=call.budget,
         cancel=call.cancel,
         run_id=call.run_id,
+        mark=call.mark,
         saver=saver,
         ask=call.answer,
         answers=call.answers,
@@ -293,6 +296,7 @@ def call_of(record: RunRecord, scene: Scene, models: Models, bands: Bands | None
         spec=saved["models"],
         bands=bands or known or CRISP,
         run_id=record.run_id,
+        mark=f"{record.run_id} {record.made!r}",
         confirm_tiles=saved["confirm_tiles"],
         **more,
     )

@@ -79,7 +79,7 @@ class Job:
         ask: answers questions of steps; may raise to let the run wait.
         answers: given before, by step.
         confirm_tiles: groundings on more tiles than this are asked about first; None never asks.
-        run_id: of a run that can be resumed, else "".
+        mark: tells the run's own results from those of other runs; "" for a run that is not kept.
     """
 
     plan: Plan
@@ -90,7 +90,7 @@ class Job:
     ask: Callable[[Question], str] | None = None
     answers: dict[str, str] = field(default_factory=dict)
     confirm_tiles: int | None = None
-    run_id: str = ""
+    mark: str = ""
     started: Callable[[Step], None] | None = None
     results: Results = field(default_factory=Results)
 
@@ -158,7 +158,7 @@ class Job:
         if found is not None:
             made, value = found
             self.results.values[step.id], self.results.digests[step.id] = value, made.value
-            theirs = made.run != self.run_id or not made.run
+            theirs = made.run != self.mark or not made.run
             return _told(step, value, before, made.seconds, made.faults, cached=theirs)
         if not self._may_run(step):
             return _observed(step, "skipped", because="the answer was not to do it")
@@ -192,7 +192,7 @@ class Job:
         if self.store is not None:
             self.results.digests[step.id] = self.store.put_value(value)
             if key is not None:
-                made = Made(self.results.digests[step.id], seconds, tuple(faults), self.run_id)
+                made = Made(self.results.digests[step.id], seconds, tuple(faults), self.mark)
                 self.store.remember(key, made)
         return _told(step, value, inputs.get("candidates"), seconds, tuple(faults))
 
@@ -209,7 +209,7 @@ class Job:
         if self.store is None or key is None:
             return None
         made = self.store.look_up(key)
-        if made is None or not (self.look_up or (self.run_id and made.run == self.run_id)):
+        if made is None or not (self.look_up or (self.mark and made.run == self.mark)):
             return None
         value = self.store.value(made.value)
         return None if value is None else (made, value)

@@ -45,7 +45,7 @@ class Made:
         value: digest of its value.
         seconds: how long the tool took.
         faults: of earlier tries (see `Observation.faults`).
-        run: the run that made it.
+        run: the mark of the run that made it.
     """
 
     value: str

@@ -13,6 +13,8 @@ import pytest
 import surveyor
 from counting import QUERY, asked, models, small_scene
 from surveyor import ask
+from surveyor.agent.graph_call import forget
+from surveyor.agent.store_runs import Runs, runs_place
 from surveyor.core.scene import Scene
 from surveyor.tools.bands import STRICT
 
@@ -99,3 +101,11 @@ def test_a_store_that_cannot_be_written_is_a_note(scene: Scene, tmp_path: Path) 
     (tmp_path / "file").write_text("in the way")
     answer = ask(scene, QUERY, models=models(), cache=tmp_path / "file")
     assert answer.count == 2 and answer.notes[-1].startswith("results could not be kept for later runs: ")
+
+
+def test_no_cache_means_none_of_an_earlier_run_of_the_same_name(scene: Scene) -> None:
+    made = models()
+    for _ in range(2):
+        answer = ask(scene, QUERY, models=made, run_id="again", cache=False)
+        forget(Runs(runs_place()), "again")
+    assert asked(made) == ["ship", "ship"] and not any(cached(answer).values())
