@@ -307,7 +307,7 @@ class _Reader:
             except QueryError as error:
                 errors.append(error)
                 continue
-            if not uses(request, self.noun) or not self._reads_alone(request):
+            if not uses(request, self.noun):
                 continue
             base = self._base(patched, turn)
             if not begins_request(bare(pointing).text) and len(turn.request.outputs) == 1:
@@ -318,21 +318,21 @@ class _Reader:
             raise patched.refused("did not understand this about the last answer; say e.g. 'of those, the red ones'")
         raise max(errors, key=lambda error: error.spans[0][0] if error.spans else -1)
 
-    def _reads_alone(self, request: Request) -> bool:
-        """Whether the stand-ins were read as nouns of their own, not as part of a longer name."""
-        nouns = {self.noun, *self.stand_ins.meanings}
-        return all(phrase in nouns or self.noun not in phrase for phrase in phrases_in(request))
-
     # ---- results ----
 
     def _parsed(self, patched: Patched) -> Request:
         """The grammar's reading. Raises QueryError with the places of the original."""
         try:
-            return self.parse(patched.text)
+            request = self.parse(patched.text)
         except QueryError as error:
             spans = [patched.source(start, stop) for start, stop in error.spans if not patched.is_inserted(start, stop)]
             message = self.stand_ins.in_words(str(error))
             raise QueryError(message, self.text, [span for span in spans if span[0] < span[1]]) from None
+        for phrase in phrases_in(request):
+            if self.noun in phrase and phrase not in (self.noun, *self.stand_ins.meanings):  # read as part of a name
+                shown = self.stand_ins.in_words(re.sub(rf"\b({self.noun}\w*)\b", r"the \1", phrase))
+                raise QueryError(f"did not understand {shown!r}: a region, a box or 'those' stands alone", self.text)
+        return request
 
     def _base(self, patched: Patched, turn: Known) -> Selection:
         """The one set of a turn. Raises QueryError when there are several."""

@@ -152,6 +152,7 @@ REFUSED = [
     ("what else is like it?", "like which one", "what else is like it?"),
     ("what else is like a ship?", "like which region", "a ship"),
     ("describe plane-3 in image 2", "regions of image 1, not of image 2", "describe plane-3 in image 2"),
+    ("#2 region", "did not understand '#2 region'", ""),
     ("describe it", "could be any of 3", "it"),
     ("that plane", "could be any of 3", "that plane"),
     ("planes in both images", "one image at a time", "both images"),
@@ -251,6 +252,7 @@ SETTINGS = st.sampled_from(
 @settings(max_examples=250, deadline=None)
 @given(LINES | st.text(max_size=60) | st.tuples(LINES, st.text(max_size=8)).map("".join), SETTINGS)
 @example("\x00", LONG)
+@example("#2 region", LONG)
 @example("the " * 300, LONG)
 @example("why " + "(" * 40, LONG)
 @example("zorp drund quib", LONG)
