@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/bash
 TORCH_VENV ?= .venv-torch
 TORCH ?= torch==2.13.0
-TORCH_EXTRAS ?= train
+TORCH_EXTRAS ?= train,llm
 
 IMAGE ?=
 QUERY ?= planes longer than 33 m in the northern half

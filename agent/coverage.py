@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from ..core.conditions import Output, Request, Selection, walk
-from ..core.inflection import singular
+from ..core.inflection import cardinal, ordinal, singular
 from ..core.lexicon import concept, vocabulary
 from ..core.wording import words
 from .coverage_words import ANY_VERB, NOTHING, Alternatives, Meanings, is_strict, phrases
@@ -30,9 +30,12 @@ _CLAUSE_STARTS = frozenset("and then ; . ? ! , also".split())
 _ASKING = frozenset("is are does do was were".split())
 # Loose meanings that a query must speak of, but for those that it may leave to be understood.
 _MUST_BE_SAID = (("op:", {"op:=="}), ("unit:", set[str]()), ("attr:", {"attr:length", "attr:area"}))
+_LARGE_NUMBERS = """thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
+    seventy eighty ninety hundred thousand million dozen""".split()
+_EVERYTHING = {"class:object"}  # what "what is in the top half?" asks of, without a word for it
 _EVERY = frozenset("all every each both".split())
 _RANKS = ("st", "nd", "rd", "th")
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_ORDINALS = [ordinal(n) for n in range(13)]
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,8 @@ def _is_asked(output: Output, heard: set[str]) -> bool:
     """Whether some words ask for what this output gives; things are detected without being asked to."""
     if output.verb == "measure" and f"attr:{output.attribute}" in heard:
         return True
+    if output.verb == "compare" and any(meaning.startswith("op:") for meaning in heard):
+        return True
     like = {"compare": {"verb:exists", "verb:count"}}.get(output.verb, set())
     return output.verb == "detect" or bool(heard & {f"verb:{output.verb}", *like})
 
@@ -135,8 +140,8 @@ def _is_made_up(mention: _Mention, heard: set[str]) -> bool:
             return True
     if not all(any(map(is_strict, one)) for one in mention.alternatives):
         return False
-    strict = {meaning for one in mention.alternatives for meaning in one if is_strict(meaning)}
-    return not heard & strict and not (strict <= {"number:0", "not"} and heard & {"not", "every"})
+    strict = {meaning for one in mention.alternatives for meaning in one if is_strict(meaning)} - _EVERYTHING
+    return bool(strict) and not heard & strict and not (strict <= {"number:0", "not"} and heard & {"not", "every"})
 
 
 def _is_verb(mention: _Mention) -> bool:
@@ -214,6 +219,9 @@ class _Reader:
     def step(self) -> None:
         """One number, name or phrase."""
         token = self.tokens[self.at]
+        if token.text in ("+", "from") and self._beside_a_number():
+            self._add(((frozenset(), frozenset(["op:>="]), frozenset(["op:<="])),), 1)
+            return
         if token.kind == "symbol" and token.text[0] not in "<>=":
             self.at += 1
             return
@@ -231,6 +239,12 @@ class _Reader:
             self._add(phrase[0], phrase[1])
         elif not self._number():
             self._add(((frozenset([f"word:{singular(token.text)}"]),),), 1)
+
+    def _beside_a_number(self) -> bool:
+        """Whether "+" stands behind an amount ("50 m+"), or "from" before one ("from 50 to 100 m")."""
+        if self._text() == "from":
+            return self.at + 1 < len(self.tokens) and self.tokens[self.at + 1].kind == "number"
+        return any(token.kind == "number" for token in self.tokens[max(0, self.at - 2) : self.at])
 
     def _asks(self) -> bool:
         """Whether "is" or "are" opens a yes-no question here."""
@@ -313,7 +327,8 @@ def _number(value: float) -> Alternatives:
 @cache
 def _known() -> frozenset[str]:
     names = {word for name in vocabulary() for word in name.split()}
-    return frozenset(phrases().words()) | names | EVERYTHING | frozenset(UNITS.words())
+    numbers = {cardinal(n) for n in range(13)} | {ordinal(n) for n in range(13)} | set(_LARGE_NUMBERS)
+    return frozenset(phrases().words()) | names | EVERYTHING | frozenset(UNITS.words()) | numbers
 
 
 def _respelt(tokens: list[Token], canonical: str) -> tuple[list[Token], list[tuple[str, str]]]:

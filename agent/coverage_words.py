@@ -38,21 +38,22 @@ ANY_VERB = "verb:any"
 FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
 
 _NEUTRAL = """
-    a an the this that these those which who whose what where when is are was were be been being am do does did has
-    have had having of at by for from in into on onto to with and as than then there here it its they them their
-    he she i we you me my our us your so too also please just now only own same such one ones other others each
-    every all any some will would can could shall should may might must well very quite side bank shore part
-    area region zone portion section end place spot space location locations position scene image picture photo
-    photograph frame view map screen aerial satellite type kind class sort kinds types classes made up out off
-    down about how whether if while let see look looking want need like tell thanks thank hello hi hey ok first
+    a an the this that these those which who whose what where when is are was were be been being am do does did
+    has have had having of at by for from in into on onto to with and as than then there here it its they them
+    their he she i we you me my our us your so too also please just now only own same such one ones other others
+    each every all any some will would can could shall should may might must well very quite side bank shore
+    part area region zone portion section end place spot space location locations position scene image picture
+    photo photograph frame view map screen aerial satellite type kind class sort kinds types classes made up out
+    off down about how whether while let see look looking want need like tell thanks thank hello hi hey ok first
     marked display visible seen situated measured measures measuring stretch stretches stretching span spans
-    whole entire individual particular given respectively separately currently im got get gets sized shaped
-    coloured colored painted colour color colours colors orientation oriented orientated running laid standing
-    arranged lined lie lies lying value values number list mark single but either bit surface wise direction
-    directions extent amount among""".split()
+    whole entire individual particular given respectively separately tucked towards toward currently im got get
+    gets sized shaped coloured colored painted colour color colours colors orientation oriented orientated
+    running laid standing arranged lined lie lies lying value values number list mark single but either bit
+    surface wise direction directions extent amount among""".split()
 # More words than the grammar reads, for the trees of language models: phrase -> alternatives, meanings joined by "+".
 _MORE = {
-    "hugging | fronting | flush with | up against | abreast of | lining | skirting | attached to": "adjacent",
+    "hugging | fronting | flush with | up against | abreast of | skirting | attached to": "adjacent",
+    "lining | flanking | either side of | both sides of": "flanking adjacent",
     "in the vicinity | nearby | a short way from | not far off | proximate to | a stone's throw from": "near",
     "close": "near",
     "within reach of": "near",
@@ -74,14 +75,19 @@ _MORE = {
     "over": "op:> overlaps at:above",
     "above": "at:above op:>",
     "below | under": "at:below op:<",
-    "within": "within inside op:<= op:< near",
+    "within": "within inside op:<= op:< near half quadrant",
     "inside | enclosed in | in the interior of": "inside",
     "between": "between op:>=+op:<=",
     "between two | in between two": "between",
     "near | close to": "near",
     "next to | beside | along | alongside | adjacent to | touching | bordering | at the side of": "adjacent edge near",
-    "across": "overlaps attr:width",
-    "outside | outside of": "not+inside",
+    "across": "overlaps attr:width other_side",
+    "outside | outside of": "not+inside not",
+    "away from | away": "not+near beyond within op:> op:>= op:< op:<= sup:distance:max",
+    "farther than | further than": "further beyond op:>",
+    "no farther than | no further than": "within op:<=",
+    "at a distance of | distance": "within op:> op:>= op:< op:<= attr:distance",
+    "covering | covered by | covers | cover | taking up | occupying": "attr:area overlaps contains",
     "far | far from | far away": "not+near beyond op:> sup:distance:max",
     "without | lacking": "not+contains not",
     "not | no | nor | neither | except | excluding | apart from | other than | but for | never": "not number:0",
@@ -96,20 +102,43 @@ _MORE = {
     "half": "half",
     "edge | edges | border | borders | boundary | margin | rim": "edge",
     "centre | center | middle | central | centrally": "centre",
-    "how many | how much": "verb:count",
+    "how many": "verb:count",
+    "how much": "verb:count verb:measure",
     "how long": "verb:measure+attr:length",
     "how wide | how broad": "verb:measure+attr:width",
     "how large | how big": "verb:measure+attr:area",
     "how far": "verb:measure+attr:distance",
     "enumerate | add up | tot up | tally up": "verb:count",
     "pinpoint | spotting | single out | pick | box | fetch | retrieve | reveal | present | pull up | report": ANY_VERB,
+    "as long as wide | as long as they are wide | as long as it is wide": "attr:aspect",
+    "times as long as wide | times longer than wide | times as long as they are wide": "attr:aspect",
+    "times": " ",
+    "not as long as | not so long as": "op:<+attr:length not+op:>=+attr:length",
+    "not as wide as | not so wide as": "op:<+attr:width not+op:>=+attr:width",
+    "not as large as | not as big as": "op:<+attr:area not+op:>=+attr:area",
+    "other side | opposite side | opposite": "other_side",
+    "this side | same side": "same_side",
+    "row | rows": "row",
+    "group | groups | cluster | clusters | clustered | bunch | bunches | grouped": "group",
+    "isolated | lone | solitary": "not+group",
+    "pairs | pairs of": "number:2+group number:2",
+    "as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs | at least one of": " ",
+    "at least one": " ",
+    "contain | contains": "contains verb:exists",
+    "which direction | what direction | which way": "verb:measure+attr:orientation",
+    "total | combined | overall | in total | summed": "sum:total",
+    "average | mean | typical": "sum:mean",
+    "what is in | what is at | what is on | what can be seen": f"verb:describe {ANY_VERB}",
+    "provided | provided there are | provided there is | in case there are": "provided",
+    "if | if there are | if there is | only if": "provided verb:exists",
+    "say something about | look like | looks like": "verb:describe",
     "check whether | check if | verify that | verify whether | confirm that": "verb:exists",
-    "is it true that": "verb:exists",
+    "is it true that | tell me if | let me know if | see if": "verb:exists",
     "silhouette of | silhouettes of | contour of | contours of | shape of": "verb:segment",
     "sizeable | massive | enormous | vast | sizable": "size:large",
     "compact | minuscule": "size:small",
     "largest in area": "sup:area:max",
-    "further | farther": "further beyond",
+    "further | farther": "further beyond op:> sup:distance:max",
     "last | final": "sup",
     "second | 2nd": "number:2",
     "third | 3rd": "number:3",

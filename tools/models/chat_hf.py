@@ -43,8 +43,14 @@ class LocalChat:
         self._max_tokens, self._device = max_tokens, device
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
-        self._grammars: dict[str, str] = {}
         self.prompt = _tuned_prompt(path)
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, *, name: str, max_tokens: int = 700) -> LocalChat:
+        """A chat model of weights that are loaded already, e.g. while they are being trained."""
+        chat = cls(name, max_tokens=max_tokens)
+        chat._loaded = (model, tokenizer)
+        return chat
 
     def complete(self, messages: Sequence[dict[str, str]], schema: dict[str, object] | None = None) -> str:
         """The reply's text (greedy), JSON that fits `schema` where one is given.
@@ -54,46 +60,59 @@ class LocalChat:
             UsageError: the weights cannot be loaded, or the messages are too long for the model.
             ModelOutputError: the reply was cut off.
         """
-        with self._lock:
-            charge(calls=1)
-            model, tokenizer = self._load()
-            return self._generate(model, tokenizer, messages, schema)
+        charge(calls=1)
+        ((text, ended),) = self._generate([messages], schema)
+        if not ended:
+            raise ModelOutputError(f"the reply was cut off after {self._max_tokens} tokens", text)
+        return text
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            self._loaded = load_causal(self._source, self._device)
-        return self._loaded
+    def complete_all(
+        self, conversations: Sequence[Sequence[dict[str, str]]], schema: dict[str, object] | None = None
+    ) -> list[str]:
+        """Replies to several conversations at once, much faster than one by one; a reply may be cut off."""
+        charge(calls=len(conversations))
+        return [text for text, _ in self._generate(conversations, schema)]
 
     def _generate(
-        self, model: Any, tokenizer: Any, messages: Sequence[dict[str, str]], schema: dict[str, object] | None
-    ) -> str:
-        import torch
+        self, conversations: Sequence[Sequence[dict[str, str]]], schema: dict[str, object] | None
+    ) -> list[tuple[str, bool]]:
+        """Each reply, and whether the model ended it itself."""
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = load_causal(self._source, self._device)
+            model, tokenizer = self._loaded
+            import torch
 
-        inputs = tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
-        ).to(model.device)
-        length = int(inputs["input_ids"].shape[1])
-        room = int(getattr(model.config, "max_position_embeddings", 1 << 30)) - length
-        if room < 64:
-            raise UsageError(f"{self.name} has room for {room + length} tokens, the messages alone take {length}")
-        processors = [_Bounds()] + ([] if schema is None else [SchemaProcessor(tokenizer, schema, length)])
-        with torch.inference_mode():
-            out = model.generate(
-                **inputs,
-                max_new_tokens=min(self._max_tokens, room),
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id,
-                logits_processor=processors,
-            )
-        new = out[0, length:]
-        charge(tokens=length + len(new))
-        text: str = tokenizer.decode(new, skip_special_tokens=True)
-        if len(new) >= min(self._max_tokens, room) and int(new[-1]) not in _ends(model, tokenizer):
-            raise ModelOutputError(f"the reply was cut off after {len(new)} tokens", text)
-        return text
+            tokenizer.padding_side = "left"
+            if tokenizer.pad_token_id is None:
+                tokenizer.pad_token = tokenizer.eos_token
+            inputs = tokenizer.apply_chat_template(
+                [list(messages) for messages in conversations],
+                add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True,
+            ).to(model.device)  # fmt: skip
+            length = int(inputs["input_ids"].shape[1])
+            room = int(getattr(model.config, "max_position_embeddings", 1 << 30)) - length
+            if room < 64:
+                raise UsageError(f"{self.name} has room for {room + length} tokens, the messages alone take {length}")
+            processors: list[Any] = [_Bounds()]
+            if schema is not None:
+                processors.append(SchemaProcessor(tokenizer, schema, length, len(conversations)))
+            with torch.inference_mode():
+                out = model.generate(
+                    **inputs,
+                    max_new_tokens=min(self._max_tokens, room),
+                    do_sample=False,
+                    temperature=None,
+                    top_p=None,
+                    top_k=None,
+                    pad_token_id=tokenizer.pad_token_id,
+                    logits_processor=processors,
+                )
+            new = out[:, length:]
+            charge(tokens=int(inputs["attention_mask"].sum()) + new.numel())
+            ends = _ends(model, tokenizer)
+            texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+            return [(text, bool(ends.intersection(row.tolist()))) for text, row in zip(texts, new, strict=True)]
 
 
 class _Bounds:
@@ -110,29 +129,32 @@ class SchemaProcessor:
     Args:
         tokenizer: a fast Hugging Face tokenizer.
         schema: JSON schema in the part that llguidance knows.
-        prompt_length: how many tokens of the sequence are the prompt.
+        prompt_length: how many tokens of the sequences are the prompt, padding included.
+        rows: how many sequences there are.
     """
 
-    def __init__(self, tokenizer: Any, schema: dict[str, object], prompt_length: int) -> None:
+    def __init__(self, tokenizer: Any, schema: dict[str, object], prompt_length: int, rows: int = 1) -> None:
         llguidance, hf = _guidance()
-        guide = hf.from_tokenizer(tokenizer)
+        guide = _guide(tokenizer, hf)
         grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_COMPACT)
-        self._matcher = llguidance.LLMatcher(guide, grammar)
-        if self._matcher.is_error():
-            raise UsageError(f"the schema cannot be used to constrain replies: {self._matcher.get_error()}")
+        self._matchers = [llguidance.LLMatcher(guide, grammar) for _ in range(rows)]
+        if self._matchers[0].is_error():
+            raise UsageError(f"the schema cannot be used to constrain replies: {self._matchers[0].get_error()}")
         self._vocabulary = guide.vocab_size
         self._read = prompt_length
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores with every token that does not fit at minus infinity. Shapes: (1, length), (1, vocabulary)."""
+        """Scores with every token that does not fit at minus infinity. Shapes: (rows, length), (rows, vocabulary)."""
         import torch
         from llguidance.torch import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask
 
-        for token in input_ids[0, self._read :].tolist():
-            self._matcher.consume_token(token)
+        mask = allocate_token_bitmask(len(self._matchers), self._vocabulary)
+        for row, matcher in enumerate(self._matchers):
+            for token in input_ids[row, self._read :].tolist():
+                if not matcher.is_stopped():
+                    matcher.consume_token(token)
+            fill_next_token_bitmask(matcher, mask, row)
         self._read = int(input_ids.shape[1])
-        mask = allocate_token_bitmask(1, self._vocabulary)
-        fill_next_token_bitmask(self._matcher, mask, 0)
         if scores.shape[-1] > self._vocabulary:  # padding of the embedding, names no token
             scores[:, self._vocabulary :] = -torch.inf
         apply_token_bitmask_inplace(scores[:, : self._vocabulary], mask.to(scores.device))
@@ -198,6 +220,15 @@ def _ends(model: Any, tokenizer: Any) -> set[int]:
     ends = getattr(model.generation_config, "eos_token_id", None)
     listed = ends if isinstance(ends, list) else [ends]
     return {int(token) for token in (*listed, tokenizer.eos_token_id) if token is not None}
+
+
+def _guide(tokenizer: Any, hf: Any) -> Any:
+    """llguidance's view of the tokenizer, made once (it takes about a second)."""
+    guide = getattr(tokenizer, "_surveyor_guide", None)
+    if guide is None:
+        guide = hf.from_tokenizer(tokenizer)
+        tokenizer._surveyor_guide = guide
+    return guide
 
 
 def _guidance() -> tuple[Any, Any]:
