@@ -38,7 +38,7 @@ def narrowed(base: Selection, further: Selection) -> Selection:
 
     Example:
         >>> from surveyor.agent.parser import parse
-        >>> planes, longer = (parse(text).outputs[0].target for text in ("red planes", "those ones longer than 50 m"))
+        >>> planes, longer = (parse(text).outputs[0].target for text in ("red planes", "objects longer than 50 m"))
         >>> words(narrowed(planes, longer))
         'red planes longer than 50 m'
     """
