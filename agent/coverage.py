@@ -96,7 +96,7 @@ def coverage(query: str, request: Request) -> Coverage:
     uncovered = _unmatched(asked, supply)
     heard = {meaning for mention in asked for meaning in _heard(mention)}
     heard |= {"every"} if any(token.text in _EVERY for token in tokens) else set()
-    unsaid = [output.verb for output in request.outputs if not _is_asked(output, heard)]
+    unsaid: list[str] = [output.verb for output in request.outputs if not _is_asked(output, heard)]
     unsaid += [mention.text for mention in told if _is_made_up(mention, heard)]
     return Coverage(query, _joined(uncovered), tuple(dict.fromkeys(unsaid)), tuple(respelt))
 

@@ -11,6 +11,7 @@ from ..core.plan import Plan
 from ..core.regions import CandidateSet
 from ..core.scene import Scene
 from ..core.trace import Observation, ParseRecord, SceneRecord, Trace
+from ..core.wording import words
 from .answer import Answer, Part, candidates_behind, data_inputs
 from .explain import notes_on, say
 from .graph_step import Results
@@ -57,11 +58,19 @@ def compose(
         observations=observations,
         trace=trace,
         scene=scene,
-        notes=(*notes_on(plan, request, scene, results), *_choices(plan, results)),
+        notes=(*_reading(parsing, request), *notes_on(plan, request, scene, results), *_choices(plan, results)),
         references=_references(plan, results),
         failure=failure,
         timings=timings,
     )
+
+
+def _reading(parsing: ParseRecord | None, request: Request | None) -> tuple[str, ...]:
+    """That a language model read the question, and as what; nothing for the grammar."""
+    if parsing is None or parsing.model is None or request is None:
+        return ()
+    respelt = "".join(f", {wrong!r} as {right!r}" for wrong, right in parsing.respelt)
+    return (f"The question was read by {parsing.model} as: {words(request)}{respelt}.", *parsing.notes)
 
 
 def _part(step_id: str, plan: Plan, scene: Scene, results: Results) -> Part:

@@ -141,14 +141,14 @@ for step in range(config["steps"]):
     with torch.autocast(device.type, torch.bfloat16, enabled=config["bf16"]):
         loss = loss_on_trees(ids_, mask, labels)
     loss.backward()
-    value = float(loss.detach())
+    now = float(loss.detach())
     torch.nn.utils.clip_grad_norm_(trained, config["clip"])
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
-    log_file.write(json.dumps({"step": step, "loss": round(value, 4), "minutes": round(gone, 2)}) + "\n")
+    log_file.write(json.dumps({"step": step, "loss": round(now, 4), "minutes": round(gone, 2)}) + "\n")
     log_file.flush()
     if step % 20 == 0:
-        print(f"step {step} loss {value:.3f} {gone:.1f} min", flush=True)
+        print(f"step {step} loss {now:.3f} {gone:.1f} min", flush=True)
 log_file.close()
 
 # ---- after

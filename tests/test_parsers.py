@@ -199,6 +199,7 @@ def test_ask_records_how_the_request_was_read() -> None:
     assert parsing.prompt_digest == load("parse_request").digest() and parsing.grammar_refused
     assert Trace.from_json(answer.trace.to_json()).parsing == parsing
     assert answer.trace.models["chat"] == "fake"
+    assert answer.notes[0] == "The question was read by fake as: detect all red jets longer than 40 m."
     plain = surveyor.ask(scene.image_rgb, "jets", models=models).trace.parsing
     assert plain is not None and plain.parser == "grammar" and plain.attempts == ()
 

@@ -60,6 +60,8 @@ class RemoteChat:
     max_tokens: int = 1500
     pause_s: float = 1.0
     notes: list[str] = field(default_factory=list)
+    name: str = field(init=False)
+    """As in the spec; holds no key."""
     every_field: ClassVar[bool] = True
     """Schemas must require each field: OpenAI's strict structured outputs refuse others."""
 
@@ -73,6 +75,7 @@ class RemoteChat:
                 "environment as SURVEYOR_CHAT_API_KEY, it must not stand in a trace"
             )
         self.url = self.url.rstrip("/")
+        self.name = f"openai:{self.model}@{self.url}"
         self._format = 0
         self._lock = threading.Lock()
         self._opener = build_opener(_NoRedirect)
@@ -88,11 +91,6 @@ class RemoteChat:
         if match is None:
             raise UsageError(f"{argument!r} is no MODEL@URL; write e.g. chat=openai:qwen3:8b@http://localhost:11434/v1")
         return cls(match["model"], match["url"])
-
-    @property
-    def name(self) -> str:
-        """As in the spec; holds no key."""
-        return f"openai:{self.model}@{self.url}"
 
     def complete(self, messages: Sequence[dict[str, str]], schema: dict[str, object] | None = None) -> str:
         """The reply's text, by the server's structured outputs where a schema is given and the server has them.
