@@ -37,11 +37,9 @@ _IRREGULAR = {
     "taxi": "taxis",
     "ski": "skis",
     "crisis": "crises",
-    "basis": "bases",
     "oasis": "oases",
 }
-_SINGULARS = {plural: single for single, plural in _IRREGULAR.items() if plural != "bases"}
-_SINGULARS["bases"] = "base"
+_SINGULARS = {plural: single for single, plural in _IRREGULAR.items()}
 _INVARIANT = frozenset(
     [
         "aircraft",

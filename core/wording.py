@@ -315,7 +315,7 @@ def _is_open_ended(text: str) -> bool:
 def _selection(node: Selection, joint: str = " and ") -> str:
     branches = _branches(node)
     if branches:
-        return ", and ".join(_selection(branch) for branch in branches)
+        return ", and ".join(_said_branches(branches))
     first = node.picks[0] if node.picks else None
     count = first.count if first else node.expected
     adjectives, rest = _split_adjectives(node.where)
@@ -383,7 +383,23 @@ def _branches(node: Selection) -> list[Selection]:
         rest = inner[1] if len(inner) == 2 else And(conditions=inner[1:]) if len(inner) > 2 else None
         branches.append(Selection(phrases=(inner[0].phrase,), where=rest))
     fits = tuple(branch.phrases[0] for branch in branches) == node.phrases
-    return branches if fits and any(branch.where is not None for branch in branches) else []
+    told = any(branch.where is not None for branch in branches[:-1])  # else what the last has would be for all
+    return branches if fits and told else []
+
+
+def _said_branches(branches: list[Selection]) -> list[str]:
+    """The parts of a union; where adjectives of the first or conditions of the last would be taken for all, the
+    adjectives of the others stand behind their nouns."""
+    parts = [_split_adjectives(branch.where) for branch in branches]
+    settled = any(rest is not None for _, rest in parts[:-1])
+    settled = settled or (parts[-1][1] is None and any(adjectives for adjectives, _ in parts[1:]))
+    texts = []
+    for branch, (adjectives, rest) in zip(branches, parts, strict=True):
+        if settled or branch is branches[-1] or not adjectives or rest is not None:
+            texts.append(_selection(branch))
+        else:
+            texts.append(f"{plural(branch.phrases[0])} that are {' and '.join(each.word for each in adjectives)}")
+    return texts
 
 
 # ---- ranks ---------------------------------------------------------------------------------------------------

@@ -216,7 +216,8 @@ def conditions(draw: st.DrawFn, depth: int) -> Condition:
     flat = [part for part in parts if not isinstance(part, joined)]
     if len(flat) < 2:
         return flat[0] if flat else draw(unary())
-    return joined(conditions=tuple(flat))
+    made = joined(conditions=tuple(flat))
+    return made if joined is Or or _possible(made) else flat[0]
 
 
 @st.composite

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...core.conditions import (
+    And,
     Colour,
     Compare,
     Condition,
@@ -30,8 +31,8 @@ _UPPER = ("<", "<=", "==")
 def find_contradiction(cursor: Cursor, selection: Selection) -> None:
     """Raises QueryError when two conditions on the same thing can never both hold."""
     for node in walk(selection):
-        if isinstance(node, Selection):
-            parts = conjuncts(node.where)
+        if isinstance(node, Selection | And):
+            parts = conjuncts(node.where if isinstance(node, Selection) else node)
             for index, first in enumerate(parts):
                 for second in parts[index + 1 :]:
                     if exclude_each_other(first, second):

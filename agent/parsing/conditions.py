@@ -64,6 +64,8 @@ class ConditionReader(RankReader):
             self.take("in colour", "in color")
             return self.noted(Colour(word=colour), start)  # type: ignore[arg-type]
         line = self.take_from(ORIENTATIONS)
+        if line is not None and self.text(-1) == "running" and self.at > start + 1 and self.noun_follows():
+            self.at -= 1  # "horizontal running tracks"
         return None if line is None else self.noted(Orientation(word=line), start)  # type: ignore[arg-type]
 
     def atom(self, *, predicate: bool) -> Item | None:

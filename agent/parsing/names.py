@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...core.conditions import Colour, Condition, Group, Not, Relation
-from ...core.inflection import is_plural, singular
+from ...core.inflection import is_plural, plural, singular
 from .conditions import ConditionReader
 from .noun import disjunction
 from .reserved import ADJECTIVES, DOING, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
-from .vocabulary import IN_A_ROW, ORIENTATIONS, STANDING, UNITS
+from .tokens import is_plain
+from .verbs import EVERYTHING
+from .vocabulary import GROUPS, IN_A_ROW, ORIENTATIONS, STANDING, UNITS
 
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5
@@ -137,7 +139,21 @@ class NameReader(ConditionReader):
             words.pop()
         if len(words) > MAX_NOUN_WORDS or sum(map(len, words)) > MAX_NOUN_CHARS:
             self.refuse(f"not understood as the name of a thing: {''.join(words)!r}", start, self.at)
+        if len(words) > 2 and words[0] in GROUPS.entries and words[1].strip() == "of":
+            self.refuse("ask for groups or rows by themselves, e.g. 'rows of cars'", start, self.at)
+        if words and not self._may_be_said("".join(words)):
+            self.refuse(f"not understood as the name of a thing: {''.join(words)!r}", start, self.at)
         return "".join(words)
+
+    @staticmethod
+    def _may_be_said(name: str) -> bool:
+        """Whether singular and plural of the name are read back as names ("nes": the singular is a place)."""
+        for form in (singular(name), plural(singular(name))):
+            for word in form.split():
+                used = word in RESERVED and word not in NOUN_TAILS and word not in EVERYTHING and word != "of"
+                if used or not is_plain(word):
+                    return False
+        return True
 
     def _noun_goes_on(self, words: list[str]) -> bool:
         if self.ended or self.peek_from(IN_A_ROW):
@@ -152,7 +168,8 @@ class NameReader(ConditionReader):
         if token.text == "of":
             return self.may_name(1) and self.text(1) not in ("type", "class")
         if token.text in NOUN_TAILS:
-            return not self.may_name(1) and self.text(1) not in ("the", "a", "an", "of", "all")
+            follows = self.text(1) in NOUN_TAILS or self.text(1) in ("the", "a", "an", "of", "all")
+            return not self.may_name(1) and not follows
         return self.may_name()
 
     def _refuse_run_on(self, words: list[str]) -> None:

@@ -21,7 +21,7 @@ _DEFINITE = ("the only", "the", "these", "those", "this", "that")
 _SINGULAR_DETERMINERS = ("a", "an", "another", "each", "every", "this", "that")
 _PRONOUNS = ("one", "ones", "them", "it", "those", "they", "these")
 _SLIPS = {
-    **dict.fromkeys(("teh", "hte", "thje", "tthe", "thte", "thhe"), "the"),
+    **dict.fromkeys(("teh", "hte", "thje", "tthe", "thte", "thhe", "te", "tje"), "the"),
     **dict.fromkeys(("adn", "nad", "annd"), "and"),
     **dict.fromkeys(("al", "alll"), "all"),
     "wich": "which",

@@ -168,6 +168,11 @@ def _opened(text: str) -> tuple[str, ...]:
     return (_ABBREVIATIONS.get(text, text),)
 
 
+def is_plain(word: str) -> bool:
+    """Whether a word is one token of English, with nothing opened, dropped or refused."""
+    return word not in _FOREIGN and word not in _POLITE and not word.endswith("'") and "'s" not in word[-2:]
+
+
 def _rejoined(tokens: list[Token]) -> list[Token]:
     """Opens "sq." and "m^2", and drops full stops that end an abbreviation of a unit."""
     out: list[Token] = []
