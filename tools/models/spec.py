@@ -24,8 +24,9 @@ class Models:
 
     def names(self) -> dict[str, str]:
         """Role -> name of the model, for the trace."""
-        roles = {"grounder": self.grounder, "segmenter": self.segmenter, "describer": self.describer, "chat": self.chat}
-        return {role: model.name for role, model in roles.items() if model is not None}
+        names = {"grounder": self.grounder.name, "segmenter": self.segmenter.name}
+        names |= {"describer": self.describer.name} if self.describer is not None else {}
+        return names | ({"chat": self.chat.name} if self.chat is not None else {})
 
 
 @dataclass(frozen=True)
