@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,3 +172,10 @@ def test_what_is_left_out_or_made_up_is_named(
 def test_canonical_words_of_any_tree_are_covered(request_: Request) -> None:
     found = coverage(words(request_), request_) if len(words(request_)) <= 1000 else None
     assert found is None or found.complete
+
+
+def test_questions_of_people_cover_their_hand_written_trees() -> None:
+    lines = (Path(__file__).parents[1] / "evals" / "requests" / "dev.jsonl").read_text("utf-8").splitlines()
+    golden = [(item["query"], item["gold"]) for item in map(json.loads, lines) if item.get("gold")]
+    noisy = [query for query, gold in golden if not coverage(query, Request.model_validate(gold)).complete]
+    assert len(golden) > 100 and len(noisy) <= 0.03 * len(golden), noisy
