@@ -65,8 +65,13 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def cost(items: Sequence[Item]) -> Cost:
-    """What the grammar costs: each request is read several times in one process."""
+def cost(items: Sequence[Item], passes: int = PASSES) -> Cost:
+    """What the grammar costs: each request is read several times in one process.
+
+    Args:
+        passes: over all requests while memory is watched; growth is that of the second half of them, since the first
+            passes fill caches.
+    """
     times: list[list[float]] = [[] for _ in items]
     for _ in range(WARM + PASSES):
         for item, own in zip(items, times, strict=True):
@@ -78,14 +83,15 @@ def cost(items: Sequence[Item]) -> Cost:
     tracemalloc.start()
     try:
         kept = []
-        for _ in range(WARM + PASSES):
+        for _ in range(WARM + passes):
             for item in items:
                 _read(item)
             gc.collect()
             kept.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    growth = (kept[-1] - kept[WARM - 1]) / PASSES
+    half = len(kept) // 2
+    growth = (kept[-1] - kept[half - 1]) / (len(kept) - half)
     return Cost(median(each), quantiles(each, n=20)[-1], max(each), growth)
 
 
@@ -189,6 +195,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", help="where the parser's language model is: chat=hf:FOLDER, chat=openai:MODEL@URL")
     parser.add_argument("--kind", action="append", help="only this kind of request; may be repeated")
     parser.add_argument("--scenes", type=int, default=SCENES, help=f"drawn scenes of each kind (default: {SCENES})")
+    parser.add_argument(
+        "--passes", type=int, default=PASSES, help=f"passes over which memory is watched (default: {PASSES})"
+    )
     parser.add_argument("--out", type=Path, help="writes the report here as JSON")
     return parser.parse_args(arguments)
 
@@ -198,6 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     splits = SPLITS if options.split == "all" else (options.split,)
     try:
+        if options.scenes < 1 or options.passes < 1:
+            raise UsageError(f"--scenes {options.scenes} and --passes {options.passes} must be at least 1")
         chat = load_models(options.models).chat if options.models else None
         items = [
             item
@@ -211,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SurveyorError as error:
         print(error, file=sys.stderr)
         return 2
-    spent = cost(items) if options.parser == "grammar" and len(items) > 1 else None
+    spent = cost(items, options.passes) if options.parser == "grammar" and len(items) > 1 else None
     about = {"split": options.split, "parser": options.parser, "scenes": options.scenes, "requests": len(items)}
     found = report(results, spent, **about)
     print(f"parser {options.parser}, split {options.split}, commit {found['commit']}\n\n{table(results)}\n")

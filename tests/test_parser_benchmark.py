@@ -190,11 +190,12 @@ def dev(scenes) -> list[Result]:
     return [score(one, scenes) for one in read_requests("dev")]
 
 
+# Measured on dev: 0.938, 1.0, 1.0, 0.944, 1.0 (docs/results.md).
 FLOORS = {
-    "requests with a meaning that were understood": 0.80,
-    "exact answer, of all understood": 0.97,
+    "requests with a meaning that were understood": 0.92,
+    "exact answer, of all understood": 0.98,
     "refused, of those to be refused": 0.97,
-    "refused and the right words named": 0.85,
+    "refused and the right words named": 0.92,
     "refusals that mark words of the query": 0.97,
 }
 
