@@ -153,13 +153,20 @@ def compile_plan(
 
 
 def _run(job: Job, running: Running, watch: Watcher | None) -> Results:
+    at_work = [
+        (job, watch)
+    ]  # emptied at the end: LangGraph leaves its nodes in a circle that would keep the scene's pixels
+
+    kept = bool(running.run_id)
+
     def perform(step: Step, state: Mapping[str, Any]) -> dict[str, Any]:
+        job, watch = at_work[0]
         job.adopt(state.get("records") or {})
         observation = job.perform(step)
         if watch is not None:
             watch(observation)
         added: dict[str, Any] = {"statuses": {step.id: observation.status}}
-        if running.run_id:
+        if kept:
             added["records"] = {step.id: job.record_of(step)}
         return added
 
@@ -176,6 +183,8 @@ def _run(job: Job, running: Running, watch: Watcher | None) -> Results:
         state = graph.invoke(start, config, **extra)
     except Stopped:
         return job.results
+    finally:
+        at_work.clear()
     if state and state.get("__interrupt__"):
         raise NeedsAnswer(Question.from_dict(state["__interrupt__"][0].value), running.run_id)
     job.adopt((state or {}).get("records") or {})

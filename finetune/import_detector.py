@@ -82,8 +82,8 @@ def load_folded(net: DetectorNet, folded: list[tuple[np.ndarray, np.ndarray | No
             if conv.bias is not None:
                 conv.bias.data.copy_(shift)
             continue
-        norm.running_mean.zero_()  # type: ignore[union-attr]
-        norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
         norm.weight.data.copy_(ratio)
         norm.bias.data.copy_(shift)
 
@@ -109,8 +109,8 @@ def lay_open(net: DetectorNet, images: Tensor) -> None:
         scale, shift = norm.weight.data.double(), norm.bias.data.double()
         norm.weight.data.copy_(scale * (var + norm.eps).sqrt())
         norm.bias.data.copy_(shift + scale * mean)
-        norm.running_mean.copy_(mean)  # type: ignore[union-attr]
-        norm.running_var.copy_(var)  # type: ignore[union-attr]
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(var)
 
 
 def training_crops(data: Path, count: int = 64) -> Tensor:

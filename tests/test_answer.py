@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import surveyor
@@ -53,3 +56,25 @@ def test_a_picture_whose_top_is_not_north_says_so(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Scene, "north_up", property(lambda self: False))
     answer = surveyor.ask(image, "tanks in the northern half", models=models)
     assert any("north is not up" in note for note in answer.notes)
+
+
+def test_a_forgotten_answer_leaves_no_pixels_behind() -> None:
+    # LangGraph leaves its nodes in a circle; a scene held by it stayed until the next collection, 100s of MB a request
+    gc.collect()
+    gc.disable()
+    try:
+        image, models = _scene_of((5, 5, 15, 15), (80, 5, 90, 15))
+        scene = Scene.from_array(image)
+        seen = weakref.ref(scene)
+        answer = surveyor.ask(scene, "are there more tanks on the left than on the right?", models=models, cache=False)
+        del scene, answer
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+def test_embedded_models_share_one_session() -> None:
+    from surveyor.tools.models.compact import detector, session
+
+    weights = detector.Detector().weights
+    assert session.session(weights, 1) is session.session(weights, 1)

@@ -26,6 +26,7 @@ from ....core.lexicon import resolve
 from ....core.progress import report
 from ....core.regions import Region
 from .merging import Raw, merge, suppress
+from .session import session
 
 if TYPE_CHECKING:
     from ....core.scene import Scene
@@ -86,8 +87,6 @@ class Detector:
         self.classes: tuple[str, ...] = tuple(c for c in self.all_classes if c in self.settings["offered"])
         self.scales: tuple[float, ...] = tuple(self.settings["scales"])
         self.threshold: float = self.settings["threshold"]
-        self._session: Any = None
-        self._lock = threading.Lock()
 
     @cached_property
     def digest(self) -> str:
@@ -209,19 +208,6 @@ class Detector:
                 raise UsageError(f"the threshold must lie in 0..1, not {v!r}")
         return np.array(values)
 
-    def _load(self) -> Any:
-        with self._lock:
-            if self._session is None:
-                import onnxruntime
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self.threads
-                options.log_severity_level = 3
-                self._session = onnxruntime.InferenceSession(
-                    str(self.weights), options, providers=["CPUExecutionProvider"]
-                )
-            return self._session
-
     def _tile(
         self, read: WindowReader, shape_hw: tuple[int, int], scale: float, tile: tuple[int, int, int, int],
         wanted: np.ndarray,
@@ -231,7 +217,7 @@ class Detector:
         padded = np.full((-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE, 3), FILL, np.uint8)
         padded[:height, :width] = read(tile, (width, height))
         batch = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], dtype=np.float32)
-        logits, boxes = self._load().run(None, {"image": batch})
+        logits, boxes = session(self.weights, self.threads).run(None, {"image": batch})
         found = decode(logits[0], boxes[0], padded.shape[:2], (height, width), wanted)
         stretch = np.array([(x1 - x0) / width, (y1 - y0) / height])
         inner = np.array([x0 > 0, y0 > 0, x1 < shape_hw[1], y1 < shape_hw[0]])

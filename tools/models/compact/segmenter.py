@@ -7,11 +7,10 @@ probabilities are laid back into the scene. Cost grows with the number of prompt
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from ....core.masks import Mask
 from ....core.progress import report
 from ....core.protocols import MaskPrompt, MaskResult
 from .mask_crops import crop_matrix, paste, prompt_channels, sample, shrunk_size, window_of
+from .session import session
 
 if TYPE_CHECKING:
     from ....core.scene import Scene
@@ -56,8 +56,6 @@ class CompactSegmenter:
         self.threads = threads
         if not self.weights.exists():
             raise UsageError(f"the mask model's file {str(self.weights)!r} is missing; reinstall surveyor")
-        self._session: Any = None
-        self._lock = threading.Lock()
 
     @cached_property
     def version(self) -> str:
@@ -89,16 +87,9 @@ class CompactSegmenter:
         return tuple(results)
 
     def _run(self, crops: np.ndarray, prompts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        with self._lock:
-            if self._session is None:
-                import onnxruntime
-
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self.threads
-                self._session = onnxruntime.InferenceSession(
-                    str(self.weights), options, providers=["CPUExecutionProvider"]
-                )
-        logits, quality = self._session.run(["logits", "quality"], {"image": crops, "prompt": prompts})
+        logits, quality = session(self.weights, self.threads).run(
+            ["logits", "quality"], {"image": crops, "prompt": prompts}
+        )
         return logits, quality
 
 
