@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from ..core.conditions import Output, Request, Selection, walk
+from ..core.errors import QueryError
 from ..core.inflection import cardinal, ordinal, singular
 from ..core.lexicon import concept, vocabulary
 from ..core.wording import words
@@ -282,8 +283,12 @@ class _Reader:
         return found is not None and (found[1] > 1 or self.tokens[self.at].text != "one")
 
     def _value(self) -> tuple[float, int] | None:
-        reader = QuantityReader(" ".join(token.text for token in self.tokens[self.at : self.at + 8]))
-        value = reader.number()
+        """The number that stands here and how many tokens it takes; None where none does, or none that can be read."""
+        try:
+            reader = QuantityReader(" ".join(token.text for token in self.tokens[self.at : self.at + 8]))
+            value = reader.number()
+        except QueryError:
+            return None
         return None if value is None else (value, reader.at)
 
     def _number(self) -> bool:

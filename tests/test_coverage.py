@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from strategies import requests
 from surveyor.agent.coverage import coverage
@@ -30,10 +31,12 @@ from surveyor.core.conditions import (
     Selection,
     SizeWord,
 )
+from surveyor.core.errors import QueryError
 from surveyor.core.wording import words
 
 PAGE = (Path(__file__).parents[1] / "docs" / "queries.md").read_text("utf-8")
 ROWS = re.findall(r"^\| `(.+?)` \| (.+) \|$", PAGE, flags=re.MULTILINE)
+ODD = ["1.2.3", "40m+", "½", "a-b", "''", "not", "(", "2"]
 UNDERSTOOD = [query for query, shown in ROWS if not shown.startswith("refused")]
 
 # One "except" or one noun for two conditions: that one of the two was forgotten cannot be told from the words alone.
@@ -179,3 +182,14 @@ def test_questions_of_people_cover_their_hand_written_trees() -> None:
     golden = [(item["query"], item["gold"]) for item in map(json.loads, lines) if item.get("gold")]
     noisy = [query for query, gold in golden if not coverage(query, Request.model_validate(gold)).complete]
     assert len(golden) > 100 and len(noisy) <= 0.03 * len(golden), noisy
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.sampled_from([*" ".join(UNDERSTOOD).split(), *ODD])).map(" ".join))
+def test_any_words_give_a_coverage_or_a_query_error(query: str) -> None:
+    request = parse("red planes longer than 40 m")
+    try:
+        found = coverage(query, request)
+    except QueryError:
+        return
+    assert all(0 <= start < stop <= len(query) for start, stop in found.uncovered)
