@@ -121,7 +121,8 @@ class Draft:
         """The step that takes boxes that a person points at, numbered through the plan."""
         known = [box for box in boxes if box is not None]
         if len(known) < len(boxes):
-            raise UsageError(f"ask for boxes and for things by themselves, not for {' and '.join(phrases)!r} in one set")
+            both = " and ".join(phrases)
+            raise UsageError(f"ask for boxes and for things by themselves, not for {both!r} in one set")
         taken = sum(len(step.args["boxes"]) for step in self.steps if step.tool == "given")
         told = {phrase: list(box) for phrase, box in zip(phrases, known, strict=True)}
         for step in self.steps:

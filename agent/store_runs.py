@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, Literal
 
 from ..core.errors import MissingDependency, UsageError
 
@@ -268,4 +268,4 @@ def _from_json(text: str) -> RunRecord:
     version = data.pop("version", None)
     if version != RUNS_VERSION:
         raise UsageError(f"the list of runs has schema version {version!r}; this program reads {RUNS_VERSION}")
-    return cast(RunRecord, RunRecord(**data))
+    return RunRecord(**data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -158,4 +158,4 @@ def _number(value: float | None) -> float | str | None:
 
 
 def _float(value: float | str | None) -> float | None:
-    return float(value) if isinstance(value, str) else cast("float | None", value)
+    return float(value) if isinstance(value, str) else value

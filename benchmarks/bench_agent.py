@@ -86,14 +86,16 @@ def main() -> None:
         for length in (3, 8, 30):
             plan = chain(length)
             hand = by_hand(plan, context, stub)
+
+            def with_store(k: int, n: int = length) -> Running:
+                return Running(store=Store(f"{folder}/{n}-{k}"))
+
+            def with_checkpoints(k: int, n: int = length) -> Running:
+                return Running(store=Store(f"{folder}/{n}+{k}"), saver=saver, run_id=f"{n}-{k}")
+
             graph = seconds_of(plan, context, stub, lambda _: Running())
-            stored = seconds_of(plan, context, stub, lambda k, n=length: Running(store=Store(f"{folder}/{n}-{k}")))
-            kept = seconds_of(
-                plan,
-                context,
-                stub,
-                lambda k, n=length: Running(store=Store(f"{folder}/{n}+{k}"), saver=saver, run_id=f"{n}-{k}"),
-            )
+            stored = seconds_of(plan, context, stub, with_store)
+            kept = seconds_of(plan, context, stub, with_checkpoints)
             ms = [1e3 * seconds / length for seconds in (hand, graph, graph - hand, stored, kept)]
             print(f"{length:>6} {ms[0]:>9.4f} {ms[1]:>9.3f} {ms[2]:>9.3f} {ms[3]:>10.3f} {ms[4]:>16.3f}")
 

@@ -136,7 +136,7 @@ class Scene:
     def with_gsd(self, gsd_m: float) -> Scene:
         """The same scene with another ground sample distance in metres a pixel."""
         known = {name: getattr(self, name) for name in ("name", "path", "crs", "transform", "bands")}
-        return Scene(self._source, gsd_xy_m=_checked_gsd(gsd_m), **known)  # type: ignore[arg-type]
+        return Scene(self._source, gsd_xy_m=_checked_gsd(gsd_m), **known)
 
     def read(
         self, window_xyxy: Sequence[float] | None = None, out_size_wh: tuple[int, int] | None = None

@@ -8,6 +8,7 @@ a table of candidates by conditions. Nothing is loaded from elsewhere. Here the 
 
 # %% a scene; your own photo would be "photo.jpg"
 from pathlib import Path
+from typing import Any
 
 import surveyor
 
@@ -37,5 +38,5 @@ for candidate in answer.rejected[:1]:
     print(surveyor.explain(answer, candidate.region.id))
 
 # %% what the cells showed, as a page
-shown = [long_ships, plan, answer]
+shown: list[Any] = [long_ships, plan, answer]
 Path("notebook.html").write_text("<hr>".join(each._repr_html_() for each in shown), encoding="utf-8")

@@ -66,7 +66,7 @@ def paste_objects(rng: np.random.Generator, image: np.ndarray, hulls: list, labe
         c = int(rng.integers(len(donors)))
         if not donors[c]:
             continue
-        donor, j = donors[c][rng.integers(len(donors[c]))]
+        donor, j = donors[c][int(rng.integers(len(donors[c])))]
         hull = donor.hulls[j]
         if not whole(donor, hull):
             continue
@@ -129,7 +129,7 @@ def paste_car_park(rng: np.random.Generator, image: np.ndarray, hulls: list, lab
             if rng.random() > fill:
                 continue
             place = centre + (slot * pitch - half[0]) * across + (depth[k] - half[1]) * along
-            sample, j = cars[rng.integers(len(cars))]
+            sample, j = cars[int(rng.integers(len(cars)))]
             car = park(rng, image, sample, sample.hulls[j], place, turn + np.pi / 2, length, usual_gain)
             if car is not None:
                 hulls.append(car)

@@ -94,7 +94,7 @@ def lay_open(net: DetectorNet, images: Tensor) -> None:
 
     def watch(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
         x = inputs[0].double()
-        sums.setdefault(module, []).append(torch.stack([x.mean((0, 2, 3)), x.pow(2).mean((0, 2, 3))]))  # type: ignore[arg-type]
+        sums.setdefault(module, []).append(torch.stack([x.mean((0, 2, 3)), x.pow(2).mean((0, 2, 3))]))
 
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     hooks = [m.register_forward_hook(watch) for m in norms]

@@ -97,6 +97,6 @@ def _parts(shape: shapely.Geometry, axis: np.ndarray, points: np.ndarray) -> np.
         cuts.append(shapely.buffer(shapely.convex_hull(shapely.multipoints(tips)), reach * _HAIR))
     plane = shapely.box(*(low - reach), *(high + reach))
     parts = shapely.get_parts(shapely.difference(plane, shapely.union_all(cuts)))
-    places = shapely.points(points)
+    places = np.asarray(shapely.points(points))
     inside = shapely.contains(parts[:, None], places[None])
     return np.where(inside.any(axis=0), inside.argmax(axis=0), -1)
