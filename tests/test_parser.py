@@ -45,6 +45,13 @@ def test_canonical_words_are_read_back_exactly(request: Request) -> None:
         "detect the farthest from (planes in the top left corner) of the largest plane",
         "detect all t72",
         "detect the one a0",
+        "compare the number of planes with the number of the farthest from planes of the largest plane",
+        "detect all rivers that are not (less than 3.3 times as elongated as the plane)",
+        "check whether there are at least as many planes as (ships that are (not in a group) or less than 1.3 times as "
+        "large as all ships)",
+        "detect all ships provided there are at most zero (ships provided there are more than three ships)",
+        "detect the plane provided there are fewer than two of (the second farthest from ships of the largest bus)",
+        "detect the second to third ships from the bottom left of the river",
         "detect all planes near the one aircraft",
     ],
 )

@@ -158,7 +158,7 @@ class ConditionReader(RankReader):
         self.take("a", "an", "the")
         colour = self.take_from(COLOURS)
         if colour is not None and self.take("roof", "roofs", "rooftop", "rooftops"):
-            return Colour(word=colour)
+            return Colour(word=colour)  # type: ignore[arg-type]
         self.at = start
         return None
 

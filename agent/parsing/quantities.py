@@ -132,9 +132,9 @@ class QuantityReader(Cursor):
         """A measured condition as it stands after a noun or "is"; None when none comes next."""
         start = self.at
         if self.peek_from(APPROXIMATE):
-            found = self._about(start)
-            if found is not None:
-                return found
+            about = self._about(start)
+            if about is not None:
+                return about
         found = self.take_from(COMPARATIVES)
         if found is not None:
             return self._bounded(start, *found)

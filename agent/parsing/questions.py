@@ -258,9 +258,10 @@ class QuestionReader(MeasureReader):
         if not self.take("with", "to", "and", "against", "versus", "vs"):
             self.refuse_word("'with' and what to compare with, e.g. 'with the number of tanks'")
         self.take(*_NUMBER_OF, "that of", "the number", "those", "that")
-        other = self.noun_phrase(nested=False) if self.reference_ahead() or not self.posts_ahead() else None
-        second = self._same_noun(phrases) if other is None else self.selections_of([other])
-        return [Output(verb="compare", target=self.selections_of(phrases)[0], other=second[0])]
+        named = self.reference_ahead() or (self.sees("the") and not self._place_ahead()) or not self.posts_ahead()
+        other = self.noun_phrase(nested=False) if named else None
+        against = self._same_noun(phrases) if other is None else self.selections_of([other])
+        return [Output(verb="compare", target=self.selections_of(phrases)[0], other=against[0])]
 
     def posts_ahead(self) -> bool:
         """Whether a condition comes next that can stand after a noun (nothing is read)."""

@@ -73,6 +73,9 @@ class RankReader(LikenessReader):
             return None
         self.take("the")
         side = self.take_from(PLACES)
+        if side is not None and side not in FROM_SIDE and self.sees("of"):  # "from the bottom | left of the river"
+            self.at -= 1
+            side = PLACES.entries.get(self.text(-1))
         self.take("hand")
         self.take("side", "edge")
         if side not in FROM_SIDE:

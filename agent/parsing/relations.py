@@ -7,19 +7,17 @@ from typing import Literal
 
 from ...core.conditions import (
     UNCOUNTED,
-    And,
     Condition,
     CountTest,
     Direction,
     Group,
     Not,
-    Or,
     Quantity,
     Relation,
     Selection,
 )
 from ...core.inflection import singular
-from .noun import NounPhrase, disjunction
+from .noun import NounPhrase, conjunction, disjunction
 from .positions import PositionReader
 from .vocabulary import (
     AMOUNTS,
@@ -424,8 +422,9 @@ class RelationReader(PositionReader):
         for phrase in rest:
             if not phrase.has_determiner:
                 phrase.form, phrase.number, phrase.quantifier = first.form, first.number, first.quantifier
-        parts = tuple(build(self.selection_of([phrase]), phrase.quantifier or usual) for phrase in phrases)
-        return And(conditions=parts) if word == "and" else Or(conditions=parts)
+        parts = [build(self.selection_of([phrase]), phrase.quantifier or usual) for phrase in phrases]
+        both = conjunction(parts) if word == "and" else None
+        return both if both is not None else disjunction(parts)
 
 
 def group_condition(form: str, test: CountTest | None, which: Literal["largest", "smallest"] | None) -> Condition:
