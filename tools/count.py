@@ -8,9 +8,9 @@ from typing import Literal
 from ..core.conditions import Comparison, CountTest, Verdict
 from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
-from .judge_group import group_finder
+from .judge_group import find_groups
 from .layout import Layout
-from .rows import apart
+from .rows import rows_apart
 from .values import Count, Text, Truth
 
 _OPERATORS = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq}
@@ -41,8 +41,12 @@ def count_groups(candidates: CandidateSet, form: Literal["group", "row"], bands:
     """
     numbers = []
     for chosen in (candidates.kept, candidates.open):
-        found = group_finder(form, bands)(Layout([c.region for c in chosen]))
-        numbers.append(len(apart(found) if form == "row" else found))
+        layout = Layout([c.region for c in chosen])
+        if form == "row":
+            found = rows_apart(layout, bands.row_off.true, bands.row_spread.true)
+        else:
+            found = find_groups(layout, bands.group_reach)
+        numbers.append(len(found))
     return Count(numbers[0], max(0, numbers[1] - numbers[0]))
 
 

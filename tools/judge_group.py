@@ -79,19 +79,12 @@ def judge_group(case: Case, condition: Group) -> Findings:
     return Findings(codes, why)
 
 
-def group_finder(form: str, bands: Bands, factor: float = 1.0) -> _Finder:
-    """What finds the groups or rows of a layout."""
-    if form == "row":
-        return partial(find_rows, off=bands.row_off.true, spread_deg=bands.row_spread.true)
-    return partial(find_groups, reach=bands.group_reach * factor)
-
-
 def _finders(condition: Group, bands: Bands) -> list[_Finder]:
     """The finder that counts, then those that must agree with it."""
     if condition.form == "group":
         factors = sorted(bands.group_factors, key=lambda factor: abs(factor - 1.0))
-        return [group_finder("group", bands, factor) for factor in factors]
-    found = [group_finder("row", bands)]
+        return [partial(find_groups, reach=bands.group_reach * factor) for factor in factors]
+    found: list[_Finder] = [partial(find_rows, off=bands.row_off.true, spread_deg=bands.row_spread.true)]
     if bands.gap:
         found.append(partial(find_rows, off=bands.row_off.false, spread_deg=bands.row_spread.false))
     return found

@@ -41,15 +41,21 @@ def find_rows(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]
     return found
 
 
-def apart(rows: list[np.ndarray]) -> list[np.ndarray]:
-    """The longest rows that share no member: the longest first, and of what it leaves over the longest again."""
-    taken: set[int] = set()
-    chosen: list[np.ndarray] = []
-    for row in sorted(rows, key=lambda members: (-len(members), sorted(members.tolist()))):
-        if not taken & set(row.tolist()):
-            taken |= set(row.tolist())
-            chosen.append(row)
-    return chosen
+def rows_apart(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]:
+    """Rows that share no member: the longest goes first (of a grid's the closest), then that of what it leaves over."""
+    left, chosen = np.arange(len(layout)), []
+
+    def rank(row: np.ndarray) -> tuple[int, float, list[int]]:
+        span = float(np.linalg.norm(np.ptp(layout.centers[row], axis=0)))
+        return -len(row), round(span, 6), sorted(row.tolist())
+
+    while True:
+        rest = Layout([layout.regions[place] for place in left])
+        rows = [left[row] for row in find_rows(rest, off, spread_deg)]
+        if not rows:
+            return chosen
+        chosen.append(min(rows, key=rank))
+        left = np.setdiff1d(left, chosen[-1])
 
 
 def _grow_rows(rules: _Row) -> list[np.ndarray]:

@@ -67,7 +67,7 @@ class PhraseReader(ModifierReader):
         self.skip("only", "just")
         self.take(*_ALL, *_BOTH, *_SOME, *_INDEFINITE, *_DEFINITE)
         self.take("other")
-        if self.amount_of() is not None:
+        if self._amount_of_things() is not None:
             self.take("of the", "of these", "of those", "of")
         self.take_from_number()
         while self._skip_rank():
