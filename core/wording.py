@@ -53,6 +53,7 @@ from .wording_tables import (
     SIMPLE_COMPARISONS,
     SUMMARIES,
     SUPERLATIVES,
+    SURFACES,
     TOWARD,
 )
 
@@ -268,7 +269,8 @@ def _relation(node: Relation) -> str:
         if node.relation == "side":
             return f"on the {SIDES[node.direction]} side of {target}"
         return f"{(TOWARD if node.relation == 'toward' else FURTHER)[node.direction]} {target}"
-    return f"{PLAIN_RELATIONS[node.relation]} {target}"
+    flat = node.relation == "inside" and all(name.split()[-1] in SURFACES for name in node.reference.phrases)
+    return f"{'on' if flat else PLAIN_RELATIONS[node.relation]} {target}"
 
 
 def _seen_from(node: Relation, reference: Selection) -> str:

@@ -45,6 +45,11 @@ PLAIN_RELATIONS = {
     "perpendicular": "perpendicular to",
     "flanking": "on either side of",
 }
+# One is on these rather than inside them, by the last word of the name.
+SURFACES = frozenset(
+    """bridge overpass road street highway runway taxiway apron track court field diamond roof helipad roundabout river
+    lake sea water pier quay railway lawn grass lot park""".split()
+)
 CELLS = {
     "top": "top centre",
     "bottom": "bottom centre",

@@ -43,7 +43,8 @@ def find_rows(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]
 
 def rows_apart(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]:
     """Rows that share no member: the longest goes first (of a grid's the closest), then that of what it leaves over."""
-    left, chosen = np.arange(len(layout)), []
+    left = np.arange(len(layout))
+    chosen: list[np.ndarray] = []
 
     def rank(row: np.ndarray) -> tuple[int, float, list[int]]:
         span = float(np.linalg.norm(np.ptp(layout.centers[row], axis=0)))
