@@ -33,6 +33,7 @@ _ASKING = frozenset("is are does do was were".split())
 _MUST_BE_SAID = (("op:", {"op:=="}), ("unit:", set[str]()), ("attr:", {"attr:length", "attr:area"}))
 _LARGE_NUMBERS = """thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
     seventy eighty ninety hundred thousand million dozen""".split()
+_SAID = frozenset("near adjacent inside overlaps contains between surrounded edge centre any_of".split())
 _EVERYTHING = {"class:object"}  # what "what is in the top half?" asks of, without a word for it
 _EVERY = frozenset("all every each both".split())
 _RANKS = ("st", "nd", "rd", "th")
@@ -139,10 +140,22 @@ def _is_made_up(mention: _Mention, heard: set[str]) -> bool:
         each = [{meaning for meaning in one if meaning.startswith(kind)} - understood for one in mention.alternatives]
         if all(each) and not heard.intersection(set().union(*each)):
             return True
-    if not all(any(map(is_strict, one)) for one in mention.alternatives):
-        return False
-    strict = {meaning for one in mention.alternatives for meaning in one if is_strict(meaning)} - _EVERYTHING
+    first = mention.alternatives[0]
+    if first & _SAID and not heard & first & _SAID:
+        return True
+    strict = {meaning for meaning in first if is_strict(meaning)} - _EVERYTHING
     return bool(strict) and not heard & strict and not (strict <= {"number:0", "not"} and heard & {"not", "every"})
+
+
+def names_nothing(phrase: str) -> bool:
+    """Whether a phrase holds only words of place, number or the like, so that it cannot name a class ("middle").
+
+    Example:
+        >>> names_nothing("right-hand side"), names_nothing("parking lot")
+        (True, False)
+    """
+    meanings = {meaning for mention in _mentions(_tokens(phrase)) for one in mention.alternatives for meaning in one}
+    return not any(meaning.startswith(("class:", "word:")) for meaning in meanings)
 
 
 def _is_verb(mention: _Mention) -> bool:
@@ -296,7 +309,7 @@ class _Reader:
         token = self.tokens[self.at]
         if token.text in _ORDINALS or (token.kind == "number" and self._text(1) in _RANKS):
             value = str(_ORDINALS.index(token.text)) if token.text in _ORDINALS else token.text
-            self._add((_number(float(value)),), 1 if token.text in _ORDINALS else 2)
+            self._add((_number(float(value), "rank"),), 1 if token.text in _ORDINALS else 2)
             return True
         found = self._value()
         if found is None:
@@ -321,9 +334,9 @@ class _Reader:
                 self.verb_at = len(self.found)
 
 
-def _number(value: float) -> Alternatives:
-    """One of a thing is what a singular says too."""
-    return NOTHING if value == 1 else (frozenset([f"number:{value:g}"]),)
+def _number(value: float, kind: str = "number") -> Alternatives:
+    """One of a thing is what a singular says too, and the first what a superlative says."""
+    return NOTHING if value == 1 else (frozenset([f"{kind}:{value:g}"]),)
 
 
 # ---- spelling --------------------------------------------------------------------------------------------------

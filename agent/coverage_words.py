@@ -122,8 +122,9 @@ _MORE = {
     "group | groups | cluster | clusters | clustered | bunch | bunches | grouped": "group",
     "isolated | lone | solitary": "not+group",
     "pairs | pairs of": "number:2+group number:2",
-    "as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs | at least one of": " ",
-    "at least one": " ",
+    "as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs": " ",
+    "at least one of": "- any_of",
+    "at least one": "- any_of",
     "contain | contains": "contains verb:exists",
     "which direction | what direction | which way": "verb:measure+attr:orientation",
     "total | combined | overall | in total | summed": "sum:total",
@@ -140,12 +141,22 @@ _MORE = {
     "largest in area": "sup:area:max",
     "further | farther": "further beyond op:> sup:distance:max",
     "last | final": "sup",
-    "second | 2nd": "number:2",
-    "third | 3rd": "number:3",
+    "in": "- inside",
+    "on": "- inside overlaps edge",
+    "at": "- inside adjacent near edge",
+    "as the centre of the image | from the centre of the image": " ",
+    "as large as | as big as | same size as": "attr:area",
+    "as long as | same length as": "attr:length",
+    "as wide as | same width as": "attr:width",
+    "of": "- inside",
+    "by": "- adjacent near",
+    "with | having | has | have": "- contains inside",
+    "any | some | either | one of | a | an": "- any_of",
+    "from at least one of": "any_of",
     "enclosing | holding | housing | hosting": "contains",
     "compare the number of | compare the numbers of | compare": "verb:compare",
     "how many more | how many fewer": "verb:compare verb:exists",
-    "with | with the number of | than the number of": " ",
+    "with the number of | than the number of": " ",
 }
 _PICKED = {("x", "min"): "left", ("x", "max"): "right", ("y", "min"): "above", ("y", "max"): "below"}
 STRICT = (
@@ -160,6 +171,7 @@ STRICT = (
     "sup:",
     "verb:",
     "row",
+    "rank:",
     "not",
 )
 """Meanings of which each mention in a query needs one of its own in the tree."""
@@ -224,7 +236,8 @@ def _either(*meanings: str) -> Alternatives:
 
 
 def _listed(text: str) -> Alternatives:
-    return tuple(frozenset(part.split("+")) for part in text.split()) or NOTHING
+    """Alternatives by spaces, "+" between meanings that go together; "-" is nothing at all."""
+    return tuple(frozenset(part.split("+")) if part != "-" else frozenset() for part in text.split()) or NOTHING
 
 
 def _measured(attribute: str) -> Alternatives:

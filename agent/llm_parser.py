@@ -15,7 +15,7 @@ from ..core.protocols import ChatModel
 from ..core.tree_text import read_tree, tree_schema
 from ..core.wording import words
 from ..prompts import Prompt, load
-from .coverage import Coverage, coverage
+from .coverage import Coverage, coverage, names_nothing
 from .parsing.checks import exclude_each_other
 from .parsing.tokens import tokenize
 
@@ -142,6 +142,8 @@ def tree_faults(request: Request) -> list[str]:
     if len(set(request.outputs)) < len(request.outputs):
         faults.append("the same output stands in it twice")
     for node in walk(request):
+        phrases = node.phrases if isinstance(node, Selection) else (node.phrase,) if isinstance(node, ClassIs) else ()
+        faults += [f"{phrase!r} names no kind of thing" for phrase in phrases if names_nothing(phrase)]
         if isinstance(node, Selection):
             parts = conjuncts(node.where)
             faults += [

@@ -152,7 +152,9 @@ for step in range(config["steps"]):
 log_file.close()
 
 # ---- after
-model.save_pretrained(out)
+base = Path(config["base"])  # transformers forgets the name of a GGUF file and keeps its folder
+model.peft_config["default"].base_model_name_or_path = str(base.resolve() if base.exists() else base)
+model.save_pretrained(out, save_embedding_layers=False)
 (out / "surveyor.json").write_text(json.dumps({"prompt": config["prompt"]}) + "\n")
 after = measured("after")
 result = {"before": before, "after": after, "requests": len(held), "steps": step + 1, "config": config}

@@ -100,6 +100,7 @@ class TestLocal:
         assert done.returncode == 0, done.stderr
         assert json.loads((out / "result.json").read_text())["requests"] == 2
         assert len((out / "measured.jsonl").read_text().splitlines()) == 4
+        assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == str(tiny)
         chat = LocalChat(str(out))
         assert chat.prompt == "parse_request_tuned"
         assert json.loads(chat.complete(ASKED, SMALL))["n"] in (1, 2)

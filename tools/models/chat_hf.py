@@ -5,9 +5,12 @@ Replies are held to a JSON schema token by token (llguidance). Weights load on f
 
 from __future__ import annotations
 
+import io
 import json
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +184,9 @@ def load_causal(source: str, device: str | None = None) -> tuple[Any, Any]:
         return _with_adapter(path, json.loads(adapter.read_text("utf-8")), device)
     place, extra = (str(path.parent), {"gguf_file": path.name}) if source.endswith(".gguf") else (source, {})
     try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **extra)
-        model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32 if extra else "auto", **extra)
+        with _quietly():
+            tokenizer = AutoTokenizer.from_pretrained(place, **extra)
+            model = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32 if extra else "auto", **extra)
     except ImportError as error:
         raise MissingDependency(f"the language model {source!r} ({error})", COMMAND) from None
     except (OSError, ValueError, KeyError) as error:
@@ -203,7 +207,16 @@ def _with_adapter(folder: Path, config: dict[str, Any], device: str | None) -> t
     if base.endswith(".gguf") and not Path(base).exists():
         raise UsageError(f"the adapter {str(folder)!r} was trained on {base!r}, which is not there")
     model, tokenizer = load_causal(base, device)
-    return PeftModel.from_pretrained(model, str(folder)).eval(), tokenizer
+    with _quietly():
+        return PeftModel.from_pretrained(model, str(folder)).eval(), tokenizer
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the progress bars of loading, and without the libraries' warnings to each other."""
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _tuned_prompt(path: Path) -> str | None:
