@@ -93,9 +93,7 @@ BEFORE_ONE = _form(
     r"|\d+(?:st|nd|rd|th))|est|most|ed",
     rf"|\b(?:{_words('red orange yellow green blue purple brown white gr[ea]y black large small big')}))\s$",
 )
-DESCRIBE_THAT = _form(
-    r"\s*(?:now\s+)?(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?:it|them|this|that|those|these)\W*"
-)
+DESCRIBE_THAT = _form(_START, r"(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?:it|them|this|that|those|these)\W*")
 """Without a conversation before, "describe it" is about the whole image."""
 SMALL_TALK = _form(
     r"(?:(?:",

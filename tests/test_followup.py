@@ -61,6 +61,7 @@ CASES = [
     ("without plane-1", "+detect all planes longer than 20 m and not called plane-1"),
     ("except plane-1 and plane-2", "+detect all planes longer than 20 m and not called plane-1 or plane-2"),
     ("describe them", "+describe all planes longer than 20 m"),
+    ("and now describe them", "+describe all planes longer than 20 m"),
     ("the largest of them", "+detect the largest plane that is longer than 20 m"),
     ("the third one from the left", "+detect the third plane from the left that is longer than 20 m"),
     ("which is the largest?", "+detect the largest plane that is longer than 20 m"),
