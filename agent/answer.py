@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..core.conditions import Verdict
@@ -43,7 +44,7 @@ class Answer:
     """What `surveyor.ask` returns.
 
     `regions` are those for which every condition is true; `rejected` are all others that were looked at, those
-    with an unknown verdict first. `to_dict` is the object that `surveyor ask --json` prints.
+    with an unknown verdict first, then near misses. `to_dict` is the object that `surveyor ask --json` prints.
     """
 
     query: str | None
@@ -63,12 +64,24 @@ class Answer:
         """Candidates in the answer, each once, in order of the parts."""
         return _unique(c for part in self.parts for c in part.candidates.kept)
 
-    @property
+    @cached_property
     def rejected(self) -> tuple[Candidate, ...]:
-        """Candidates that were looked at and are not in the answer; undecided ones first."""
+        """Candidates that were looked at and are not in the answer.
+
+        Undecided ones first, then near misses, nearest first, then others by how many conditions reject them and by
+        how much the first does: the order of the table, of explanations, and of the ranks that a conversation counts.
+        """
+        from .explaining import in_order
+
         answered = {c.region.id for c in self.regions}
-        others = [c for part in self.parts for c in (*part.candidates.undecided, *part.candidates.rejected)]
-        return _unique(c for c in others if c.region.id not in answered)
+        others = _unique(
+            c
+            for part in self.parts
+            for c in (*part.candidates.undecided, *part.candidates.rejected)
+            if c.region.id not in answered
+        )
+        order = in_order([region_json(c, self.scene) for c in others], self.plan, self.trace.scene)
+        return tuple(others[place] for place in order)
 
     @property
     def count(self) -> int:
@@ -136,13 +149,14 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON types: pixels of the full scene; lengths null where the scene has no metres."""
-        yes_no = any(isinstance(part.value, Truth) for part in self.parts)
+        truths = [part.value for part in self.parts if isinstance(part.value, Truth)]
         return {
             "query": self.query,
             "answer": self.text,
             "count": self.count,
             "verdict": self.verdict,
-            "yes_no": yes_no,
+            "yes_no": bool(truths),
+            "reason": truths[0].reason if truths else None,
             "values": [measurement_json(item) for item in self.values],
             "regions": [region_json(c, self.scene) for c in self.regions],
             "rejected": [region_json(c, self.scene) for c in self.rejected],

@@ -70,6 +70,20 @@ def explanation_of(
     )
 
 
+def in_order(candidates: Sequence[Mapping[str, Any]], plan: Plan, scene: SceneRecord) -> list[int]:
+    """Places of the candidates in the order in which they are shown, everywhere.
+
+    Args:
+        candidates: as `agent.answer.region_json` gives them.
+    """
+    conditions = conditions_of(plan)
+    rows = []
+    for each in candidates:
+        cells = tuple(_cell(0, name, conditions.get(name), each, scene) for name in each["verdicts"])
+        rows.append(Row(_region(each, {}), each["status"], "", cells))
+    return sorted(range(len(rows)), key=lambda place: _order(rows[place]))
+
+
 def conditions_of(plan: Plan) -> dict[str, Node]:
     """The conditions of the plan's selections and picks by their words, which are the keys of verdicts."""
     found: dict[str, Node] = {}

@@ -13,7 +13,8 @@ from ..core.scene import Scene
 from ..core.trace import Observation, ParseRecord, SceneRecord, Trace
 from ..core.wording import words
 from .answer import Answer, Part, candidates_behind, data_inputs
-from .explain import notes_on, say
+from .explain import say
+from .explain_notes import notes_on
 from .graph_step import Results
 
 
@@ -66,9 +67,9 @@ def compose(
 
 
 def _reading(parsing: ParseRecord | None, request: Request | None) -> tuple[str, ...]:
-    """That a language model read the question, and as what; nothing for the grammar."""
+    """That a language model read the question, and as what; for the grammar, which words it left aside."""
     if parsing is None or parsing.model is None or request is None:
-        return ()
+        return () if parsing is None else parsing.notes
     respelt = "".join(f", {wrong!r} as {right!r}" for wrong, right in parsing.respelt)
     return (f"The question was read by {parsing.model} as: {words(request)}{respelt}.", *parsing.notes)
 

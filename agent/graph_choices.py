@@ -15,7 +15,7 @@ from ..core.errors import UsageError
 from ..core.plan import Plan, Step
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
-from .explain import selection_of
+from .explain_chain import selection_of
 
 OnAmbiguous = Literal["all", "largest", "nearest", "ask", "error"]
 

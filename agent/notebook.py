@@ -72,8 +72,7 @@ def picture_jpeg(answer: Answer) -> bytes:
 
 
 def _table(answer: Answer) -> str:
-    misses = sorted(answer.rejected, key=lambda c: list(c.verdicts.values()).count(False))
-    everyone = [*answer.regions, *misses]
+    everyone = [*answer.regions, *answer.rejected]
     if not everyone:
         return ""
     conditions = list(dict.fromkeys(name for candidate in everyone for name in candidate.verdicts))

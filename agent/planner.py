@@ -16,7 +16,10 @@ from ..core.conditions import (
     Condition,
     CountTest,
     Node,
+    Not,
     Output,
+    Pick,
+    Provided,
     Request,
     Selection,
     children,
@@ -29,6 +32,7 @@ from ..core.wording import selecting, words
 from ..core.wording_tables import SUMMARIES
 
 AT_LEAST_ONE = CountTest(op=">=", n=1)
+NONE = CountTest(op="==", n=0)
 
 
 def make_plan(request: Request, query: str | None = None) -> Plan:
@@ -73,7 +77,9 @@ class Draft:
             return self.add("compare", "compare", inputs, {"op": output.op}, words(output))
         if output.verb == "exists":
             test = output.test or AT_LEAST_ONE
-            return self.add("check", "check", {"candidates": found}, {"test": _data(test)}, _checking(output, test))
+            asked = [words(condition) for condition in asked_of(output)]
+            args = {"test": _data(test)} | ({"asked": asked} if asked else {})
+            return self.add("check", "check", {"candidates": found}, args, _checking(output, test))
         things = _names(output.target.phrases, one=_is_one(output.target))
         if output.verb == "measure":
             return self._measure(output, found, things)
@@ -159,6 +165,22 @@ def _checking(output: Output, test: CountTest) -> str:
     if output.target.where is None and not output.target.picks:
         return f"check whether there {'is' if test.n == 1 else 'are'} {amount} {things}"
     return f"check whether {amount} {things} {'remains' if test.n == 1 else 'remain'}"
+
+
+def asked_of(output: Output) -> tuple[Condition, ...]:
+    """The conditions that a yes/no question is about, where the others make up a set that it takes for granted.
+
+    "Are all ships white?" (no ship is not white) takes ships for granted, "is the largest ship white?" the largest one.
+    "Are there white ships?" takes nothing for granted: ().
+    """
+    parts = [part for part in conjuncts(output.target.where) if not isinstance(part, Provided)]
+    if output.target.picks or not parts:
+        return ()
+    if output.test == NONE:
+        last = parts[-1]
+        return (last,) if isinstance(last, Not) and not isinstance(last.condition, Pick) else ()
+    picks = [place for place, part in enumerate(parts) if isinstance(part, Pick)]
+    return tuple(parts[picks[-1] + 1 :]) if picks and output.test is None else ()
 
 
 def _is_one(selection: Selection) -> bool:

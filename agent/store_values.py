@@ -18,7 +18,7 @@ from ..core.masks import Mask
 from ..core.regions import Candidate, CandidateSet, Region, Verification
 from ..tools.values import Count, Measurement, Measurements, Text, Truth, Value
 
-VALUES_VERSION = 1
+VALUES_VERSION = 2
 """Goes up when the form below changes; values of another version are not read but made again."""
 
 
@@ -141,12 +141,12 @@ def _region_from_json(data: dict[str, Any]) -> Region:
 
 
 def _row(item: Measurement) -> list[Any]:
-    return [item.region_id, item.attribute, _number(item.value), item.unit]
+    return [item.region_id, item.attribute, _number(item.value), item.unit, item.to]
 
 
 def _measurement(row: Sequence[Any]) -> Measurement:
-    region_id, attribute, value, unit = row
-    return Measurement(region_id, attribute, _float(value), unit)
+    region_id, attribute, value, unit, to = row
+    return Measurement(region_id, attribute, _float(value), unit, to)
 
 
 def _points(flat: list[float]) -> np.ndarray:

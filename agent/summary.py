@@ -41,8 +41,9 @@ def to_json(value: Value) -> dict[str, Any]:
 
 
 def measurement_json(item: Any) -> dict[str, Any]:
-    """One measurement as JSON types."""
-    return {"id": item.region_id, "attribute": item.attribute, "value": item.value, "unit": item.unit}
+    """One measurement as JSON types; a distance with the region that it was measured to."""
+    told = {"id": item.region_id, "attribute": item.attribute, "value": item.value, "unit": item.unit}
+    return told | ({"to": item.to or None} if item.attribute == "distance" else {})
 
 
 def verdict_word(verdict: bool | None) -> str:

@@ -34,15 +34,13 @@ def print_answer(
         answer: as `Answer.to_dict` gives it.
         console: where to; colour and width are its own.
         emptied_by: the conditions after which no candidate was left.
-        most_rows: how many candidates to list; those in the answer come first, then undecided, then rejected, near
-            misses before those that fail more.
+        most_rows: how many candidates to list, in the answer's order: those in it, undecided ones, near misses, others.
     """
     whole_lines = not console.is_terminal  # for grep and logs
     console.print(Text(answer["answer"], style="bold"), soft_wrap=whole_lines)
     for note in answer.get("notes", ()):
         console.print(Text(f"note: {note}", style="yellow"), soft_wrap=whole_lines)
-    misses = sorted(answer["rejected"], key=lambda region: list(region["verdicts"].values()).count(False))
-    everyone = [*answer["regions"], *misses]
+    everyone = [*answer["regions"], *answer["rejected"]]
     if not everyone:
         return
     conditions = list(dict.fromkeys(words for region in everyone for words in region["verdicts"]))

@@ -148,7 +148,7 @@ def test_the_whole_text():
 
 
 EMPTIED = """\
-Found no planes longer than 31 m and in the left half. 4 were looked at; 'select those longer than 31 m' left none.
+Found no planes longer than 31 m and in the left half; the longest of 4 planes, plane-1, is 30 m long.
 
 note: 1 close call (borderline): plane-1
 

@@ -112,7 +112,7 @@ def test_every_field_of_a_value_is_written() -> None:
         Verification: ["verdict", "reason", "confidence"],
         Count: ["n", "undecided"],
         Truth: ["verdict", "reason"],
-        Measurement: ["region_id", "attribute", "value", "unit"],
+        Measurement: ["region_id", "attribute", "value", "unit", "to"],
         Text: ["text"],
     }
     assert [f.name for f in dataclasses.fields(Measurements)] == ["items", "summary", "overall"]

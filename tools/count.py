@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection, Mapping
 from typing import Literal
 
-from ..core.conditions import Comparison, CountTest, Verdict
+from ..core.conditions import Comparison, CountTest, Verdict, kleene_and
 from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
 from .judge_group import find_groups
@@ -66,19 +67,39 @@ def difference(a: CandidateSet, b: CandidateSet, names: tuple[str, str]) -> Text
     return Text(f"{both}; {abs(first.n - second.n)} more of the {'first' if first.n > second.n else 'second'}.")
 
 
-def check(candidates: CandidateSet, test: CountTest) -> Truth:
+def check(candidates: CandidateSet, test: CountTest, asked: Collection[str] = ()) -> Truth:
     """Whether the number kept passes the test; unknown when the undecided ones could turn the answer.
+
+    Args:
+        candidates: may be empty.
+        test: how many there have to be.
+        asked: the words of the conditions that the question is about. The others make up the set that it takes for
+            granted ("are all ships white?" takes ships for granted); of a set that is not there nothing can be
+            said, so that the answer is unknown, neither a vacuous yes nor a no.
 
     Example:
         >>> check(CandidateSet(), CountTest(op=">=", n=1))
         Truth(verdict=False, reason='there are 0, and at least 1 was asked')
+        >>> check(CandidateSet(), CountTest(op="==", n=0), asked=["not white"])
+        Truth(verdict=None, reason='nothing was found that the question could be about')
     """
     found = count(candidates)
     holds = _OPERATORS[test.op]
     verdict = _agreed({bool(holds(n, test.n)) for n in range(found.n, found.at_most + 1)})
+    if asked and not found.at_most:
+        meant = [_without(candidate.verdicts, asked) for candidate in candidates]
+        if True not in meant and None not in meant:
+            return Truth(None, "nothing was found that the question could be about")
+        if True not in meant and verdict:
+            return Truth(None, f"of the {meant.count(None)} that the question may be about none is certain")
     verb = "is" if found.n == 1 and not found.undecided else "are"
-    asked = f"{_IN_WORDS[test.op]} {test.n} {'was' if test.n == 1 else 'were'} asked"
-    return Truth(verdict, f"there {verb} {_number(found)}, and {asked}")
+    wanted = f"{_IN_WORDS[test.op]} {test.n} {'was' if test.n == 1 else 'were'} asked"
+    return Truth(verdict, f"there {verb} {_number(found)}, and {wanted}")
+
+
+def _without(verdicts: Mapping[str, Verdict], asked: Collection[str]) -> Verdict:
+    """Whether a candidate belongs to the set that a question takes for granted."""
+    return kleene_and(verdict for name, verdict in verdicts.items() if name not in asked)
 
 
 def compare(a: CandidateSet | Count, b: CandidateSet | Count, op: Comparison) -> Truth:

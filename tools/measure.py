@@ -113,19 +113,29 @@ def distance(
     per_unit = 1.0 if chosen == "px" else LENGTH_UNITS_M[chosen]
     scale = (1.0, 1.0) if chosen == "px" else scale
     values: list[float | None] = [None] * len(candidates.regions)
+    nearest = [""] * len(values)
     if scale is not None:
         own, other = Layout(candidates.regions, scale), Layout(reference.regions, scale)
         for index, region in enumerate(candidates.regions):
-            others = [shape for shape, one in zip(other.shapes, reference.regions, strict=True) if one.id != region.id]
-            values[index] = float(shapely.distance(own.shapes[index], others).min()) / per_unit if others else None
-    return _measured(candidates, "distance", values, chosen, summary)
+            others = [place for place, one in enumerate(reference.regions) if one.id != region.id]
+            if others:
+                distances = shapely.distance(own.shapes[index], other.shapes[others])
+                values[index] = float(distances.min()) / per_unit
+                nearest[index] = reference.regions[others[int(distances.argmin())]].id
+    return _measured(candidates, "distance", values, chosen, summary, nearest)
 
 
 def _measured(
-    candidates: CandidateSet, attribute: Attribute, values: list[float | None], unit: str, summary: Summary | None
+    candidates: CandidateSet,
+    attribute: Attribute,
+    values: list[float | None],
+    unit: str,
+    summary: Summary | None,
+    to: Sequence[str] = (),
 ) -> Measurements:
     items = tuple(
-        Measurement(region.id, attribute, value, unit) for region, value in zip(candidates.regions, values, strict=True)
+        Measurement(region.id, attribute, value, unit, other)
+        for region, value, other in zip(candidates.regions, values, to or [""] * len(values), strict=True)
     )
     if summary is None:
         return Measurements(items)

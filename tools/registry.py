@@ -105,9 +105,11 @@ class DifferenceArguments(Arguments):
 
 
 class CheckArguments(Arguments):
-    """The test of how many."""
+    """The test of how many, and the words of the conditions that the question is about (the others are taken for
+    granted)."""
 
     test: CountTest
+    asked: tuple[str, ...] = ()
 
 
 class CompareArguments(Arguments):
@@ -273,7 +275,7 @@ def _difference(context: Context, inputs: Inputs, args: DifferenceArguments) -> 
 def _check(context: Context, inputs: Inputs, args: CheckArguments) -> Value:
     from .count import check
 
-    return check(_candidates(inputs), args.test)
+    return check(_candidates(inputs), args.test, args.asked)
 
 
 def _compare(context: Context, inputs: Inputs, args: CompareArguments) -> Value:

@@ -36,12 +36,14 @@ class Measurement:
     Args:
         value: None when it cannot be known (a metric unit without ground sample distance, a square's orientation).
         unit: a unit of `core.conditions.Unit`, "deg" for an orientation, "" for an aspect.
+        to: id of the region that a distance was measured to; "" for other attributes, and where there is none.
     """
 
     region_id: str
     attribute: Attribute
     value: float | None
     unit: str
+    to: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,99 @@
+"""Why nothing is in the answer, in a clause: what was not found, or the condition that none met and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ..core.conditions import Compare, Condition, Pick, Provided, Relation
+from ..core.plan import Plan, Step
+from ..core.regions import Candidate, CandidateSet
+from ..core.scene import Scene
+from ..core.wording import words
+from ..core.wording_tables import SUPERLATIVES
+from ..tools.references import needed_references
+from .answer import region_json
+from .explain_chain import amount, chain_of, condition_of, said_of, selection_of
+from .graph import Results
+from .readings import Reading, reading_of
+
+
+def why_none(step: Step, plan: Plan, scene: Scene, results: Results) -> str:
+    """ "the longest of 12 planes is 38.2 m long", "no ships were found", "none of 5 ships near the quay is red".
+
+    Args:
+        step: a step whose set keeps nothing, or one that works on that set.
+    """
+    chain = [each for each in chain_of(step, plan) if isinstance(results.values.get(each.id), CandidateSet)]
+    if not chain:
+        return ""
+    first = _set(chain[0], results)
+    if not len(first):
+        return f"{amount(chain[0], plan, 0)} were found"
+    for before, each in pairwise(chain):
+        left = _set(each, results)
+        if left.open or not _set(before, results).open:
+            continue
+        condition = condition_of(each)
+        if condition is None or selection_of(before, plan) is None:
+            break
+        missing = [plan.step(each.inputs[name]) for name in needed_references(condition) if name in each.inputs]
+        missing = [source for source in missing if not _set(source, results).open]
+        if missing and not isinstance(condition, Provided):
+            return " and ".join(f"{amount(source, plan, 0)} were found" for source in missing)
+        names = {c.region.id for c in _set(before, results).open}
+        return _none_met(condition, [c for c in left if c.region.id in names], before, plan, scene)
+    unsure = len(_set(chain[-1], results).undecided)
+    looked = f"{amount(chain[0], plan, len(first))} {'was' if len(first) == 1 else 'were'} looked at"
+    return f"{looked}, {unsure} could not be decided" if unsure else f"{looked}; none fits"
+
+
+def _set(step: Step, results: Results) -> CandidateSet:
+    value = results.values[step.id]
+    assert isinstance(value, CandidateSet)
+    return value
+
+
+def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, plan: Plan, scene: Scene) -> str:
+    """That none of those judged meets the condition; the nearest of them where a number tells which it is."""
+    told = amount(before, plan, len(judged))
+    if isinstance(condition, Pick):
+        reason = judged[0].reasons.get(words(condition), "")
+        return reason if reason.startswith("there are no") else f"there {_are(len(judged))} only {told}"
+    best = _nearest(condition, judged, scene)
+    only = f"the only {told.removeprefix('1 ')}" if len(judged) == 1 else ""
+    if best is None:
+        return f"{only} is not {said_of(condition)}" if only else f"none of {told} is {said_of(condition)}"
+    candidate, reading = best
+    lead = f"{only or f'the {_superlative(reading)} of {told}'}, {candidate.region.id},"
+    if isinstance(condition, Relation):
+        return f"{lead} is {reading.short} away"
+    if reading.measure in ("length", "width"):
+        return f"{lead} is {reading.short} {'long' if reading.measure == 'length' else 'wide'}"
+    return f"{lead} has {'an' if reading.measure == 'area' else 'a'} {reading.measure} of {reading.short}"
+
+
+def _nearest(condition: Condition, judged: Sequence[Candidate], scene: Scene) -> tuple[Candidate, Reading] | None:
+    """The candidate that misses a comparison or a distance by least; None for other conditions, or without numbers."""
+    measured = isinstance(condition, Compare) or (isinstance(condition, Relation) and condition.distance is not None)
+    if not measured:
+        return None
+    size_wh = (int(scene.size_wh[0]), int(scene.size_wh[1]))
+    found = []
+    for candidate in judged:
+        reason = candidate.reasons.get(words(condition), "")
+        reading = reading_of(condition, region_json(candidate, scene), reason, size_wh)
+        if reading is None:
+            return None
+        found.append((candidate, reading))
+    return min(found, key=lambda pair: pair[1].share_off)
+
+
+def _superlative(reading: Reading) -> str:
+    """ "longest" where more than a length was asked for, "nearest" where less than a distance was."""
+    order = "max" if reading.op in (">", ">=") else "min"
+    return "closest" if reading.op == "==" else SUPERLATIVES.get((reading.measure, order), "closest")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

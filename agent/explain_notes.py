@@ -1,0 +1,129 @@
+"""Notes to an answer: what a careful reader should know besides the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..core.conditions import Compare, Node, Provided, Relation, Request, Selection, walk
+from ..core.lexicon import is_broader, plural
+from ..core.plan import Plan
+from ..core.regions import CandidateSet
+from ..core.scene import Scene
+from ..core.wording import words
+from ..tools.registry import PickArguments, SelectArguments
+from .contradictions import contradictions_in
+from .explain_chain import SHOWN, amount
+from .graph import Results
+
+
+def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results) -> tuple[str, ...]:
+    """What a careful reader should know: missing metres, other numbers than the wording promised, close calls."""
+    notes = [
+        f"{first!r} and {second!r} exclude each other: nothing can meet both"
+        for first, second in contradictions_in(plan)
+    ]
+    notes += [*_missing_metres(plan, scene), *_not_north_up(scene), *_unexpected_targets(plan, request, results)]
+    notes += _unexpected_references(plan, results)
+    notes += _broader_classes(plan, results)
+    close = {
+        c.region.id
+        for value in results.values.values()
+        if isinstance(value, CandidateSet)
+        for c in value
+        if c.borderline
+    }
+    if close:
+        shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
+        notes.append(f"{len(close)} close {'call' if len(close) == 1 else 'calls'} (borderline): {shown}")
+    notes += _doubted(results)
+    return tuple(dict.fromkeys(notes))
+
+
+def _doubted(results: Results) -> Iterator[str]:
+    """What a second look described as something else; nothing is dropped for it."""
+    sets = [value for value in results.values.values() if isinstance(value, CandidateSet)]
+    seen = {c.region.id: c.verified for value in sets for c in value if c.verified is not None}
+    doubted = [f"{name} ({second.reason})" for name, second in seen.items() if second.verdict is False]
+    if doubted:
+        shown = ", ".join(doubted[:SHOWN]) + (" …" if len(doubted) > SHOWN else "")
+        are = "was" if len(doubted) == 1 else "were"
+        yield f"{len(doubted)} of {len(seen)} {are} something else on a second look, and stay: {shown}"
+
+
+def _conditions(plan: Plan) -> Iterator[Node]:
+    for step in plan.steps:
+        if step.tool == "select":
+            yield from walk(SelectArguments.model_validate(step.args).condition)
+        elif step.tool == "pick":
+            yield from walk(PickArguments.model_validate(step.args).pick)
+
+
+def _missing_metres(plan: Plan, scene: Scene) -> Iterator[str]:
+    if scene.gsd_m is not None:
+        return
+    asked = [step.args.get("unit") for step in plan.steps if step.tool == "measure"]
+    metric = [words(node) for node in _conditions(plan) if _is_metric(node)]
+    quoted = [repr(text) for text in metric]
+    quoted += [f"a size in {unit}" for unit in asked if unit not in (None, "px", "px2")]
+    if quoted:
+        yield f"{quoted[0]} needs the size of a pixel on the ground, which the image doesn't tell: give --gsd"
+
+
+def _not_north_up(scene: Scene) -> Iterator[str]:
+    if scene.north_up is False:
+        yield "north is not up in this image: directions such as 'north of' and 'top' are those of the picture"
+
+
+def _broader_classes(plan: Plan, results: Results) -> Iterator[str]:
+    """Phrases that the grounder could only answer with a broader class."""
+    for step in plan.steps:
+        value = results.values.get(step.id)
+        if step.tool != "ground" or not isinstance(value, CandidateSet):
+            continue
+        labels = sorted({c.region.label for c in value})
+        for phrase in step.args.get("phrases", ()):
+            names = [label for label in labels if is_broader(str(phrase), label)]
+            if names:
+                shown = " and ".join(repr(name) for name in names)
+                yield f"{plural(str(phrase))} are not told apart by the grounder: {shown} was taken, which is broader"
+
+
+def _is_metric(node: Node) -> bool:
+    if isinstance(node, Compare):
+        return node.quantity.is_metric
+    return isinstance(node, Relation) and node.distance is not None and node.distance.is_metric
+
+
+def _unexpected_targets(plan: Plan, request: Request | None, results: Results) -> Iterator[str]:
+    outputs = () if request is None else request.outputs
+    for output, step_id in zip(outputs, plan.outputs, strict=False):
+        step = plan.step(step_id)
+        source = step if isinstance(results.values.get(step_id), CandidateSet) else None
+        if source is None and "candidates" in step.inputs:
+            source = plan.step(step.inputs["candidates"])
+        value = None if source is None else results.values.get(source.id)
+        if isinstance(value, CandidateSet) and not output.target.picks:
+            yield from _mismatch(output.target, value)
+
+
+def _unexpected_references(plan: Plan, results: Results) -> Iterator[str]:
+    for step in plan.steps:
+        nodes = tuple(_conditions(Plan(steps=(step,), outputs=(step.id,))))
+        provided = [node.reference for node in nodes if isinstance(node, Provided)]
+        for node in nodes:
+            if isinstance(node, Selection) and (source := step.inputs.get(words(node))):
+                value = results.values.get(source)
+                if not isinstance(value, CandidateSet) or node in provided:
+                    continue
+                if node.expected is None and not value.open:
+                    yield f"{amount(plan.step(source), plan, 0)} were found, so no relation to them can hold"
+                elif not node.picks:
+                    yield from _mismatch(node, value, reference=True)
+
+
+def _mismatch(selection: Selection, value: CandidateSet, reference: bool = False) -> Iterator[str]:
+    expected, found = selection.expected, len(value.kept)
+    if expected is None or expected == found:
+        return
+    effect = "any of them counts" if reference and found else "so no relation to it can hold" if reference else ""
+    yield f"the request says {words(selection)!r}; found {found}" + (f" ({effect})" if effect else "")
