@@ -11,6 +11,7 @@ from pathlib import Path
 from ..core.errors import UsageError
 from ..core.wording import words
 from .chat import Conversation, Reply
+from .followup_courtesy import is_goodbye
 from .sessions import Sessions
 
 
@@ -24,7 +25,7 @@ class Command:
 
 
 def respond(conversation: Conversation, line: str) -> Reply | None:
-    """The reply to a line, be it a command ("/plan") or anything that can be said; None for "/quit".
+    """The reply to a line, be it a command ("/plan") or anything that can be said; None for "/quit" and "bye".
 
     Raises:
         UsageError: no such command, or what `Conversation.say` raises.
@@ -37,7 +38,7 @@ def respond(conversation: Conversation, line: str) -> Reply | None:
     """
     text = line.strip()
     if not text.startswith("/"):
-        return conversation.say(line)
+        return None if is_goodbye(text) else conversation.say(line)
     try:
         name, *rest = shlex.split(text[1:]) or [""]
     except ValueError:
@@ -63,7 +64,8 @@ def help_text() -> str:
 _TALK = """Ask anything that `surveyor ask` understands, then go on from the answer:
   planes longer than 30 m                       a new request
   of those, the two longest · only the red ones · how many are there? · now segment them
-  what about the ships? · the same for storage tanks · and in image 2? · undo
+  what about the ships? · also the ships · the others · without the second one · undo
+  and in image 2? · how many planes are there in both images?
   why plane-4? · why not the third one? · describe plane-3 · what else is like plane-3?
   what is at [100, 200, 300, 400]? · planes near [100, 200, 300, 400]"""
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from ..core.conditions import Among, Request, walk
+from ..core.conditions import Among, Node, Request, Selection, conjuncts, walk
 from ..core.errors import UsageError
+from ..core.questions import Question
 from ..core.wording import words
 from .answer import Answer
+from .followup_edits import distinct_targets
+from .followup_meanings import Ask
+from .parsing.noun import conjunction
 from .sessions import Turn, now
+
+N = TypeVar("N", bound=Node)
 
 SAVED_AS = {".png": "overlay.png", ".geojson": "regions.geojson", ".gpkg": "regions.gpkg", ".json": "trace.json"}
 
@@ -23,23 +29,25 @@ class Reply:
     """What a line was answered with.
 
     Args:
-        kind: `answer`: a request was run; `why`: an answer was explained; `undone`; `image`: another image is in use;
-            `told`: what a command asked for.
+        kind: `answer`: a request was run; `answers`: on several images; `why`: an answer was explained; `undone`;
+            `image`: another image is in use; `told`: what a command asked for, or a courtesy.
         text: the answer in words; for `answer` one or two sentences on one line.
         turn: the turn that was made, explained or undone.
         answer: the whole answer, when a request was run.
         picture: the overlay, when the conversation is kept.
         notes: what a careful reader should know.
         understood: the request in plain words.
+        parts: of `answers`, the reply for each image.
     """
 
-    kind: Literal["answer", "why", "undone", "image", "told"]
+    kind: Literal["answer", "answers", "why", "undone", "image", "told"]
     text: str
     turn: Turn | None = None
     answer: Answer | None = None
     picture: Path | None = None
     notes: tuple[str, ...] = ()
     understood: str = ""
+    parts: tuple[Reply, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The reply as JSON types."""
@@ -52,6 +60,7 @@ class Reply:
             "picture": None if self.picture is None else str(self.picture),
             "notes": list(self.notes),
             "answer": None if self.answer is None else self.answer.to_dict(),
+            **({"parts": [part.to_dict() for part in self.parts]} if self.parts else {}),
         }
 
 
@@ -76,19 +85,65 @@ def query_of(turn: Turn) -> str:
 
 
 def turn_of(
-    number: int, text: str, image: int, request: Request, edits: int | None, answer: Answer,
-    notes: tuple[str, ...], folder: Path | None,
+    number: int, text: str, meaning: Ask, image: int, request: Request, answer: Answer, notes: tuple[str, ...],
+    folder: Path | None, earlier: Turn | None,
 ) -> Turn:  # fmt: skip
+    """The turn that an answered line makes.
+
+    Args:
+        meaning: of the line.
+        image, request: what was run.
+        earlier: the turn that it builds on, where it looked at the same image.
+    """
     listed = [*answer.rejected]
     listed.sort(key=lambda c: list(c.verdicts.values()).count(False))  # as the table shows them
     labels = {c.region.id: c.region.label for found in answer.references for c in found.kept}
     labels |= {c.region.id: c.region.label for c in (*answer.regions, *listed)}
     return Turn(
-        number=number, text=text, image=image, request=request, edits=edits,
+        number=number, text=text, image=image, request=request, edits=meaning.edits,
         answer=answer.text if not answer.failure else f"{answer.text} Failed: {answer.failure}",
         kept=tuple(c.region.id for c in answer.regions), others=tuple(c.region.id for c in listed), labels=labels,
-        notes=(*notes, *answer.notes), folder=folder, created=now(),
+        notes=(*notes, *answer.notes), folder=folder, created=now(), about=meaning.about,
+        about_ids=() if meaning.about is None else ids_of(meaning.about, answer, earlier),
     )  # fmt: skip
+
+
+def ids_of(about: Selection, answer: Answer, earlier: Turn | None) -> tuple[str, ...]:
+    """The regions of the set that a question was asked of: those of the turn before, else by their verdicts."""
+    if earlier is not None:
+        if earlier.about == about:
+            return earlier.about_ids
+        if earlier.about is None and distinct_targets(earlier.request) == (about,):
+            return earlier.kept
+    wanted = [words(part) for part in (*conjuncts(about.where), *about.picks)]
+    seen = {c.region.id: c for part in answer.parts for c in part.candidates}
+    return tuple(name for name, c in seen.items() if all(c.verdicts.get(key) is True for key in wanted))
+
+
+def chosen_in(question: Question, request: Request) -> str | None:
+    """The words of a request that a question asks about ("the river"); None for another kind of question."""
+    if question.kind != "which":
+        return None
+    said = [words(each) for each in walk(request) if isinstance(each, Selection) and each.expected == 1]
+    return next((name for name in said if repr(name) in question.text), None)
+
+
+def with_chosen(request: Request, chosen: Mapping[str, str]) -> Request:
+    """The request with what was said to be meant: "the river" is "river-2" from then on."""
+    return _with_chosen(request, chosen) if chosen else request
+
+
+def _with_chosen(node: N, chosen: Mapping[str, str]) -> N:
+    changes: dict[str, object] = {}
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            changes[name] = _with_chosen(value, chosen)
+        elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
+            changes[name] = tuple(_with_chosen(item, chosen) for item in value)
+    if isinstance(node, Selection) and node.expected == 1 and not node.picks and words(node) in chosen:
+        changes["where"] = conjunction([*conjuncts(node.where), Among(ids=(chosen[words(node)],))])
+    return node.model_copy(update=changes)
 
 
 def save_files(turn: Turn, path: Path, answer: Callable[[], Answer]) -> None:

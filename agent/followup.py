@@ -10,93 +10,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
-from ..core.conditions import Among, Output, Request, Selection, walk
+from ..core.conditions import Among, Request, Selection, walk
 from ..core.errors import QueryError, UsageError
-from ..core.wording import words
-from .followup_edits import distinct_targets, phrases_in, put_in, replaced, swapped, uses, with_verb
-from .followup_mentions import (
-    Known,
-    Setting,
-    StandIns,
-    mention_patterns,
-    mentioned,
-    refuse_unknown_id,
-    take_boxes,
-    take_image,
-)
+from .followup_checks import check_of, subject_of
+from .followup_courtesy import courtesy, is_small_talk, without_courtesy
+from .followup_edits import is_single, phrases_in, put_in, put_into, uses, widened, with_verb
+from .followup_images import take_image, take_images
+from .followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Undo, Why
+from .followup_mentions import Known, Setting, StandIns, refuse_unknown_id, take_boxes
 from .followup_patterns import (
-    ABOUT,
     AGAIN,
-    ALSO,
-    AND,
     DESCRIBE_THAT,
-    FATE,
     GOING,
-    LIKE,
     MANY,
     OF_THOSE,
     ONE_OF,
     ONES,
     ONLY,
-    OTHERS,
-    SAME_FOR,
     SAYS_AGAIN,
     SINGLE,
-    SMALL_TALK,
     UNDO,
-    WHAT_ABOUT,
-    WHAT_ELSE,
-    WHY,
-    WHY_ALL,
 )
 from .followup_pointing import after_lead, take_demonstratives, take_regions, visual_request
-from .followup_readings import bare, begins_request, readings_on, with_ones, with_pronouns
+from .followup_readings import bare, begins_request, readings_on, with_pronouns
+from .followup_sets import not_removed, take_others
+from .followup_swaps import Swaps
 from .followup_text import Patched, refused
+from .followup_why import read_like, read_why
 from .parser import parse
 
 Parse = Callable[[str], Request]
 
-
-@dataclass(frozen=True)
-class Ask:
-    """A request to run on an image (its number). `edits` is the turn it builds on, None for an independent one."""
-
-    request: Request
-    image: int
-    edits: int | None = None
-
-
-@dataclass(frozen=True)
-class Why:
-    """Why these regions are in that turn's answer or not; no ids: why the answer is what it is."""
-
-    turn: int
-    ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Like:
-    """What else is like this region of that turn."""
-
-    turn: int
-    id: str
-
-
-@dataclass(frozen=True)
-class Undo:
-    """Forget the last answer."""
-
-
-@dataclass(frozen=True)
-class GoTo:
-    """New requests are about this image from now on."""
-
-    image: int
-
-
-Meaning = Ask | Why | Like | Undo | GoTo
+__all__ = ["Ask", "Courtesy", "GoTo", "Like", "Meaning", "Undo", "Why", "understand"]
 
 MAX_CHARS = 1000
 
@@ -131,7 +78,7 @@ def understand(text: str, setting: Setting, *, parse: Parse = parse) -> Meaning:
         raise refused(reader.stand_ins.in_words(str(error)), text) from None
 
 
-class _Reader:
+class _Reader(Swaps):
     """One line on its way to a meaning."""
 
     def __init__(self, text: str, setting: Setting, parse: Parse) -> None:
@@ -142,147 +89,109 @@ class _Reader:
         self.noun = self.stand_ins.earlier
         self.last = setting.turns[-1] if setting.turns else None
         self.pointed: Known | None = None  # a turn whose regions the line names
+        self.referred: Known | None = None  # the turn that "the others" are of
 
     # ---- forms, in the order they are tried ----
 
     def meaning(self) -> Meaning:
         if UNDO.fullmatch(self.text):
             return Undo()
-        patched = Patched(self.text).stripped()
-        if SMALL_TALK.fullmatch(patched.text):
-            raise patched.refused("this asks for nothing; say e.g. 'planes', 'of those, the longest' or 'undo'")
-        found = self._why(patched) or self._like(patched)
+        polite = courtesy(self.text)
+        if polite is not None:
+            return Courtesy(polite)
+        patched = without_courtesy(Patched(self.text).stripped())
+        if is_small_talk(patched.text):
+            more = "" if self.last is None else " or 'undo'"
+            raise patched.refused(f"this asks for nothing; say e.g. 'planes'{more}")
+        why = read_why(patched, self.setting, self.noun, self.parsed, asks_again=self.asks_of_regions())
+        found = why or read_like(patched, self.setting)
         if found is not None:
             return found
+        patched, several = take_images(patched, self.setting)
+        if several:
+            return self._everywhere(patched, several)
         patched, image, preposition = take_image(patched, self.setting)
         if image is not None and GOING.fullmatch(patched.text) and not (preposition and not patched.text):
             return GoTo(image)
+        return self._read(patched, image)
+
+    def _everywhere(self, patched: Patched, images: tuple[int, ...]) -> Ask:
+        """The same of each of several images."""
+        again = AGAIN.fullmatch(patched.text) is not None or GOING.fullmatch(patched.text) is not None
+        if again and self.last is None:
+            raise refused(
+                "nothing was asked yet that could be asked of them; ask e.g. 'planes in both images'", self.text
+            )
+        ask = self._again(images[-1]) if again else self._read(patched, images[-1])
+        source = self.pointed or self.last
+        if source is not None:
+            for image in images:
+                self._check_ids(ask.request, source.image, image)
+        return replace(ask, image=images[0], also_on=images[1:])
+
+    def _read(self, patched: Patched, image: int | None) -> Ask:
         again = AGAIN.fullmatch(patched.text) is not None
         if again and (image is not None or (self.last is not None and SAYS_AGAIN.search(patched.text))):
             return self._again(image or self.setting.current)
-        return self._swap(patched, image) or self._request(patched, image)
-
-    def _why(self, patched: Patched) -> Why | None:
-        """ "why plane-4?", "why not the third one?", "what about plane-4?", "why?"."""
-        match = WHY.fullmatch(patched.text)
-        about = match or ABOUT.fullmatch(patched.text)
-        if about is None:
-            return None
-        rest = patched.cut(about.start(1))
-        if match is None and not self._is_mention(rest):
-            return None
-        if self.last is None:
-            raise patched.refused("nothing was answered yet, so there is nothing to explain; ask for something first")
-        refuse_unknown_id(rest, self.setting)
-        if match is not None and WHY_ALL.fullmatch(rest.text):
-            one = SINGLE.search(rest.text) and len(self.last.kept) == 1
-            return Why(self.last.number, self.last.kept if one else ())
-        mention = mention_patterns(self.setting).search(rest.text)
-        if mention is None:
-            raise patched.refused("why which one? Say 'why plane-4?', 'why not the third one?' or 'why region 4?'")
-        found = mentioned(mention, rest, self.setting, whole_list=True)
-        for part in (rest.cut(0, mention.start()).stripped(), rest.cut(mention.end()).stripped()):
-            if part.text and not FATE.fullmatch(part.text):
-                raise part.refused(f"did not understand {part.text!r} here; say 'why {found.ids[0]}?'")
-        return Why(found.turn.number, found.ids)
-
-    def _is_mention(self, patched: Patched) -> bool:
-        pattern = mention_patterns(self.setting)
-        return self.last is not None and pattern.fullmatch(patched.stripped(" \t\n,?!.").text) is not None
-
-    def _like(self, patched: Patched) -> Like | None:
-        """ "what else is like plane-3?", "what else like this?"."""
-        match = LIKE.fullmatch(patched.text) or WHAT_ELSE.fullmatch(patched.text)
-        if match is None:
-            return None
-        rest = patched.cut(match.start("rest"), match.end("rest"))
-        if self.last is None:
-            raise patched.refused("nothing was answered yet, so there is nothing to compare with; ask for something")
-        refuse_unknown_id(rest, self.setting)
-        if not rest.text or SINGLE.fullmatch(rest.text) or MANY.fullmatch(rest.text):
-            if len(self.last.kept) != 1:
-                some = ", ".join(self.last.kept[:4]) or "nothing"
-                raise patched.refused(
-                    f"like which one? The last answer holds {some}; say 'what else is like …' with an id"
-                )
-            return Like(self.last.number, self.last.kept[0])
-        mention = mention_patterns(self.setting).fullmatch(rest.text)
-        if mention is None:
-            raise rest.refused("like which region? Say 'what else is like plane-3?', with the id of a region")
-        found = mentioned(mention, rest, self.setting)
-        if len(found.ids) > 1:
-            raise rest.refused("like which of them? Say one")
-        return Like(found.turn.number, found.ids[0])
+        patched = not_removed(patched, self.setting)
+        patched, self.referred = take_others(patched, self.setting, self.stand_ins)
+        patched, more = self.more(patched)
+        found = self.added(patched, image) if more else None
+        return found or self.which_ones(patched, image) or self.swap(patched, image) or self._request(patched, image)
 
     def _again(self, image: int) -> Ask:
         """The last request once more, on that image."""
         if self.last is None:
             raise refused("nothing was asked yet that could be asked of it; ask for something first", self.text)
         self._check_ids(self.last.request, self.last.image, image)
-        return Ask(self.last.request, image, self.last.number)
-
-    def _swap(self, patched: Patched, image: int | None) -> Ask | None:
-        """ "the same for ships", "what about the red ones?", "and the ships?"."""
-        match = SAME_FOR.fullmatch(patched.text) or WHAT_ABOUT.fullmatch(patched.text) or AND.fullmatch(patched.text)
-        if match is None or (match.re is AND and (self.last is None or begins_request(match["rest"]))):
-            return None
-        if self.last is None:
-            raise patched.refused("nothing was asked yet that could be asked of others; ask for something first")
-        rest = take_boxes(patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!."), self.stand_ins)
-        base = self._base(patched, self.last)
-        new = self._noun_phrase(with_ones(rest, self.noun))
-        if self.noun in new.phrases:
-            target = replaced(base, new, base.phrases)
-        else:
-            alone = Request(outputs=(Output(verb="detect", target=new),))
-            settled = put_in(alone, {**self.stand_ins.meanings, self.noun: base}).outputs[0].target
-            target = replaced(base, settled, new.phrases)
-        return self._asked(swapped(self.last.request, base, target), image, self.last)
-
-    def _noun_phrase(self, patched: Patched) -> Selection:
-        for candidate in (patched, *readings_on(patched, self.noun)):
-            try:
-                request = self._parsed(candidate)
-            except QueryError:
-                continue
-            if len(request.outputs) == 1 and request.outputs[0].verb == "detect":
-                return request.outputs[0].target
-        request = self._parsed(patched)
-        raise patched.refused(f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships'")
+        return Ask(self.last.request, image, self.last.number, self.last.about)
 
     def _request(self, patched: Patched, image: int | None) -> Ask:
         """A new request, or one about what was answered."""
         refuse_unknown_id(patched, self.setting)
-        also = ALSO.match(patched.text)
-        if self.last is not None and also is not None and not begins_request(patched.text[also.end() :]):
-            advice = "adding to a set is not understood; ask for both at once: 'planes and ships'"
-            raise patched.refused(advice, 0, also.end())
-        for form, advice in (
-            (OTHERS, "which others? Say what they are, e.g. 'planes except the largest'"),
-            (ONE_OF, "which one of them? Say 'the first one', 'the largest of them' or an id"),
-        ):
-            if self.last is not None and (found := form.search(patched.text)):
-                raise patched.refused(advice, found.start(), found.end())
+        if self.last is not None and (found := ONE_OF.search(patched.text)):
+            some = f"'{self.last.ids[0]}'" if self.last.ids else "an id"
+            advice = f"which one of them? Say 'the first one', 'the largest of them' or {some}"
+            raise patched.refused(advice, found.start(), found.end())
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
         visual = visual_request(patched, self.stand_ins)
         if visual is not None:
-            return self._asked(put_in(visual, self.stand_ins.meanings), image, None)
+            return self.asked(put_in(visual, self.stand_ins.meanings), image, None)
         lead = OF_THOSE.match(patched.text)
         if lead is not None:
             patched, turn = after_lead(patched, lead, self.setting)
+            turn = turn if lead["noun"] else self._talked_of(lead[0])
             return self._followed_up(patched, image, turn, None)
-        patched, meant = take_demonstratives(patched, self.setting, self.noun, self._parsed)
+        patched, meant = take_demonstratives(patched, self.setting, self.noun, self.parsed)
         if meant is not None:
             return self._followed_up(patched, image, meant, None)
         if self.last is not None and DESCRIBE_THAT.fullmatch(patched.text):
-            return self._followed_up(patched, image, self.last, None)
+            return self._followed_up(patched, image, self._talked_of(patched.text), None)
         try:
-            return self._asked(put_in(self._parsed(patched), self.stand_ins.meanings), image, None)
+            request = self.parsed(patched)
+            if self.referred is not None and not begins_request(bare(patched).text):
+                before = self.referred.request.outputs[0]
+                request = Request(outputs=tuple(with_verb(output, before, keep=False) for output in request.outputs))
+            request, about = self._settled(request, patched.text, self.stand_ins.meanings)
+            return self.asked(request, image, self.referred, about)
         except QueryError as error:
             if self.last is None:
                 raise self._nothing_before(patched, error) from None
-            return self._followed_up(patched, image, self.last, error, only=ONLY.search(patched.text) is not None)
+            turn = self._talked_of(patched.text)
+            return self._followed_up(patched, image, turn, error, only=ONLY.search(patched.text) is not None)
+
+    def _talked_of(self, text: str) -> Known:
+        """The turn whose set a line is about: "they" is not the one thing that was asked about last."""
+        assert self.last is not None
+        sets = self.last.sets
+        if len(sets) != 1 or not is_single(sets[0]) or not (MANY.search(text) or ONES.search(text)):
+            return self.last
+        for turn in reversed(self.setting.turns[:-1]):
+            many = len(turn.sets) == 1 and not is_single(turn.sets[0])
+            if many and turn.image == self.last.image and set(turn.sets[0].phrases) & set(sets[0].phrases):
+                return turn
+        return self.last
 
     def _nothing_before(self, patched: Patched, error: QueryError) -> QueryError:
         """The error of a first request; where it refers back, that there is nothing yet."""
@@ -300,27 +209,41 @@ class _Reader:
     ) -> Ask:
         """The first reading in which the set of the turn has its place; else the error that got furthest."""
         errors = [] if trouble is None else [trouble]
-        pointing = with_pronouns(patched, self.noun, turn.kept)
+        found_one = turn.about is not None and len(turn.kept) == 1 and not (len(turn.ids) == 1 or is_single(turn.about))
+        if found_one and SINGLE.search(patched.text):  # "are any of them red? describe it"
+            turn = replace(turn, about=None)
+        single = turn.about is not None and is_single(turn.about)
+        pointing = with_pronouns(patched, self.noun, turn.ids, single=single)
         for candidate in (pointing, *readings_on(pointing, self.noun)):
             try:
-                request = self._parsed(candidate)
+                request = self.parsed(candidate)
             except QueryError as error:
                 errors.append(error)
                 continue
             if not uses(request, self.noun):
                 continue
-            base = self._base(patched, turn)
+            base = self.base(patched, turn)
+            if any(output.target.phrases == (self.noun,) and output.target.picks for output in request.outputs):
+                base = base if SINGLE.search(patched.text) else widened(base)
             if not begins_request(bare(pointing).text) and len(turn.request.outputs) == 1:
                 before = turn.request.outputs[0]
                 request = Request(outputs=tuple(with_verb(output, before, keep=only) for output in request.outputs))
-            return self._asked(put_in(request, {**self.stand_ins.meanings, self.noun: base}), image, turn)
+            meanings = {**self.stand_ins.meanings, self.noun: base}
+            try:
+                request, about = self._settled(request, candidate.text, meanings)
+            except UsageError:
+                instead = self.replaced_instead(patched, image)
+                if instead is None:
+                    raise
+                return instead
+            return self.asked(request, image, turn, about)
         if not errors:
             raise patched.refused("did not understand this about the last answer; say e.g. 'of those, the red ones'")
         raise max(errors, key=lambda error: error.spans[0][0] if error.spans else -1)
 
     # ---- results ----
 
-    def _parsed(self, patched: Patched) -> Request:
+    def parsed(self, patched: Patched) -> Request:
         """The grammar's reading. Raises QueryError with the places of the original."""
         try:
             request = self.parse(patched.text)
@@ -334,29 +257,30 @@ class _Reader:
                 raise QueryError(f"did not understand {shown!r}: a region, a box or 'those' stands alone", self.text)
         return request
 
-    def _base(self, patched: Patched, turn: Known) -> Selection:
-        """The one set of a turn. Raises QueryError when there are several."""
-        found = distinct_targets(turn.request)
-        if len(found) > 1:
-            listed = " or ".join(repr(words(each)) for each in found)
-            raise patched.refused(f"this could be about {listed}; name the thing")
-        return found[0]
+    def _settled(self, request: Request, text: str, meanings: dict[str, Selection]) -> tuple[Request, Selection | None]:
+        """A request with the sets in the place of stand-ins, and the set that is talked about after it."""
+        subject = subject_of(text, request, self.parse)
+        check = check_of(request, subject)
+        if check is None:
+            return put_in(request, meanings), None if subject is None else put_into(subject, meanings)
+        settled = replace(check, subject=put_into(check.subject, meanings), asked=put_into(check.asked, meanings))
+        return put_in(settled.request(), meanings), settled.subject
 
-    def _asked(self, request: Request, image: int | None, turn: Known | None) -> Ask:
+    def asked(self, request: Request, image: int | None, turn: Known | None, about: Selection | None = None) -> Ask:
         """The request on the image it is about: the one named, else that of the turn or the regions it refers to."""
-        about = turn or self.pointed
-        if about is None:
-            return Ask(request, image or self.setting.current)
-        if image is None and about.image != self.setting.current:
-            old, new = (f"image {n} ({self.setting.images[n - 1]})" for n in (about.image, self.setting.current))
+        source = turn or self.pointed
+        if source is None:
+            return Ask(request, image or self.setting.current, None, about)
+        if image is None and source.image != self.setting.current:
+            old, new = (f"image {n} ({self.setting.images[n - 1]})" for n in (source.image, self.setting.current))
             raise refused(
-                f"this refers to {old}, and {new} is in use; add 'in image {about.image}' or "
+                f"this refers to {old}, and {new} is in use; add 'in image {source.image}' or "
                 f"'in image {self.setting.current}'",
                 self.text,
             )
-        chosen = image or about.image
-        self._check_ids(request, (self.pointed or about).image, chosen)
-        return Ask(request, chosen, None if turn is None else turn.number)
+        chosen = image or source.image
+        self._check_ids(request, (self.pointed or source).image, chosen)
+        return Ask(request, chosen, None if turn is None else turn.number, about)
 
     def _check_ids(self, request: Request, of: int, image: int) -> None:
         """Raises QueryError when regions of one image would be looked for in another."""

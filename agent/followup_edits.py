@@ -9,12 +9,12 @@ from ..core.conditions import (
     Among,
     And,
     ClassIs,
-    Compare,
     Condition,
     Node,
     Not,
+    Or,
     Output,
-    Relation,
+    Pick,
     Request,
     Selection,
     conjuncts,
@@ -22,8 +22,9 @@ from ..core.conditions import (
 )
 from ..core.errors import UsageError
 from ..core.wording import words
+from .followup_kinds import kept_beside
 from .parsing.checks import exclude_each_other
-from .parsing.noun import conjunction
+from .parsing.noun import conjunction, disjunction
 
 N = TypeVar("N", bound=Node)
 
@@ -61,9 +62,7 @@ def check_together(before: list[Condition], further: list[Condition]) -> None:
             if exclude_each_other(old, new):
                 raise UsageError(
                     f"nothing can be both {words(old)!r} and {words(new)!r}; to replace the condition say "
-                    f"'what about the {words(new)} ones'"
-                    if not isinstance(new, Not | Compare | Relation)
-                    else f"nothing can be both {words(old)!r} and {words(new)!r}; ask for the set anew"
+                    f"'what about those {words(new)}?'"
                 )
 
 
@@ -71,32 +70,100 @@ def replaced(base: Selection, other: Selection, phrases: tuple[str, ...]) -> Sel
     """The base asked of other phrases, with conditions of the same kind replaced by those of `other`.
 
     Raises:
-        UsageError: the base's conditions are about its own classes or regions.
+        UsageError: the base's conditions are about its own classes or regions, or have none of that kind.
     """
-    own = {type(node) for node in walk(base) if isinstance(node, ClassIs | Among)} if phrases != base.phrases else set()
-    if own:
+    own = any(isinstance(node, ClassIs | Among) for node in walk(base))
+    if phrases != base.phrases and own:
         raise UsageError(
             f"{words(base)!r} is about those things only and cannot be asked of others; ask for the set anew"
         )
     new = list(conjuncts(other.where))
-    taken = {_sort_of(condition) for condition in new}
-    kept = [condition for condition in conjuncts(base.where) if _sort_of(condition) not in taken]
-    check_together(kept, new)
+    kept = list(kept_beside(base, new, refuse=phrases == base.phrases))
     picks = other.picks or base.picks
     expected = other.expected if other.expected is not None else base.expected
-    return Selection(
-        phrases=phrases, where=conjunction([*kept, *new]), picks=picks, expected=None if picks else expected
-    )
+    where = conjunction([*kept, *new])
+    return Selection(phrases=phrases, where=where, picks=picks, expected=None if picks else expected)
 
 
-def _sort_of(condition: Condition) -> tuple[object, ...]:
-    """Conditions of one sort answer the same question: a length, a colour, a place."""
-    inner = condition.condition if isinstance(condition, Not) else condition
-    if isinstance(inner, Compare):
-        return Compare, inner.attribute, inner.op[0]
-    if isinstance(inner, Relation):
-        return Relation, inner.relation
-    return (type(inner),)
+def joined(first: Selection, second: Selection) -> Selection | None:
+    """Both sets as one; None where a superlative stands in the way.
+
+    Example:
+        >>> from surveyor.agent.parser import parse
+        >>> planes, ships = (parse(text).outputs[0].target for text in ("planes longer than 50 m", "ships"))
+        >>> words(joined(planes, ships))
+        'planes longer than 50 m, and ships'
+    """
+    if first.picks or second.picks:
+        return None
+    if first.phrases == second.phrases:
+        bare = first.where is None or second.where is None
+        where = None if bare else disjunction([c for c in (first.where, second.where) if c is not None])
+        return Selection(phrases=first.phrases, where=where)
+    phrases = tuple(dict.fromkeys(first.phrases + second.phrases))
+    if first.where is None and second.where is None:
+        return Selection(phrases=phrases)
+    branches = [part for each in (first, second) for part in _branches(each)]
+    whole = {part.phrase for part in branches if isinstance(part, ClassIs)}
+    branches = [part for part in branches if isinstance(part, ClassIs) or not whole & set(_classes(part))]
+    return Selection(phrases=phrases, where=disjunction(branches))
+
+
+def _branches(selection: Selection) -> list[Condition]:
+    """A set as branches of a union, one for each class."""
+    if isinstance(selection.where, Or) and len(selection.phrases) > 1 and any(_classes(selection.where)):
+        return list(selection.where.conditions)
+    return [
+        conjunction([ClassIs(phrase=phrase), *conjuncts(selection.where)])  # type: ignore[misc]
+        for phrase in selection.phrases
+    ]
+
+
+def _classes(condition: Condition) -> list[str]:
+    return [node.phrase for node in walk(condition) if isinstance(node, ClassIs)]
+
+
+def of_class(selection: Selection, phrase: str) -> Selection:
+    """The part of a set that is of one of its classes."""
+    if selection.phrases == (phrase,):
+        return selection
+    if selection.picks:
+        parts = [*conjuncts(selection.where), *selection.picks, ClassIs(phrase=phrase)]
+        return Selection(phrases=selection.phrases, where=conjunction(parts))
+    if isinstance(selection.where, Or) and any(_classes(selection.where)):
+        own = [part for part in selection.where.conditions if phrase in _classes(part)]
+        if len(own) == 1:
+            inner = [part for part in conjuncts(own[0]) if part != ClassIs(phrase=phrase)]
+            return Selection(phrases=(phrase,), where=conjunction(inner))
+    return Selection(phrases=(phrase,), where=selection.where)
+
+
+def others_of(part: Selection, whole: Selection) -> Selection | None:
+    """What the whole has besides a part of it that was narrowed from it; None where conditions cannot say it."""
+    before = [*conjuncts(whole.where), *whole.picks]
+    after = [*conjuncts(part.where), *part.picks]
+    further = after[len(before) :]
+    if part.phrases != whole.phrases or after[: len(before)] != before or not further:
+        return None
+    if len(further) > 1 and any(isinstance(each, Pick) for each in further):
+        return None
+    both = conjunction(further)
+    assert both is not None
+    rest = both.condition if isinstance(both, Not) else Not(condition=both)
+    return Selection(phrases=whole.phrases, where=conjunction([*before, rest]))
+
+
+def is_single(selection: Selection) -> bool:
+    """Whether its words speak of one thing: "the largest plane", "the river", "plane-3"."""
+    return (selection.picks[-1].count if selection.picks else selection.expected) == 1
+
+
+def widened(selection: Selection) -> Selection:
+    """Without superlatives behind that leave one: what "which is the smallest?" is asked of after "the largest"."""
+    picks = selection.picks
+    while picks and picks[-1].count == 1:
+        picks = picks[:-1]
+    return selection if picks == selection.picks else selection.model_copy(update={"picks": picks})
 
 
 def swapped(request: Request, base: Selection, new: Selection) -> Request:
@@ -124,6 +191,11 @@ def with_verb(output: Output, before: Output, *, keep: bool) -> Output:
     if output.verb != "detect" or not (before.verb == "segment" or (keep and before.verb in ("count", "measure"))):
         return output
     return before.model_copy(update={"target": output.target})
+
+
+def put_into(node: N, meanings: Mapping[str, Selection]) -> N:
+    """A part of a request with stand-in nouns replaced by the sets that they mean."""
+    return _put_in(node, meanings)
 
 
 def put_in(request: Request, meanings: Mapping[str, Selection]) -> Request:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..core.boxes import box_phrase
 from ..core.conditions import Among, Request, Selection
-from ..core.errors import QueryError
+from .followup_edits import distinct_targets
 from .followup_text import Patched
 
 NUMBERS = {
@@ -20,9 +20,8 @@ ORDINALS = {
         "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
     )
 }
-_NTH = rf"(?:{'|'.join(ORDINALS)}|last|\d{{1,3}}(?:st|nd|rd|th))"
-_AMOUNT = rf"(?:{'|'.join(NUMBERS)}|\d{{1,3}})"
-IMAGE_NOUN = r"(?:image|picture|photo|photograph|scene|file)"
+NTH = rf"(?:{'|'.join(ORDINALS)}|last|\d{{1,3}}(?:st|nd|rd|th))"
+AMOUNT = rf"(?:{'|'.join(NUMBERS)}|\d{{1,3}})"
 _FLOAT = r"-?\d{1,9}(?:\.\d{1,9})?"
 _FOUR = rf"({_FLOAT})[,\s]+({_FLOAT})[,\s]+({_FLOAT})[,\s]+({_FLOAT})"
 _BOX = re.compile(
@@ -44,6 +43,9 @@ class Known:
         kept: ids in the answer, in the order shown.
         others: ids that were looked at and are not in the answer, in the order shown.
         labels: id -> class of every region that was seen, those referred to included.
+        edits: number of the turn it builds on.
+        about: the set that is talked about since, where it is not what the request asks for.
+        about_ids: ids of that set, as far as they are known.
     """
 
     number: int
@@ -52,6 +54,34 @@ class Known:
     kept: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    edits: int | None = None
+    about: Selection | None = None
+    about_ids: tuple[str, ...] = ()
+
+    @property
+    def sets(self) -> tuple[Selection, ...]:
+        """What is talked about since: the sets that "those" could mean."""
+        return distinct_targets(self.request) if self.about is None else (self.about,)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The regions that are talked about since."""
+        return self.kept if self.about is None else self.about_ids
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """All regions in the order shown, those that are talked about first."""
+        return tuple(dict.fromkeys((*self.ids, *self.kept, *self.others)))
+
+    @property
+    def points(self) -> bool:
+        """Whether it was about regions that the line pointed at: "the third one" is not one of these."""
+        return all(isinstance(each.where, Among) and not each.picks for each in self.sets)
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asked for a number or a yes or no, rather than for regions."""
+        return self.request.outputs[0].verb in ("count", "measure", "exists", "compare")
 
 
 @dataclass(frozen=True)
@@ -67,6 +97,14 @@ class Setting:
     images: tuple[str, ...] = ()
     current: int = 1
     turns: tuple[Known, ...] = ()
+
+    @property
+    def listing(self) -> Known:
+        """The turn whose list "the third one" counts through: the last that was not about single regions of one."""
+        for turn in reversed(self.turns):
+            if not turn.points:
+                return turn
+        return self.turns[-1]
 
     def region(self, name: str) -> tuple[str, Known] | None:
         """The id as it is spelt, and the latest turn that saw it."""
@@ -127,7 +165,7 @@ class StandIns:
 def mention_patterns(setting: Setting) -> re.Pattern[str]:
     """Matches one mention of a region: an id, "region 4", "the third one", "the first two"."""
     ids = sorted({name for turn in setting.turns for name in turn.labels if re.search(r"[^\W\d]", name)}, key=len)
-    nouns = "|".join(_noun_forms(setting.turns[-1])) if setting.turns else ""
+    nouns = "|".join(noun_forms(setting.turns[-1])) if setting.turns else ""
     one = "one|region|result|object" + (f"|{nouns}" if nouns else "")
     ones = "ones|regions|results|objects" + (f"|{nouns}" if nouns else "")
     known = "|".join(re.escape(name) for name in reversed(ids)) or r"(?!)"
@@ -135,17 +173,18 @@ def mention_patterns(setting: Setting) -> re.Pattern[str]:
     return re.compile(
         rf"(?:\bthe\s+)?(?:\b(?:region|object|candidate)\s+)?['\"]?(?<![\w-])(?P<id>{known})(?![\w-])['\"]?"
         rf"|(?:\bthe\s+)?(?:\b(?:region|candidate)\s+(?:number\s+|no\.?\s*|#\s*)?|\bnumber\s+|#\s*)(?P<number>\d{{1,6}})\b"
-        rf"|\bthe\s+(?P<nth>{_NTH})\s+(?:{one})\b(?!\s+(?:from|counted|in\b|of\b))"
-        rf"|\bthe\s+(?P<bare>{_NTH}){end}"
-        rf"|\bthe\s+(?P<end>first|last)\s+(?P<count>{_AMOUNT})(?:\s+(?:{ones})\b(?!\s+(?:from|in\b|of\b))|{end})",
+        rf"|\bthe\s+(?P<nth>{NTH})\s+(?:{one})\b(?!\s+(?:from|counted|in\b(?!\W*$)|of\b))"
+        rf"|\bthe\s+(?P<bare>{NTH}){end}"
+        rf"|\bthe\s+(?P<end>first|last)\s+(?P<count>{AMOUNT})(?:\s+(?:{ones})\b(?!\s+(?:from|in\b|of\b))|{end})",
         re.IGNORECASE,
     )
 
 
-def _noun_forms(turn: Known) -> Iterator[str]:
+def noun_forms(turn: Known) -> Iterator[str]:
+    """The classes that a turn is about, in the plural and in the singular, as patterns."""
     from ..core.inflection import plural
 
-    phrases = dict.fromkeys(phrase for output in turn.request.outputs for phrase in output.target.phrases)
+    phrases = dict.fromkeys(phrase for each in turn.sets for phrase in each.phrases)
     for phrase in phrases:
         yield re.escape(plural(phrase))
         yield re.escape(phrase)
@@ -164,24 +203,25 @@ def mentioned(match: re.Match[str], patched: Patched, setting: Setting, *, whole
         raise patched.refused(
             f"{match[0].strip()!r} points at an answer, and nothing was answered yet", match.start(), match.end()
         )
-    last = setting.turns[-1]
+    last = setting.listing
     if match["id"]:
         found = setting.region(match["id"])
         assert found is not None  # the pattern is made of known ids
         return Regions((found[0],), found[1])
     if match["number"]:
         return Regions((_numbered(match, patched, last),), last)
-    listed = last.kept + last.others if whole_list else last.kept
+    listed = last.listed if whole_list else last.ids
     count = _amount(match["count"]) if match["count"] else 1
     word = (match["end"] or match["nth"] or match["bare"]).lower()
-    first = len(listed) - count if word == "last" else _ordinal(word) - 1
+    first = len(listed) - count if word == "last" else ordinal(word) - 1
     if first < 0 or first + count > len(listed):
         have = f"{len(listed)} {'region is' if len(listed) == 1 else 'regions are'} in the last answer"
         raise patched.refused(f"{match[0].strip()!r} is not there: {have}", match.start(), match.end())
     return Regions(listed[first : first + count], last)
 
 
-def _ordinal(word: str) -> int:
+def ordinal(word: str) -> int:
+    """3 for "third" and "3rd"."""
     return ORDINALS.get(word) or int(re.sub(r"\D", "", word))
 
 
@@ -258,72 +298,3 @@ def box_of_area(phrase: str) -> float:
 
     box = box_of(phrase)
     return 0.0 if box is None else max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-# ---- images ------------------------------------------------------------------------------------------------------
-
-
-_SEVERAL_IMAGES = re.compile(
-    rf"\b(?:both|all|every|each|the\s+two|the\s+other)\s+(?:of\s+)?(?:the\s+)?(?:{IMAGE_NOUN}s|(?<=every ){IMAGE_NOUN}"
-    rf"|(?<=each ){IMAGE_NOUN})\b",
-    re.IGNORECASE,
-)
-
-
-def take_image(patched: Patched, setting: Setting) -> tuple[Patched, int | None, bool]:
-    """The text without the mention of an image, its number, and whether a preposition stood before it.
-
-    Raises:
-        QueryError: no such image, or "the other one" of several.
-    """
-    if several := _SEVERAL_IMAGES.search(patched.text):
-        raise patched.refused(
-            "one image at a time; ask of one and then 'and in image 2?'", several.start(), several.end()
-        )
-    match = _image_pattern(setting.images).search(patched.text) if setting.images else None
-    if match is None:
-        return patched, None, False
-    number = _image_number(match, patched, setting)
-    return patched.replaced(match.start(), match.end(), " ").stripped(), number, match["prep"] is not None
-
-
-def _image_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    free = [name for name in names if re.search(r"[.\d]", name)]  # others could be the name of a thing
-    exact, plain = (
-        "|".join(re.escape(name) for name in sorted(some, key=len, reverse=True)) or r"(?!)"
-        for some in (free, [name for name in names if name not in free])
-    )
-    return re.compile(
-        rf"(?<!\w)(?:(?P<prep>in|on|for|from|of|at)\s+)?(?:"
-        rf"(?:the\s+)?{IMAGE_NOUN}\s+(?:number\s+|no\.?\s*|#\s*)?(?P<number>\d{{1,4}}|{'|'.join(NUMBERS)})"
-        rf"|the\s+(?P<word>other|next|previous|{_NTH})\s+{IMAGE_NOUN}"
-        rf"|(?:the\s+)?(?:{IMAGE_NOUN}\s+)?['\"]?(?P<name>{exact})['\"]?"
-        rf"|(?:the\s+)?{IMAGE_NOUN}\s+['\"]?(?P<plain>{plain})['\"]?"
-        rf")(?!\w)",
-        re.IGNORECASE,
-    )
-
-
-def _image_number(match: re.Match[str], patched: Patched, setting: Setting) -> int:
-    count = len(setting.images)
-    listed = ", ".join(f"{n} {name}" for n, name in enumerate(setting.images, start=1))
-    called = match["name"] or match["plain"]
-    if called:
-        fitting = [n for n, name in enumerate(setting.images, 1) if name.lower() == called.lower()]
-        if len(fitting) > 1:
-            raise _image_error(f"several images are called {called!r}; give its number: {listed}", match, patched)
-        return fitting[0]
-    word = (match["number"] or match["word"]).lower()
-    if word == "other":
-        if count != 2:
-            raise _image_error(f"which other image? There {'is' if count == 1 else 'are'} {listed}", match, patched)
-        return 3 - setting.current
-    steps = {"next": setting.current + 1, "previous": setting.current - 1, "last": count}
-    number = steps[word] if word in steps else NUMBERS[word] if word in NUMBERS else _ordinal(word)
-    if not 1 <= number <= count:
-        raise _image_error(f"there is no such image; there {'is' if count == 1 else 'are'} {listed}", match, patched)
-    return number
-
-
-def _image_error(message: str, match: re.Match[str], patched: Patched) -> QueryError:
-    return patched.refused(message, match.start(), match.end())

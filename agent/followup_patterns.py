@@ -35,7 +35,7 @@ FATE = _form(
     _words(
         """is are was were isn't isn’t aren't wasn't weren't did_you do_you didn't_you not n't it they also in the
         answer list result results there here kept keep dropped drop rejected reject included include excluded exclude
-        left leave out missing chosen choose selected select undecided unknown found and or one ones , \\? ! \\."""
+        left leave in out missing chosen choose selected select undecided unknown found and or one ones , \\? ! \\."""
     ),
     r")(?!\w))+\s*",
 )
@@ -65,7 +65,7 @@ SAME_FOR = _form(
     r"(?:for|with|of|about|on)\s+(?P<rest>.+)",
 )
 WHAT_ABOUT = _form(_START, r"(?:what|how)\s+about\s+(?P<rest>.+)")
-AND = _form(r"\s*and\s+(?P<rest>(?:the\s+|an?\s+)?[^?]+?)\s*\?\s*")
+AND = _form(r"\s*and\s+(?P<rest>(?:the\s+|an?\s+)?[^?]+?)\s*(?P<asks>\?)?\s*")
 OF_THOSE = _form(
     _START,
     r"(?:(?:only|just)\s+)?(?:out\s+of|of|among|amongst|from|in)\s+",
@@ -74,7 +74,9 @@ OF_THOSE = _form(
 )
 LEAD = _form(r"\s*(?:(?:and|now|then|but|so|no|ok|okay|well|yes|also|only|just|rather|instead)\b[\s,]*)+")
 ONLY = _form(r"\b(?:only|just)\b")
-ALSO = _form(r"\s*(?:and\s+|now\s+)?(?:also|add|plus)\b")
+ALSO = _form(r"\s*(?:(?:and|now|then|but|please)\s+)*(?:also|add|plus|include)\s+(?:also\s+)?")
+TOO = _form(r"[\s,]*\b(?:too|as\s+well|also)(?=[\s?!.]*$)")
+TO_THEM = _form(r"\s+to\s+(?:them|it|that|those|these|the\s+(?:list|answer|result|results))(?=[\s?!.]*$)")
 WHAT_AT = _form(
     r"\s*what(?:\s+is|'s|’s|\s+are)?\s*(?:there\s+)?(?P<where>at|in|inside|within|under)\s+(?P<noun>the\s+\w+)[\s?.!]*"
 )
@@ -95,12 +97,18 @@ BEFORE_ONE = _form(
 )
 DESCRIBE_THAT = _form(_START, r"(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?:it|them|this|that|those|these)\W*")
 """Without a conversation before, "describe it" is about the whole image."""
-SMALL_TALK = _form(
-    r"(?:(?:",
-    _words("thanks thank_you hello hi hey yes no ok okay great good well right please now then and but so also"),
-    r")(?!\w)|\W)*",
+REMOVE = _form(
+    _START,
+    r"(?:(?P<verb>leave\s+out|take\s+(?:out|away)|remove|drop|exclude|omit|skip|ignore|discard|delete)\s+(?P<what>.+?)",
+    r"|(?:leave|take)\s+(?P<before>.+?)\s+(?:out|away))(?:\s+(?:again|from\s+(?:them|those|the\s+(?:list|answer))))?[\s.!]*",
 )
-OTHERS = _form(r"\bthe\s+(?:rest|others|remaining(?:\s+ones)?|other\s+ones?)\b(?!\s+of)")
+WHICH_ONES = _form(
+    _START,
+    r"(?:which(?:\s+ones?)?|what\s+ones?|where)(?P<are>\s+(?:is|are|do|does))?(?P<not>\s*(?:n't|n’t|\s+not))?[\s?!.]*",
+)
+NEGATED = _form(
+    r"\s*(?:(?:is|are|was|were|isn't|isn’t|aren't|aren’t|wasn't|weren't|n't|n’t|it|they|not|one|ones)(?!\w)\s*)+"
+)
 ONE_OF = _form(r".*\bone\s+of\s+(?:them|those|these)\W*")
 AMOUNT_BEFORE = _form(r"(?:than|least|most)\s$")
 """What makes "one" a number: "more than one"."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..core.conditions import Output, Relation, Request, Selection
 from ..core.errors import QueryError
 from ..core.inflection import plural
-from .followup_edits import distinct_targets
+from .followup_edits import of_class
 from .followup_mentions import Known, Regions, Setting, StandIns, mention_patterns, mentioned
 from .followup_patterns import DESCRIBE, WHAT_AT, WHAT_IS
 from .followup_text import Patched
@@ -55,7 +56,7 @@ def take_demonstratives(
         QueryError: nothing of that name was asked for.
     """
     for turn in reversed(setting.turns):
-        phrases = [phrase for target in distinct_targets(turn.request) for phrase in target.phrases]
+        phrases = [phrase for target in turn.sets for phrase in target.phrases]
         for form in dict.fromkeys(form for phrase in phrases for form in (plural(phrase), phrase)):
             match = re.search(
                 rf"\b(?:those|these|that|this)((?:\s+[\w-]+){{0,3}}?)\s+{re.escape(form)}\b",
@@ -64,13 +65,13 @@ def take_demonstratives(
             )
             single = match is not None and match[0].lower().startswith(("that", "this"))
             if match is not None and not (single and match[1].strip()):
-                if single and len(turn.kept) != 1:
-                    some = ", ".join(turn.kept[:4]) + (" …" if len(turn.kept) > 4 else "")
+                if single and len(turn.ids) != 1:
+                    some = ", ".join(turn.ids[:4]) + (" …" if len(turn.ids) > 4 else "")
                     which = f"say 'those', or one of {some}" if some else "that answer holds nothing"
-                    told = f"{match[0]!r} could be any of {len(turn.kept)}; {which}"
+                    told = f"{match[0]!r} could be any of {len(turn.ids)}; {which}"
                     raise patched.refused(told, match.start(), match.end())
                 told = f"the{match[1]} {noun if single else plural(noun)}"
-                return patched.replaced(match.start(), match.end(), told), turn
+                return patched.replaced(match.start(), match.end(), told), _of_form(turn, form)
     match = re.search(r"\b(?:those|these)\b(?!\s*(?:$|[,?.!]|of\b))", patched.text, re.IGNORECASE)
     before = "" if match is None else patched.text[: match.start()]
     if not setting.turns or match is None or re.search(r"(?:than|except|but|not)\s+$", before, re.IGNORECASE):
@@ -85,6 +86,20 @@ def take_demonstratives(
         match.start(),
         match.end(),
     )
+
+
+def _of_form(turn: Known, form: str) -> Known:
+    """The turn as one about those of its regions that a noun names: "those ships" after "planes and ships"."""
+    named = [
+        of_class(target, phrase)
+        for target in turn.sets
+        for phrase in target.phrases
+        if form in (phrase, plural(phrase))
+    ]
+    if (named[0],) == turn.sets:
+        return turn
+    ids = tuple(name for name in turn.ids if turn.labels.get(name) in named[0].phrases)
+    return replace(turn, about=named[0], about_ids=ids)
 
 
 def after_lead(patched: Patched, lead: re.Match[str], setting: Setting) -> tuple[Patched, Known]:
@@ -103,8 +118,8 @@ def after_lead(patched: Patched, lead: re.Match[str], setting: Setting) -> tuple
         return rest, setting.turns[-1]
     noun = lead["noun"].strip().lower()
     for turn in reversed(setting.turns):
-        if any(noun in (plural(p), p) for target in distinct_targets(turn.request) for p in target.phrases):
-            return rest, turn
+        if any(noun in (plural(p), p) for target in turn.sets for p in target.phrases):
+            return rest, _of_form(turn, noun)
     raise patched.refused(f"no {noun} were asked for before", lead.start("noun") + 1, lead.end("noun"))
 
 

@@ -12,7 +12,7 @@ from .followup_text import Patched
 from .parsing.tokens import tokenize
 from .parsing.verbs import VERBS
 
-_QUESTIONS = ("how", "which", "what", "where", "is", "are", "does", "do", "any", "why", "in")
+_QUESTIONS = ("how", "which", "what", "where", "is", "are", "does", "do", "any", "why")
 
 
 def begins_request(text: str) -> bool:
@@ -21,6 +21,8 @@ def begins_request(text: str) -> bool:
         tokens = tokenize(text)
     except QueryError:
         return False
+    if tokens[0].text == "in":  # "in which direction", not "in the bottom half"
+        return len(tokens) > 1 and tokens[1].text in ("which", "what")
     return VERBS.match(tokens, 0) is not None or tokens[0].text in _QUESTIONS
 
 
@@ -30,26 +32,27 @@ def bare(patched: Patched) -> Patched:
     return (patched.cut(lead.end()) if lead else patched).stripped(" \t\n,;:?.!")
 
 
-def with_pronouns(patched: Patched, noun: str, kept: tuple[str, ...]) -> Patched:
+def with_pronouns(patched: Patched, noun: str, ids: tuple[str, ...], *, single: bool = False) -> Patched:
     """The text with "them", "it", "their length", "the red ones" said of the noun.
 
     Args:
         noun: the stand-in for the set, in the singular.
-        kept: ids of the set; "it" needs one.
+        ids: of the set; "it" needs one.
+        single: the words of the set say that it is one, whatever is known of its ids.
 
     Raises:
         QueryError: "it" where there are several, or none.
     """
 
-    def single(match: re.Match[str]) -> str:
-        if len(kept) != 1:
-            some = ", ".join(kept[:4]) + (" …" if len(kept) > 4 else "")
-            which = f"say 'them', or one of {some}" if kept else "the last answer holds nothing"
-            raise patched.refused(f"{match[0]!r} could be any of {len(kept)}; {which}", match.start(), match.end())
+    def one(match: re.Match[str]) -> str:
+        if len(ids) != 1 and not single:
+            some = ", ".join(ids[:4]) + (" …" if len(ids) > 4 else "")
+            which = f"say 'them', or one of {some}" if ids else "the last answer holds nothing"
+            raise patched.refused(f"{match[0]!r} could be any of {len(ids)}; {which}", match.start(), match.end())
         return f"the {noun}"
 
     found = _attributes_turned(patched, noun).sub(MANY, lambda _: f"the {plural(noun)}")
-    return with_ones(found.sub(SINGLE, single), noun)
+    return with_ones(found.sub(SINGLE, one), noun)
 
 
 def with_ones(patched: Patched, noun: str) -> Patched:
@@ -72,6 +75,12 @@ def _attributes_turned(patched: Patched, noun: str) -> Patched:
     owner = plural(noun) if match["whose"].lower() == "their" else noun
     turned = patched.replaced(match.end("what"), match.end("what"), f" of the {owner}")
     return turned.replaced(match.start("whose"), match.end("whose"), "the")
+
+
+def places_on(patched: Patched, noun: str) -> Iterator[Patched]:
+    """A place without its preposition ("what about the bottom half?"), said of the noun."""
+    for preposition in ("in", "on", "at"):
+        yield patched.replaced(0, 0, f"the {plural(noun)} {preposition} ")
 
 
 def readings_on(patched: Patched, noun: str) -> Iterator[Patched]:

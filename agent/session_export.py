@@ -38,6 +38,8 @@ def _turn_json(turn: Turn) -> dict[str, Any]:
         "kept": list(turn.kept),
         "others": list(turn.others),
         "labels": dict(turn.labels),
+        "about": None if turn.about is None else words(turn.about),
+        "chosen": dict(turn.chosen),
         "notes": list(turn.notes),
         "created": turn.created,
         "undone": turn.undone,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..core.conditions import Request
+from ..core.conditions import Request, Selection
 from ..core.errors import UsageError
 
 _SCHEMA_VERSION = 1
@@ -63,6 +63,10 @@ class Turn:
         edits: number of the turn it builds on.
         answer: the answer's sentence.
         kept, others: ids in the answer, and those looked at besides, in the order shown.
+        about, about_ids: the set that is talked about since, where it is not what the request asks for (a yes/no
+            question leaves the one that it was asked of), and its ids as far as they are known.
+        chosen: what was meant by words that fit several things: "the river" -> "river-2".
+        line: number of the first turn that its line made; one said of several images makes one for each.
         labels: id -> class of all regions seen, those referred to included.
         notes: what a careful reader should know.
         folder: where its files lie; None when the conversation is not kept.
@@ -82,6 +86,10 @@ class Turn:
     folder: Path | None = None
     created: str = ""
     undone: bool = False
+    about: Selection | None = None
+    about_ids: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -201,18 +209,18 @@ class Sessions:
         """The session with one more turn, on disk when this returns. Raises SessionMoved."""
         updated = replace(session, turns=(*session.turns, turn), current=turn.image)
         with self._changing(session, updated) as db:
-            found = {"kept": turn.kept, "others": turn.others, "labels": dict(turn.labels), "notes": turn.notes}
             folder = "" if turn.folder is None else turn.folder.name
             what = (turn.number, turn.text, turn.image, turn.edits, turn.request.model_dump_json(), turn.answer)
-            row = (session.name, *what, json.dumps(found), folder, turn.created, int(turn.undone))
+            row = (session.name, *what, json.dumps(_found(turn)), folder, turn.created, int(turn.undone))
             db.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return replace(updated, version=session.version + 1)
 
-    def mark_undone(self, session: Session, number: int) -> Session:
-        """The session with that turn undone. Raises SessionMoved."""
-        turns = tuple(replace(turn, undone=True) if turn.number == number else turn for turn in session.turns)
+    def mark_undone(self, session: Session, *numbers: int) -> Session:
+        """The session with these turns undone. Raises SessionMoved."""
+        turns = tuple(replace(turn, undone=True) if turn.number in numbers else turn for turn in session.turns)
         with self._changing(session, session) as db:
-            db.execute("UPDATE turns SET undone = 1 WHERE session = ? AND number = ?", (session.name, number))
+            rows = [(session.name, number) for number in numbers]
+            db.executemany("UPDATE turns SET undone = 1 WHERE session = ? AND number = ?", rows)
         return replace(session, turns=turns, version=session.version + 1)
 
     def set_images(self, session: Session, images: tuple[ImageRecord, ...], current: int) -> Session:
@@ -281,7 +289,18 @@ class Sessions:
             request=Request.model_validate_json(str(request)), edits=None if edits is None else int(str(edits)),
             answer=str(answer), kept=tuple(data["kept"]), others=tuple(data["others"]), labels=data["labels"],
             notes=tuple(data["notes"]), folder=place, created=str(created), undone=bool(undone),
+            about=None if data.get("about") is None else Selection.model_validate(data["about"]),
+            about_ids=tuple(data.get("about_ids", ())), chosen=data.get("chosen", {}), line=data.get("line"),
         )  # fmt: skip
+
+
+def _found(turn: Turn) -> dict[str, object]:
+    """What a turn found, and what is talked about since, as JSON types."""
+    about = None if turn.about is None else turn.about.model_dump(mode="json")
+    return {
+        "kept": turn.kept, "others": turn.others, "labels": dict(turn.labels), "notes": turn.notes,
+        "about": about, "about_ids": turn.about_ids, "chosen": dict(turn.chosen), "line": turn.line,
+    }  # fmt: skip
 
 
 _COLUMNS = "number, text, image, edits, request, answer, found, folder, created, undone"

@@ -91,11 +91,12 @@ def _piped(conversation: Conversation, *, as_json: bool) -> None:
             for note in reply.notes:
                 talk().print(f"note: {note}", style="dim", markup=False, soft_wrap=True)
         sys.stdout.flush()
-        if reply.answer is not None and reply.answer.failure and reply.kind == "answer":
-            from .exits import RUN_FAILED
+        for part in reply.parts or (reply,):
+            if part.answer is not None and part.answer.failure and part.kind == "answer":
+                from .exits import RUN_FAILED
 
-            talk().print(f"failed: {reply.answer.failure}", style="bold red", markup=False, soft_wrap=True)
-            raise typer.Exit(RUN_FAILED)
+                talk().print(f"failed: {part.answer.failure}", style="bold red", markup=False, soft_wrap=True)
+                raise typer.Exit(RUN_FAILED)
 
 
 def _lines() -> Iterator[str]:
@@ -174,7 +175,7 @@ class _Terminal:
         return f" {self.conversation.name} · {image} · turn {len(self.conversation.history) + 1}"
 
     def _answered(self, line: str) -> bool:
-        """Answers one line; False for /quit. Errors are told and the conversation goes on."""
+        """Answers one line; False for "bye" and /quit. Errors are told and the conversation goes on."""
         from ..agent.chat_commands import respond
         from ..agent.sessions import SessionMoved
         from .exits import exit_code_for
@@ -204,6 +205,10 @@ class _Terminal:
         from .inline_picture import picture_text
         from .screen import data, talk
 
+        for part in reply.parts:
+            self._show(part)
+        if reply.parts:
+            return
         if reply.kind != "answer" or reply.answer is None or reply.turn is None:
             data().print(reply.text, markup=False, soft_wrap=True)
             return

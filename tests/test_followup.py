@@ -7,7 +7,8 @@ import re
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from surveyor.agent.followup import Ask, GoTo, Like, Meaning, Why, understand
+from surveyor.agent.followup import understand
+from surveyor.agent.followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Why
 from surveyor.agent.followup_mentions import Known, Setting
 from surveyor.agent.followup_text import Patched
 from surveyor.agent.parser import parse
@@ -35,10 +36,14 @@ LONG = setting("planes longer than 20 m")
 def told(meaning: Meaning) -> str:
     """A meaning on one line."""
     if isinstance(meaning, Ask):
-        where = "" if meaning.image == 1 else f" @{meaning.image}"
+        images = sorted((meaning.image, *meaning.also_on))
+        where = "" if images == [1] else f" @{','.join(map(str, images))}"
         return f"{'' if meaning.edits is None else '+'}{words(meaning.request)}{where}"
     if isinstance(meaning, Why):
-        return f"why {' '.join(meaning.ids)}".strip()
+        instead = "" if meaning.request is None else f": {words(meaning.request)}"
+        return f"why {' '.join(meaning.ids)}{instead}".strip()
+    if isinstance(meaning, Courtesy):
+        return meaning.kind
     if isinstance(meaning, Like):
         return f"like {meaning.id}"
     return f"go {meaning.image}" if isinstance(meaning, GoTo) else "undo"
@@ -119,6 +124,42 @@ CASES = [
     ("Undo that.", "undo"),
     ("image 2", "go 2"),
     ("switch to b.jpg", "go 2"),
+    # taken out, put in, the others
+    ("leave out those shorter than 30 m", "+detect all planes longer than 20 m and not shorter than 30 m"),
+    ("leave the red ones out", "+detect all planes longer than 20 m and not red"),
+    ("remove the second one", "+detect all planes longer than 20 m and not called plane-2"),
+    ("drop plane-1 and plane-2", "+detect all planes longer than 20 m and not called plane-1 or plane-2"),
+    ("without the second one", "+detect all planes longer than 20 m and not called plane-2"),
+    ("also the ships", "+detect all planes longer than 20 m, and ships"),
+    ("and the ships too", "+detect all planes longer than 20 m, and ships"),
+    ("and the ships as well?", "+detect all planes longer than 20 m, and ships"),
+    ("add the red ships to them", "+detect all planes longer than 20 m, and red ships"),
+    ("also the ones longer than 50 m", "+detect all planes longer than 20 m or longer than 50 m"),
+    ("also the planes", "+detect all planes"),
+    ("also near the river", "+detect all planes longer than 20 m and near the river"),
+    ("also segment them", "+segment all planes longer than 20 m"),
+    ("the others", "+detect all planes that are not longer than 20 m"),
+    ("segment the rest", "+segment all planes that are not longer than 20 m"),
+    ("how long are the other planes?", "+measure the length of all planes that are not longer than 20 m"),
+    ("which ones?", "+detect all planes longer than 20 m"),
+    # all images
+    ("planes in both images", "detect all planes @1,2"),
+    ("in both images", "+detect all planes longer than 20 m @1,2"),
+    ("both images?", "+detect all planes longer than 20 m @1,2"),
+    ("how many of them are red in all images?", "+count all planes longer than 20 m and red @1,2"),
+    # what is said for politeness
+    ("thanks", "thanks"),
+    ("Thank you very much!", "thanks"),
+    ("ok, great", "fine"),
+    ("hello", "greeting"),
+    ("Great, now segment them", "+segment all planes longer than 20 m"),
+    ("hi, how many ships are there?", "count all ships"),
+    # why it is not what it might be
+    ("why isn't the second one in?", "why plane-2"),
+    ("why is plane-4 not longer than 20 m?", "why plane-4"),
+    ("why is plane-4 not the largest?", "why plane-4: detect the largest plane"),
+    ("why is plane-2 not the largest?", "why plane-2: detect the largest plane that is longer than 20 m"),
+    ("why are they not red?", "why plane-1 plane-2 plane-5: detect all planes longer than 20 m and red"),
     # independent requests
     ("ships", "detect all ships"),
     ("the planes", "detect all planes"),
@@ -146,7 +187,6 @@ REFUSED = [
     ("describe region 44", "no 'region 44'", "region 44"),
     ("segment the seventh one", "3 regions are in the last answer", "the seventh one"),
     ("shorter than 10 m", "nothing can be both", "shorter than 10 m"),
-    ("also the ships", "ask for both at once", "also"),
     ("ships in image 7", "there is no such image; there are 1 a.jpg, 2 b.jpg", "in image 7"),
     ("planes near [1, 2, 3]", "four numbers", "[1, 2, 3]"),
     ("planes near [30, 2, 3, 4]", "no area", "[30, 2, 3, 4]"),
@@ -156,10 +196,7 @@ REFUSED = [
     ("#2 region", "did not understand '#2 region'", ""),
     ("describe it", "could be any of 3", "it"),
     ("that plane", "could be any of 3", "that plane"),
-    ("planes in both images", "one image at a time", "both images"),
     ("one of those", "which one of them", "one of those"),
-    ("the rest", "which others", "the rest"),
-    ("thanks", "asks for nothing", "thanks"),
     ("ok, yes.", "asks for nothing", "ok, yes."),
     ("the same for", "", ""),
 ]

@@ -1,0 +1,198 @@
+"""The last request asked of something else: "and the ships?", "what about the red ones?", "also the ships"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..core.conditions import Output, Request, Selection, conjuncts
+from ..core.errors import QueryError, UsageError
+from ..core.inflection import plural
+from ..core.wording import words
+from .followup_checks import Check, check_of
+from .followup_edits import is_single, joined, put_into, replaced, swapped
+from .followup_kinds import kept_beside, kind_of
+from .followup_meanings import Ask
+from .followup_mentions import Known, Setting, StandIns, take_boxes
+from .followup_patterns import ALSO, AND, MANY, SAME_FOR, TO_THEM, TOO, WHAT_ABOUT, WHICH_ONES
+from .followup_pointing import take_regions
+from .followup_readings import begins_request, places_on, readings_on, with_ones
+from .followup_text import Patched
+from .parsing.noun import conjunction
+
+
+class Swaps:
+    """The part of a reader that asks the last request of something else."""
+
+    setting: Setting
+    stand_ins: StandIns
+    noun: str
+    last: Known | None
+    pointed: Known | None
+
+    def parsed(self, patched: Patched) -> Request:
+        """The grammar's reading."""
+        raise NotImplementedError
+
+    def asked(self, request: Request, image: int | None, turn: Known | None, about: Selection | None = None) -> Ask:
+        """The request on the image it is about."""
+        raise NotImplementedError
+
+    def base(self, patched: Patched, turn: Known) -> Selection:
+        """The one set of a turn. Raises QueryError when there are several."""
+        if len(turn.sets) > 1:
+            listed = " or ".join(repr(words(each)) for each in turn.sets)
+            raise patched.refused(f"this could be about {listed}; name the thing")
+        return turn.sets[0]
+
+    def asks_of_regions(self) -> bool:
+        """Whether the last request can be asked of another region ("and plane-4?") just as well."""
+        if self.last is None:
+            return False
+        verb = self.last.request.outputs[0].verb
+        return self.last.points or verb in ("measure", "describe") or self.last.about is not None
+
+    # ---- which ones?
+
+    def which_ones(self, patched: Patched, image: int | None) -> Ask | None:
+        """ "which ones?", "which ones are not?", said after a yes or no or a number."""
+        match = WHICH_ONES.fullmatch(patched.text)
+        if match is None or self.last is None:
+            return None
+        check = check_of(self.last.request, self.last.about)
+        if check is None:
+            if match["not"]:
+                return None
+            target = self.base(patched, self.last)
+        elif match["are"] or match["not"]:
+            target = check.those(holds=not match["not"])
+        else:  # those for which the answer was "no", if it was
+            target = check.those(holds=not (check.every and self.last.kept))
+        return self.asked(Request(outputs=(Output(verb="detect", target=target),)), image, self.last)
+
+    # ---- another set, another condition
+
+    def swap(self, patched: Patched, image: int | None) -> Ask | None:
+        """ "the same for ships", "what about the red ones?", "and the ships?", "and in the bottom half?"."""
+        match = SAME_FOR.fullmatch(patched.text) or WHAT_ABOUT.fullmatch(patched.text) or AND.fullmatch(patched.text)
+        if match is None or (match.re is AND and (self.last is None or begins_request(match["rest"]))):
+            return None
+        if self.last is None:
+            raise patched.refused("nothing was asked yet that could be asked of others; ask for something first")
+        quiet = match.re is AND and not match["asks"]
+        if quiet and not self.last.is_question:
+            return None
+        rest = patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!.")
+        rest = rest.sub(TOO, "").stripped()
+        try:
+            new = self._named(rest)
+        except QueryError:
+            if quiet:
+                return None
+            raise
+        if quiet and self.noun in new.phrases:
+            return None  # a further condition, unless it cannot hold together with those before
+        return self._swapped(patched, image, self.last, new)
+
+    def replaced_instead(self, patched: Patched, image: int | None) -> Ask | None:
+        """ "and in the bottom half" behind a question about the top half: the place is replaced; else None."""
+        match = AND.fullmatch(patched.text)
+        if match is None or self.last is None or not self.last.is_question:
+            return None
+        rest = patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!.")
+        return self._swapped(patched, image, self.last, self._named(rest))
+
+    def _named(self, rest: Patched) -> Selection:
+        """The noun phrase behind "what about", with regions where the last request was about such."""
+        rest = take_boxes(rest, self.stand_ins)
+        if self.asks_of_regions():
+            rest, self.pointed = take_regions(rest, self.setting, self.stand_ins)
+        rest = with_ones(rest.sub(MANY, plural(self.noun)), self.noun)
+        for candidate in (rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
+            try:
+                request = self.parsed(candidate)
+            except QueryError:
+                continue
+            if len(request.outputs) == 1 and request.outputs[0].verb == "detect":
+                return request.outputs[0].target
+        request = self.parsed(rest)
+        raise rest.refused(f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships'")
+
+    def _swapped(self, patched: Patched, image: int | None, turn: Known, new: Selection) -> Ask:
+        """The request of a turn with its set, or conditions of it, replaced."""
+        check = check_of(turn.request, turn.about)
+        if check is not None:
+            asked = self._check_swapped(check, new)
+            return self.asked(asked.request(), image, turn, asked.subject)
+        base = self.base(patched, turn)
+        target = self._instead(base, new)
+        return self.asked(swapped(turn.request, base, target), image, turn)
+
+    def _instead(self, base: Selection, new: Selection) -> Selection:
+        meanings = {**self.stand_ins.meanings, self.noun: base}
+        if self.noun in new.phrases:
+            where = None if new.where is None else put_into(new.where, meanings)
+            return replaced(base, new.model_copy(update={"where": where}), base.phrases)
+        if new.phrases[0] in self.stand_ins.meanings:
+            return put_into(new, meanings)
+        return replaced(base, put_into(new, meanings), new.phrases)
+
+    def _check_swapped(self, check: Check, new: Selection) -> Check:
+        if self.noun not in new.phrases:
+            subject = self._instead(check.subject, new)
+            single = is_single(subject)
+            return replace(check, subject=subject, every=not single and (check.every or is_single(check.subject)))
+        where = None if new.where is None else put_into(new.where, self.stand_ins.meanings | {self.noun: check.subject})
+        new = new.model_copy(update={"where": where})
+        kinds = {kind_of(condition) for condition in conjuncts(where)}
+        if kinds & {kind_of(condition) for condition in conjuncts(check.asked)}:
+            before = Selection(phrases=new.phrases, where=check.asked)
+            beside = kept_beside(before, conjuncts(where), refuse=False)
+            asked = conjunction([*beside, *conjuncts(where)])
+            assert asked is not None
+            return replace(check, asked=asked)
+        if where is None or kinds & {kind_of(condition) for condition in conjuncts(check.subject.where)}:
+            return replace(check, subject=replaced(check.subject, new, check.subject.phrases))
+        return replace(check, asked=where)
+
+    # ---- more of it
+
+    def more(self, patched: Patched) -> tuple[Patched, bool]:
+        """The text without "also", "add", "too", and whether it says so of a thing."""
+        lead, tail = ALSO.match(patched.text), TOO.search(patched.text)
+        if self.last is None or (lead is None and tail is None):
+            return patched, False
+        rest = patched.cut(lead.end()) if lead else patched
+        rest = rest.sub(TOO, "").sub(TO_THEM, "").stripped(" \t\n,;")
+        if begins_request(rest.text):
+            return rest, False
+        return rest, True
+
+    def added(self, patched: Patched, image: int | None) -> Ask | None:
+        """ "also the ships", "and the ships too": what was asked for, and these besides; None for a condition."""
+        assert self.last is not None
+        and_ = AND.fullmatch(patched.text) or WHAT_ABOUT.fullmatch(patched.text)
+        rest = patched.cut(and_.start("rest"), and_.end("rest")) if and_ else patched
+        rest = take_boxes(rest.stripped(" ,;?!."), self.stand_ins)
+        rest, self.pointed = take_regions(rest, self.setting, self.stand_ins)
+        rest = with_ones(rest.sub(MANY, plural(self.noun)), self.noun)
+        try:
+            request = self.parsed(rest)
+        except QueryError:
+            return None
+        new, turn = request.outputs[0].target, self.last
+        if len(request.outputs) != 1 or request.outputs[0].verb != "detect":
+            return None
+        check = check_of(turn.request, turn.about)
+        if check is not None:
+            return self._swapped(patched, image, turn, new)
+        base = self.base(patched, turn)
+        meanings = {**self.stand_ins.meanings, self.noun: base}
+        new = self._instead(base, new) if self.noun in new.phrases else put_into(new, meanings)
+        both = joined(base, new)
+        before = turn.request.outputs
+        if both is not None and len(before) == 1 and before[0].verb in ("detect", "segment"):
+            return self.asked(swapped(turn.request, base, both), image, turn)
+        if before[-1].other is not None:
+            raise UsageError(f"{words(turn.request)!r} compares two sets, to which none can be added; ask anew")
+        request = Request(outputs=(*before, before[-1].model_copy(update={"target": new})))
+        return self.asked(request, image, turn, both)
