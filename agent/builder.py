@@ -6,6 +6,8 @@ request in words; the only thing that words cannot say is a step of a tool of on
 
 from __future__ import annotations
 
+import math
+import numbers
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from . import builder_terms as terms
 from .builder_outputs import Asking, Wanted
 from .builder_plan import Call, CallingDraft, GraphRecord, instruction_of
 from .builder_sets import RegionSet
+from .builder_values import shown, some_text, whole
 from .class_names import adopt_class_names
 from .parser import parse
 
@@ -74,8 +77,8 @@ class Graph(Asking):
             >>> Graph().the("river").words
             'the river'
         """
-        selection = terms.checked(Selection, phrases=(terms.class_name(phrase),), expected=count)
-        return RegionSet(self, selection)
+        expected = whole(count, "how many there are", "g.the('storage tank', 2)")
+        return RegionSet(self, Selection(phrases=(terms.class_name(phrase),), expected=expected))
 
     def find(self, text: str) -> RegionSet:
         """A set in words: `g.find("the two largest ships in the harbour")`.
@@ -96,8 +99,10 @@ class Graph(Asking):
             >>> Graph().box(100, 200, 300, 400).words
             'the [100 200 300 400] box'
         """
-        if not (x0 < x1 and y0 < y1):
-            raise UsageError(f"a box is x0 < x1 and y0 < y1, not {(x0, y0, x1, y1)!r}")
+        corners = (x0, y0, x1, y1)
+        numeric = all(isinstance(each, numbers.Real) and not isinstance(each, bool) for each in corners)
+        if not numeric or not all(map(math.isfinite, corners)) or not (x0 < x1 and y0 < y1):
+            raise UsageError(f"a box is four numbers in pixels, x0 < x1 and y0 < y1, not {shown(corners)}")
         return RegionSet(self, Selection(phrases=(box_phrase((x0, y0, x1, y1)),), expected=1))
 
     def use(
@@ -142,7 +147,7 @@ class Graph(Asking):
         outputs = []
         for each in wanted:
             if not isinstance(each, Wanted | RegionSet):
-                raise UsageError(f"answer takes sets and g.count(...), g.segment(...) and the like, not {each!r}")
+                raise UsageError(f"answer takes sets and g.count(...), g.segment(...) and the like, not {shown(each)}")
             self.check_same(each)
             outputs.append(self.detect(each).output if isinstance(each, RegionSet) else each.output)
         self.outputs = tuple(dict.fromkeys(outputs))
@@ -245,7 +250,7 @@ class Graph(Asking):
             Graph('count all ships inside the harbour')
         """
         made = cls(tools=tools)
-        made.outputs = parse(query).outputs
+        made.outputs = parse(some_text(query, "a query", "planes longer than 40 m")).outputs
         return made
 
     # ---- inside ----
@@ -288,7 +293,7 @@ class Graph(Asking):
         if isinstance(target, str):
             return terms.set_in_words(target)
         if not isinstance(target, RegionSet):
-            raise UsageError(f"a set is made by g.ground('plane') or said in words, not {target!r}")
+            raise UsageError(f"a set is made by g.ground('plane') or said in words, not {shown(target)}")
         self.check_same(target)
         return target.selection
 
@@ -304,13 +309,16 @@ class Graph(Asking):
         arguments: Mapping[str, Any],
     ) -> tuple[str, Tool]:
         """Checks a call and keeps it under a name; returns the name and the tool."""
+        instruction = some_text(instruction, "an instruction", "keep those in the shade")
         if not isinstance(tool, str):
             self.toolbox = Toolbox.of((*self.toolbox.given, tool))
         found = self.toolbox(tool if isinstance(tool, str) else tool_of(tool).name)
         if found.references:
             raise UsageError(f"{found.name!r} is what .where(...) and the ranks of a set make; use those")
         if len(sets) > len(found.inputs):
-            raise UsageError(f"the tool {found.name!r} takes {len(found.inputs)} sets, not {len(sets)}")
+            raise UsageError(
+                f"the tool {found.name!r} takes {len(found.inputs)} set{'' if len(found.inputs) == 1 else 's'}, not {len(sets)}"
+            )
         inputs = dict(zip(found.inputs, map(self._selection, sets), strict=False))
         given = {key: value for key, value in arguments.items() if key in found.inputs}
         twice = sorted(set(inputs) & set(given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Self, get_args
 
 from ..core.conditions import (
@@ -26,8 +27,11 @@ from ..core.conditions import (
 )
 from ..core.errors import UsageError
 from . import builder_terms as terms
+from .builder_values import positive, shown, whole, word_of, yes_or_no
 
 Amount = str | Quantity
+_SAME_WORDS = {"gray": "grey", "big": "large", "little": "small"}
+_CALLED: dict[type[Any], str] = {Colour: "colour", SizeWord: "size", Shape: "shape", Orientation: "direction"}
 
 
 class Conditioned:
@@ -45,10 +49,9 @@ class Conditioned:
     def _one_word(self, kind: type[Any], word: str) -> Self:
         """A condition that is one word of a closed list; the list is read from the node."""
         known = get_args(kind.model_fields["word"].annotation)
-        meant = {"gray": "grey", "big": "large", "little": "small"}.get(word.strip().lower(), word.strip().lower())
-        if meant not in known:
-            raise UsageError(f"{kind.__name__.lower()} is one of {', '.join(known)}, not {word!r}")
-        return self._and(terms.checked(kind, word=meant))
+        plain = word.strip().lower() if isinstance(word, str) else word
+        meant = next((right for said, right in _SAME_WORDS.items() if said == plain), plain)
+        return self._and(terms.checked(kind, word=word_of(meant, known, f"a {_CALLED[kind]}")))
 
     # ---- on a thing alone ----
 
@@ -104,8 +107,11 @@ class Conditioned:
             >>> Graph().ground("plane").at("top", "half").words
             'planes in the top half'
         """
-        meant = place.strip().lower().replace("centre", "center").replace("upper", "top").replace("lower", "bottom")
-        return self._and(terms.checked(Position, frame=frame, place=meant))
+        if isinstance(place, str):
+            place = place.lower().replace("centre", "center").replace("upper", "top").replace("lower", "bottom")
+        known = word_of(place, get_args(Position.model_fields["place"].annotation), "a place")
+        kind = word_of(frame, get_args(Position.model_fields["frame"].annotation), "a frame")
+        return self._and(terms.checked(Position, frame=kind, place=known))
 
     def of_class(self, phrase: str) -> Self:
         """Those found under that class name, in a set of several classes.
@@ -125,7 +131,11 @@ class Conditioned:
             >>> Graph().ground("plane").of_ids("plane-3").selection.where.ids
             ('plane-3',)
         """
-        return self._and(terms.checked(Among, ids=ids))
+        wrong = [each for each in ids if not isinstance(each, str) or not each.strip()]
+        if wrong or not ids:
+            given = shown(wrong[0]) if wrong else "nothing"
+            raise UsageError(f"an id is text such as 'plane-3', as answers name regions, not {given}")
+        return self._and(Among(ids=ids))
 
     def in_a_row(self, members: str | CountTest | None = None, *, which: str | None = None) -> Self:
         """Those in a row of three or more; of so many members ("at least 5"), or of the "largest" or "smallest" row.
@@ -151,7 +161,8 @@ class Conditioned:
 
     def _grouped(self, form: str, members: str | CountTest | None, which: str | None) -> Self:
         test = None if members is None else terms.count_test(members)
-        return self._and(terms.checked(Group, form=form, test=test, which=which))
+        named = None if which is None else word_of(which, ("largest", "smallest"), "'which'")
+        return self._and(terms.checked(Group, form=form, test=test, which=named))
 
     # ---- sizes ----
 
@@ -163,10 +174,12 @@ class Conditioned:
             >>> Graph().ground("plane").compare("length", "at least", "40 m").words
             'planes at least 40 m long'
         """
+        known = word_of(attribute, (*get_args(Compare.model_fields["attribute"].annotation), "aspect"), "an attribute")
         meant = terms.comparison(op)
-        if attribute == "aspect":
-            return self._and(terms.checked(Aspect, op=meant, ratio=amount))
-        return self._and(terms.checked(Compare, attribute=attribute, op=meant, quantity=terms.quantity(amount)))
+        if known == "aspect":
+            ratio = positive(amount, "an aspect ratio", "compare('aspect', '>', 3)", zero=True)
+            return self._and(Aspect(op=meant, ratio=ratio))
+        return self._and(terms.checked(Compare, attribute=known, op=meant, quantity=terms.quantity(amount)))
 
     def longer_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
         """Those longer than an amount ("40 m"), or than the regions of another set (`times` as long, `each` of them).
@@ -233,10 +246,13 @@ class Conditioned:
             if each or times != 1.0:
                 raise UsageError(f"'times' and 'each' go with another set, not with the amount {other!r}")
             return self.compare(attribute, op, other)
-        reference, quantifier = self._reference(other), "all" if each else "any"
+        if isinstance(other, numbers.Number):
+            terms.quantity(other)  # type: ignore[arg-type]  # a number without a unit: says what to add
+        reference, quantifier = self._reference(other), "all" if yes_or_no(each, "'each'") else "any"
+        factor = positive(times, "'times'", "longer_than('the bridge', times=2)")
         return self._and(
             terms.checked(
-                CompareWith, attribute=attribute, op=op, reference=reference, factor=times, quantifier=quantifier
+                CompareWith, attribute=attribute, op=op, reference=reference, factor=factor, quantifier=quantifier
             )
         )
 
@@ -264,7 +280,7 @@ class Conditioned:
             >>> Graph().ground("plane").nth(3, "left").words
             'the third plane from the left'
         """
-        return self.ranked(word, first=rank)
+        return self.ranked(word, first=whole(rank, "the rank", "nth(2, 'largest')"))
 
     def largest(self, n: int = 1) -> Self:
         """The `n` of the largest area.

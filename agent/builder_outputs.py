@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from ..core.conditions import Attribute, CountTest, Output, Quantity, Selection, Summary, Unit
 from ..core.errors import UsageError
 from . import builder_terms as terms
+from .builder_values import word_of
 
 if TYPE_CHECKING:
     from .builder import Graph
@@ -63,7 +64,7 @@ class Asking:
             >>> Graph().count("red cars")
             Wanted('count all red cars')
         """
-        return self._output("count", target, per=per)
+        return self._output("count", target, per=None if per is None else word_of(per, ("group", "row"), "'per'"))
 
     def measure(
         self,
@@ -86,11 +87,20 @@ class Asking:
             >>> Graph().measure("the longest ship", "length", "ft")
             Wanted('measure the length of the longest ship in ft')
         """
+        known = cast("Attribute", word_of(attribute, get_args(Attribute), "an attribute"))
         meant = None if unit is None else terms.quantity(0, unit).unit
-        if meant is not None and attribute in get_args(Attribute):
-            _check_unit(attribute, meant)
-        more = {} if to is None else {"reference": self._selection(to)}
-        return self._output("measure", target, attribute=attribute, unit=meant, summary=summary, **more)
+        if meant is not None:
+            _check_unit(known, meant)
+        if (known == "distance") != (to is not None):
+            raise UsageError(
+                "a distance needs what it is measured to: g.measure(planes, 'distance', to='the runway')"
+                if to is None
+                else f"'to' goes with the attribute 'distance', not with {known!r}"
+            )
+        more: dict[str, Any] = {} if to is None else {"reference": self._selection(to)}
+        if summary is not None:
+            more["summary"] = word_of(summary, get_args(Summary), "a summary")
+        return self._output("measure", target, attribute=known, unit=meant, **more)
 
     def describe(self, target: RegionSet | str) -> Wanted:
         """What a set shows, in words.

@@ -13,6 +13,7 @@ from ..core.errors import UsageError
 from ..core.plan import describe_faults
 from ..core.wording import words
 from ..tools.registry import Tool
+from .builder_values import shown, some_text
 from .class_names import adopt_class_names
 from .planner import Draft
 
@@ -44,10 +45,14 @@ class GraphRecord(Node):
     def from_yaml(cls, text: str) -> GraphRecord:
         """Reads what `to_yaml` wrote. Raises UsageError that lists every fault."""
         try:
-            data = yaml.safe_load(text)
+            data = yaml.safe_load(some_text(text, "a graph", "outputs: ..."))
         except yaml.YAMLError as error:
             raise UsageError(f"the graph is not readable YAML: {' '.join(str(error).split())}") from None
-        if isinstance(data, dict) and "steps" in data:
+        if not isinstance(data, dict):
+            raise UsageError(
+                f"the graph has faults: it is a mapping with 'outputs', as to_yaml writes it, not {shown(data)}"
+            )
+        if "steps" in data:
             raise UsageError(
                 "this is a plan, not a graph; read it by surveyor.Plan.from_yaml and run it by surveyor.run"
             )

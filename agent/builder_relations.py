@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from ..core.conditions import Condition, CountTest, Provided, Quantity, Relation, Selection
 from . import builder_terms as terms
+from .builder_values import yes_or_no
 
 
 class Related:
@@ -24,7 +25,8 @@ class Related:
     def _related(
         self, relation: str, other: Any, each: bool = False, amount: str | CountTest | None = None, **more: Any
     ) -> Self:
-        fields = {"reference": self._reference(other), "quantifier": "all" if each else "any", **more}
+        quantifier = "all" if yes_or_no(each, "'each'") else "any"
+        fields = {"reference": self._reference(other), "quantifier": quantifier, **more}
         if amount is not None:
             fields["amount"] = terms.count_test(amount)
         return self._and(terms.checked(Relation, relation=relation, **fields))
@@ -208,7 +210,8 @@ class Related:
             >>> Graph().ground("house").beyond("50 m", of="the river").words
             'houses more than 50 m from the river'
         """
-        return self._related("beyond", of, each and amount is None, amount, distance=terms.quantity(distance))
+        each = yes_or_no(each, "'each'") and amount is None
+        return self._related("beyond", of, each, amount, distance=terms.quantity(distance))
 
     def next_to(self, other: Any, *, each: bool = False, amount: str | CountTest | None = None) -> Self:
         """Those touching the other or right beside it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from ..core.wording import words
 from . import builder_terms as terms
 from .builder_conditions import Conditioned
 from .builder_relations import Related
+from .builder_values import shown
 
 if TYPE_CHECKING:
     from .builder import Graph
@@ -68,10 +69,8 @@ class RegionSet(Conditioned, Related):
                 found = found._and(*conjuncts(where))._picked(*picks)
             elif isinstance(condition, Pick):
                 found = found._picked(condition)
-            elif isinstance(condition, BaseModel) and "kind" in type(condition).model_fields:
-                found = found._and(condition)
             else:
-                raise UsageError(f"a condition is text such as 'length > 40 m' or a typed node, not {condition!r}")
+                found = found._and(_node(condition))
         return found
 
     def excluding(self, other: RegionSet | str | Condition) -> Self:
@@ -93,7 +92,7 @@ class RegionSet(Conditioned, Related):
             where, picks = terms.condition_in_words(other, self.selection.phrases)
             parts = (*conjuncts(where), *picks)
         else:
-            parts = (other,)
+            parts = (_node(other),)
         return self._and(Not(condition=_all(parts)))
 
     def union(self, *others: RegionSet) -> Self:
@@ -107,6 +106,10 @@ class RegionSet(Conditioned, Related):
         """
         members: tuple[RegionSet, ...] = (self, *others)
         for each in members:
+            if not isinstance(each, RegionSet):
+                raise UsageError(
+                    f"a union is of sets, such as g.ground('ship') or g.find('red cars'), not {shown(each)}"
+                )
             self.graph.check_same(each)
             self.graph.check_grounded(each)
         selections = [each.selection for each in members]
@@ -153,7 +156,7 @@ class RegionSet(Conditioned, Related):
             self.graph.check_same(other)
             return other.selection
         if not isinstance(other, str):
-            raise UsageError(f"the other set is a RegionSet or words such as 'the river', not {other!r}")
+            raise UsageError(f"the other set is a RegionSet or words such as 'the river', not {shown(other)}")
         counted = _EACH.match(other)
         if counted:
             rest = other[counted.end() :].strip()
@@ -169,6 +172,13 @@ class RegionSet(Conditioned, Related):
     def _repr_html_(self) -> str:
         """For notebooks: the words and the steps that would find the set."""
         return self.graph.preview(self)
+
+
+def _node(condition: Any) -> Condition:
+    """A typed condition as it is. Raises UsageError for anything else."""
+    if isinstance(condition, BaseModel) and "kind" in type(condition).model_fields:
+        return cast("Condition", condition)
+    raise UsageError(f"a condition is text such as 'length > 40 m' or a typed node, not {shown(condition)}")
 
 
 def _conditions(selection: Selection, *, named: bool) -> tuple[Condition, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar, cast
@@ -26,9 +25,10 @@ from ..core.inflection import plural, singular
 from ..core.plan import describe_faults
 from ..core.wording import words
 from ..core.wording_tables import FROM, SUPERLATIVES
+from .builder_values import positive, shown, whole, word_of
 from .parser import parse
 from .parsing.checks import exclude_each_other
-from .parsing.tokens import tokenize
+from .parsing.tokens import Token, tokenize
 from .parsing.vocabulary import AMOUNTS, ATTRIBUTES, PLACES, UNITS, UPRIGHT
 
 N = TypeVar("N", bound=Node)
@@ -56,12 +56,17 @@ def direction(text: str) -> Direction:
         >>> direction("east"), direction("north-west")
         ('right', 'above left')
     """
-    tokens = tokenize(text) if any(map(str.isalpha, text)) else []
+    tokens = _tokens(text)
     for table in (PLACES, UPRIGHT):
         found = table.match(tokens, 0)
         if found is not None and found[1] == len(tokens):
             return found[0]
-    raise UsageError(f"a direction is a word such as 'east', 'north-west', 'left' or 'above', not {text!r}")
+    raise UsageError(f"a direction is a word such as 'east', 'north-west', 'left' or 'above', not {shown(text)}")
+
+
+def _tokens(text: Any) -> list[Token]:
+    """The tokens of words; none for what is no text, or has no letter."""
+    return tokenize(text) if isinstance(text, str) and any(map(str.isalpha, text)) else []
 
 
 def quantity(amount: str | float | Quantity, unit: str | None = None) -> Quantity:
@@ -78,13 +83,14 @@ def quantity(amount: str | float | Quantity, unit: str | None = None) -> Quantit
         if found is None or (found[2] and unit):
             raise UsageError(f"an amount is a number and a unit, such as '40 m' or '2.5 ha', not {amount!r}")
         amount, unit = float(found[1].replace(",", "")), found[2] or unit
+    value = positive(amount, "an amount", "'40 m' or '2.5 ha'", zero=True)
     if unit is None:
-        raise UsageError(f"{amount:g} of what? Say '{amount:g} m' or '{amount:g} px'")
-    tokens = tokenize(unit) if any(map(str.isalpha, unit)) else []
+        raise UsageError(f"{value:g} of what? Say '{value:g} m' or '{value:g} px'")
+    tokens = _tokens(unit)
     known = UNITS.match(tokens, 0)
     if known is None or known[1] != len(tokens):
-        raise UsageError(f"{unit!r} is no unit; units are: {', '.join(dict.fromkeys(UNITS.entries.values()))}")
-    return checked(Quantity, value=amount, unit=known[0])
+        raise UsageError(f"{shown(unit)} is no unit; units are: {', '.join(dict.fromkeys(UNITS.entries.values()))}")
+    return checked(Quantity, value=value, unit=known[0])
 
 
 def comparison(text: str) -> Comparison:
@@ -95,12 +101,12 @@ def comparison(text: str) -> Comparison:
         ('>=', '==')
     """
     signs = {"=": "==", "≥": ">=", "≤": "<="} | {op: op for op in OPS}
-    if text.strip() in signs:
+    if isinstance(text, str) and text.strip() in signs:
         return cast(Comparison, signs[text.strip()])
-    tokens = tokenize(text) if any(map(str.isalpha, text)) else []
+    tokens = _tokens(text)
     found = AMOUNTS.match(tokens, 0)
     if found is None or found[1] != len(tokens):
-        raise UsageError(f"a comparison is one of {', '.join(OPS)} or words such as 'at least', not {text!r}")
+        raise UsageError(f"a comparison is one of {', '.join(OPS)} or words such as 'at least', not {shown(text)}")
     return found[0]
 
 
@@ -113,7 +119,7 @@ def count_test(text: str | CountTest) -> CountTest:
     """
     if isinstance(text, CountTest):
         return text
-    spaced = re.sub(r"==", "=", text).strip()
+    spaced = re.sub(r"==", "=", text).strip() if isinstance(text, str) else ""
     test = None
     if spaced:
         try:
@@ -121,7 +127,7 @@ def count_test(text: str | CountTest) -> CountTest:
         except QueryError:
             test = None
     if test is None:
-        raise UsageError(f"a test of how many is e.g. 'more than 5', 'at least two', '>= 3' or 'no', not {text!r}")
+        raise UsageError(f"a test of how many is e.g. 'more than 5', 'at least two', '>= 3' or 'no', not {shown(text)}")
     return test
 
 
@@ -133,12 +139,12 @@ def rank(word: str, first: int = 1, count: int = 1, reference: Selection | None 
         'x'
     """
     table = {name: key for key, name in SUPERLATIVES.items()} | {name: key for key, name in FROM.items()}
-    plain = word.strip().lower().removeprefix("the ").removeprefix("from the ").removeprefix("from ")
-    if plain not in table:
-        near = difflib.get_close_matches(plain, table, n=1)
-        meant = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UsageError(f"a rank is one of {', '.join(sorted(table))}, not {word!r}{meant}")
-    by, order = table[plain]
+    plain = word.strip().lower() if isinstance(word, str) else word
+    for lead in ("the ", "from the ", "from ") if isinstance(word, str) else ():
+        plain = plain.removeprefix(lead)
+    by, order = table[word_of(plain, sorted(table), "a rank")]
+    first = whole(first, "the first rank", "nth(2, 'largest')")
+    count = whole(count, "how many to take", "largest(2)")
     return checked(Pick, by=by, order=order, first=first, count=count, reference=reference)
 
 
@@ -153,7 +159,7 @@ def plain_name(text: str) -> str:
         'isolated plane'
     """
     if not isinstance(text, str) or not any(char.isalpha() for char in text):
-        raise UsageError(f"a class name is a word or two such as 'plane' or 'storage tank', not {text!r}")
+        raise UsageError(f"a class name is a word or two such as 'plane' or 'storage tank', not {shown(text)}")
     name = " ".join(text.lower().replace("_", " ").split())
     if name.split()[0] in ("the", "a", "an", "all", "every", "each", "both", "any", "some", "these", "those"):
         raise UsageError(_more_than_a_name(text))
@@ -196,6 +202,8 @@ def set_in_words(text: str) -> Selection:
         >>> set_in_words("the river").expected
         1
     """
+    if not isinstance(text, str):
+        raise UsageError(f"a set in words is a noun phrase such as 'the two largest ships', not {shown(text)}")
     outputs = parse(text).outputs
     if len(outputs) != 1 or outputs[0].verb != "detect":
         raise UsageError(f"a set in words is a noun phrase such as 'the two largest ships', not {text!r}")

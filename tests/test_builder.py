@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -13,7 +15,7 @@ from strategies import requests, selections
 from surveyor import Graph, RegionSet, UsageError
 from surveyor.agent.parser import parse
 from surveyor.agent.planner import make_plan
-from surveyor.core.conditions import Colour, Condition, Relation, Request, Selection
+from surveyor.core.conditions import Colour, Condition, Quantity, Relation, Request, Selection
 from surveyor.core.regions import Region
 from surveyor.tools.models.fakes import FakeGrounder, FakeSegmenter
 from surveyor.tools.models.spec import Models
@@ -188,7 +190,23 @@ FAULTS: dict[str, tuple[Build, str]] = {
     "contradiction": (lambda g: g.ground("plane").where("red").where("blue"), "both 'red' and 'blue'"),
     "place": (lambda g: g.ground("plane").at("center", "half"), "'bottom', 'left', 'right', 'top'"),
     "rank": (lambda g: g.ground("plane").nth(2, "larget"), "did you mean 'largest'"),
-    "rank 0": (lambda g: g.ground("plane").largest(0), "greater than 0"),
+    "rank 0": (
+        lambda g: g.ground("plane").largest(0),
+        "how many to take is a whole number from 1 on, as in largest(2), not 0",
+    ),
+    "rank of nothing": (lambda g: g.ground("plane").nth(0, "left"), "the rank is a whole number from 1 on"),
+    "half of one": (lambda g: g.ground("plane").largest(2.5), "not 2.5"),
+    "a number as text": (lambda g: g.ground("plane").largest("2"), "not '2'"),
+    "no number": (lambda g: g.ground("plane").longer_than("the bridge", times=float("nan")), "above 0, as in"),
+    "no text": (lambda g: g.ground("plane").coloured(None), "a colour is one of red,"),
+    "not yes or no": (lambda g: g.ground("plane").near("the river", each="all"), "True or False, not 'all'"),
+    "union with words": (lambda g: g.ground("plane") | "ships", "a union is of sets"),
+    "without a number": (lambda g: g.ground("plane") - 3, "typed node, not 3"),
+    "infinite box": (lambda g: g.box(0, 0, float("inf"), 9), "four numbers in pixels"),
+    "bare amount": (lambda g: g.ground("plane").longer_than(40), "Say '40 m' or '40 px'"),
+    "no ids": (lambda g: g.ground("plane").of_ids(), "text such as 'plane-3'"),
+    "summary": (lambda g: g.measure("planes", "length", summary="avg"), "total, mean, median"),
+    "per": (lambda g: g.count("planes", per="rows"), "did you mean 'row'"),
     "quantifier in words": (lambda g: g.ground("plane").near("all ships"), "each=True"),
     "amount in words": (lambda g: g.ground("plane").near("at least two ships"), "amount="),
     "not a set": (lambda g: g.ground("plane").near(3), "words such as 'the river', not 3"),
@@ -200,9 +218,9 @@ FAULTS: dict[str, tuple[Build, str]] = {
     "another noun": (lambda g: g.ground("plane").where("red; count the ships"), "a condition is e.g."),
     "not a condition": (lambda g: g.ground("plane").where(3), "typed node, not 3"),
     "nothing left": (lambda g: g.ground("plane") - g.ground("plane"), "leaves nothing"),
-    "attribute": (lambda g: g.measure("planes", "lenght"), "'length', 'width', 'area'"),
+    "attribute": (lambda g: g.measure("planes", "lenght"), "did you mean 'length'"),
     "unit of an attribute": (lambda g: g.measure("planes", "length", "ha"), "length is not measured in 'ha'"),
-    "distance to what": (lambda g: g.measure("planes", "distance"), "a reference goes with the attribute 'distance'"),
+    "distance to what": (lambda g: g.measure("planes", "distance"), "g.measure(planes, 'distance', to='the runway')"),
     "test": (lambda g: g.exists("planes", "lots"), "'more than 5', 'at least two'"),
     "comparison": (lambda g: g.compare("planes", "><", "ships"), "one of >, >=, <, <=, =="),
     "no answer": (lambda g: g.answer(), "at least one thing"),
@@ -220,6 +238,60 @@ def test_faults_are_told_when_built(name: str) -> None:
         build(Graph())
     assert says in str(caught.value)
     assert "\n" not in str(caught.value) and "Value error" not in str(caught.value)
+
+
+BAD: tuple[object, ...] = (
+    0, -1, 2.5, float("nan"), float("inf"), True, None, "", "  ", "xyzzy", "3", "-3 m", [], [1], {}, object(), b"x",
+    10**30, ("a",), Quantity(value=3, unit="px2"), Colour(word="red"),
+)  # fmt: skip
+USUAL = {
+    "word": "largest", "place": "top", "frame": "half", "phrase": "plane", "attribute": "length", "op": ">",
+    "amount": "40 m", "other": "the river", "of": "the river", "than": "the river", "first": 1, "rank": 2, "n": 2,
+    "direction": "east", "distance": "50 m", "test": "more than 5", "text": "planes", "target": "planes",
+    "second": "ships", "count": 1, "x0": 1, "y0": 2, "x1": 3, "y1": 4,
+}  # fmt: skip
+LEAKS = re.compile(r"Input should|Value error|validation|\bgot \b| at 0x|unable to parse|Tuple|String should")
+
+
+def _builders() -> list[tuple[type, str, str]]:
+    """Every public method of sets and graphs that takes plain values, with each of its parameters."""
+    found = []
+    left = {
+        "run",
+        "use",
+        "compute",
+        "plan",
+        "draw",
+        "preview",
+        "words_of",
+        "check_same",
+        "check_grounded",
+        "from_words",
+    }
+    for kind in (RegionSet, Graph):
+        for name, function in inspect.getmembers(kind, inspect.isfunction):
+            if not name.startswith("_") and name not in left:
+                found += [(kind, name, each) for each in list(inspect.signature(function).parameters)[1:]]
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name", "which"), _builders())
+def test_no_value_whatever_is_answered_in_another_tongue(kind: type, name: str, which: str) -> None:
+    for bad in BAD:
+        g = Graph()
+        handle: object = g if kind is Graph else g.ground("plane")
+        positional: list[object] = []
+        named: dict[str, object] = {}
+        for each in list(inspect.signature(getattr(kind, name)).parameters.values())[1:]:
+            value = bad if each.name == which else USUAL.get(each.name, each.default)
+            if each.kind is each.KEYWORD_ONLY:
+                named[each.name] = value
+            elif each.name == which or value is not each.empty:
+                positional.append(value)
+        try:
+            getattr(handle, name)(*positional, **named)
+        except UsageError as error:
+            assert not LEAKS.search(str(error)) and "\n" not in str(error), (name, which, bad, str(error))
 
 
 @pytest.mark.parametrize(
