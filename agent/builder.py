@@ -316,9 +316,8 @@ class Graph(Asking):
         if found.references:
             raise UsageError(f"{found.name!r} is what .where(...) and the ranks of a set make; use those")
         if len(sets) > len(found.inputs):
-            raise UsageError(
-                f"the tool {found.name!r} takes {len(found.inputs)} set{'' if len(found.inputs) == 1 else 's'}, not {len(sets)}"
-            )
+            takes = "1 set" if len(found.inputs) == 1 else f"{len(found.inputs)} sets"
+            raise UsageError(f"the tool {found.name!r} takes {takes}, not {len(sets)}")
         inputs = dict(zip(found.inputs, map(self._selection, sets), strict=False))
         given = {key: value for key, value in arguments.items() if key in found.inputs}
         twice = sorted(set(inputs) & set(given))

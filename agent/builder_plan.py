@@ -49,9 +49,7 @@ class GraphRecord(Node):
         except yaml.YAMLError as error:
             raise UsageError(f"the graph is not readable YAML: {' '.join(str(error).split())}") from None
         if not isinstance(data, dict):
-            raise UsageError(
-                f"the graph has faults: it is a mapping with 'outputs', as to_yaml writes it, not {shown(data)}"
-            )
+            raise UsageError(f"the graph has faults: it is no mapping as to_yaml writes it, but {shown(data)}")
         if "steps" in data:
             raise UsageError(
                 "this is a plan, not a graph; read it by surveyor.Plan.from_yaml and run it by surveyor.run"

@@ -25,7 +25,7 @@ def whole(value: Any, what: str, example: str) -> int:
         >>> whole(2, "the rank", "nth(2, 'largest')")
         2
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 1 <= value <= MOST:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 1 <= int(value) <= MOST:
         raise UsageError(f"{what} is a whole number from 1 on, as in {example}, not {shown(value)}")
     return int(value)
 

@@ -194,6 +194,10 @@ FAULTS: dict[str, tuple[Build, str]] = {
         lambda g: g.ground("plane").largest(0),
         "how many to take is a whole number from 1 on, as in largest(2), not 0",
     ),
+    "instruction": (lambda g: g.compute("count", "planes", instruction=3), "an instruction is text"),
+    "graph of a number": (lambda g: Graph.from_yaml(3), "a graph is text"),  # type: ignore[arg-type]
+    "graph of nothing": (lambda g: Graph.from_yaml(""), "it is no mapping"),
+    "query of a number": (lambda g: Graph.from_words(3), "a query is text"),  # type: ignore[arg-type]
     "rank of nothing": (lambda g: g.ground("plane").nth(0, "left"), "the rank is a whole number from 1 on"),
     "half of one": (lambda g: g.ground("plane").largest(2.5), "not 2.5"),
     "a number as text": (lambda g: g.ground("plane").largest("2"), "not '2'"),

@@ -347,7 +347,7 @@ def test_a_set_with_one_id_twice_is_refused() -> None:
     [
         (lambda g: g.use("nothing", g.ground("plane")), "there is no tool 'nothing'"),
         (lambda g: g.use("upper"), "needs the input 'things'"),
-        (lambda g: g.use("upper", "planes", "ships"), "takes 1 sets, not 2"),
+        (lambda g: g.use("upper", "planes", "ships"), "takes 1 set, not 2"),
         (lambda g: g.use("upper", "planes", things="ships"), "'things' twice"),
         (lambda g: g.use("upper", "planes", share=3), "less than or equal to 1"),
         (lambda g: g.use("upper", "planes", part=3), "part: Extra inputs"),
