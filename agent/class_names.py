@@ -1,18 +1,22 @@
-"""Words that read as a condition but belong to a class name of the grounder in use: DOTA's "large vehicle"."""
+"""Class names that only the grounder's names can settle: DOTA's "large vehicle", "tennis and basketball courts"."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..core.conditions import And, Condition, Node, Request, Selection, SizeWord, conjuncts
-from ..core.lexicon import normalise
+from ..core.conditions import And, ClassIs, Condition, Node, Not, Or, Request, Selection, SizeWord, conjuncts
+from ..core.errors import UnknownPhrase
+from ..core.lexicon import normalise, resolve
 
 N = TypeVar("N", bound=Node)
+C = TypeVar("C", bound=Node)
 
 
 def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:
     """The request with "large" + "vehicle" read as the class "large vehicle" where the grounder has that class.
+
+    "Tennis and basketball courts" are tennis courts and basketball courts, where the first means nothing by itself.
 
     Args:
         request: from the parser, which knows no class names.
@@ -25,19 +29,53 @@ def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:
     """
     names = {normalise(name) for name in known or ()}
     sized = {name for name in names if name.split()[0] in ("large", "small")}
-    return _rebuilt(request, sized) if sized else request
+    request = _rebuilt(request, lambda node: _completed(node, known)) if known else request
+    return _rebuilt(request, lambda node: _named(node, sized)) if sized else request
 
 
-def _rebuilt(node: N, sized: set[str]) -> N:
+def _rebuilt(node: N, change: Callable[[Selection], Selection]) -> N:
     changes: dict[str, object] = {}
     for field in type(node).model_fields:
         value = getattr(node, field)
         if isinstance(value, Node):
-            changes[field] = _rebuilt(value, sized)
+            changes[field] = _rebuilt(value, change)
         elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
-            changes[field] = tuple(_rebuilt(item, sized) for item in value)
+            changes[field] = tuple(_rebuilt(item, change) for item in value)
     node = node.model_copy(update=changes)
-    return _named(node, sized) if isinstance(node, Selection) else node  # type: ignore[return-value]
+    return change(node) if isinstance(node, Selection) else node  # type: ignore[return-value]
+
+
+def _completed(selection: Selection, known: Sequence[str]) -> Selection:
+    """ "tennis" beside "basketball court" is "tennis court": it lacks the noun that the last one of the list has."""
+    noun = selection.phrases[-1].split()[-1]
+    whole = tuple(f"{phrase} {noun}" if _lacks(phrase, noun, known) else phrase for phrase in selection.phrases)
+    names = dict(zip(selection.phrases, whole, strict=True))
+    if whole == selection.phrases:
+        return selection
+    where = None if selection.where is None else _renamed(selection.where, names)
+    return selection.model_copy(update={"phrases": whole, "where": where})
+
+
+def _lacks(phrase: str, noun: str, known: Sequence[str]) -> bool:
+    return phrase != noun and not _understood(phrase, known) and _understood(f"{phrase} {noun}", known)
+
+
+def _understood(phrase: str, known: Sequence[str]) -> bool:
+    try:
+        return bool(resolve(phrase, known))
+    except UnknownPhrase:
+        return False
+
+
+def _renamed(condition: C, names: dict[str, str]) -> C:
+    """The condition with the classes of its own set renamed (references have names of their own)."""
+    if isinstance(condition, ClassIs):
+        return condition.model_copy(update={"phrase": names.get(condition.phrase, condition.phrase)})
+    if isinstance(condition, And | Or):
+        return condition.model_copy(update={"conditions": tuple(_renamed(one, names) for one in condition.conditions)})
+    if isinstance(condition, Not):
+        return condition.model_copy(update={"condition": _renamed(condition.condition, names)})
+    return condition
 
 
 def _named(selection: Selection, sized: set[str]) -> Selection:

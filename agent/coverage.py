@@ -20,6 +20,7 @@ from ..core.inflection import cardinal, ordinal, singular
 from ..core.lexicon import concept, vocabulary
 from ..core.wording import words
 from .coverage_words import ANY_VERB, NOTHING, Alternatives, Meanings, is_strict, phrases
+from .parsing.preamble import skip_preamble
 from .parsing.quantities import QuantityReader
 from .parsing.tokens import Token
 from .parsing.verbs import EVERYTHING
@@ -92,7 +93,7 @@ def coverage(query: str, request: Request) -> Coverage:
     """
     canonical = words(request)
     told = [mention for mention in _mentions(_tokens(canonical)) if not _is_verb(mention)]
-    tokens, respelt = _respelt(_tokens(query), canonical)
+    tokens, respelt = _respelt(_asking_tokens(query), canonical)
     asked = _mentions(tokens)
     supply = Counter(_supplied(request, told))
     uncovered = _unmatched(asked, supply)
@@ -212,6 +213,16 @@ def _joined(mentions: list[_Mention]) -> tuple[tuple[int, int], ...]:
 
 def _tokens(text: str) -> list[Token]:
     return QuantityReader(text).tokens
+
+
+def _asking_tokens(query: str) -> list[Token]:
+    """The tokens of a query without what was said before it and asks for nothing ("For my thesis,")."""
+    reader = QuantityReader(query)
+    try:
+        skip_preamble(reader)
+    except QueryError:
+        reader.at = 0
+    return reader.tokens[reader.at :]
 
 
 def _mentions(tokens: list[Token]) -> list[_Mention]:

@@ -122,7 +122,7 @@ _MORE = {
     "group | groups | cluster | clusters | clustered | bunch | bunches | grouped": "group",
     "isolated | lone | solitary": "not+group",
     "pairs | pairs of": "number:2+group number:2",
-    "as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs": " ",
+    "roof | roofs | rooftop | rooftops | as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs": " ",
     "at least one of": "- any_of",
     "at least one": "- any_of",
     "contain | contains": "contains verb:exists",
@@ -206,6 +206,10 @@ def phrases() -> PhraseTable[tuple[Alternatives, ...]]:
     _add(table, {phrase: _verb(name) for phrase, name in VERBS.entries.items()})
     for phrase, (by, order) in SUPERLATIVES.entries.items():
         table[phrase] = _superlative(by, order)
+    for near, order in (("nearest", "min"), ("closest", "min"), ("farthest", "max"), ("furthest", "max")):
+        for middle in ("centre", "center", "middle"):
+            both = "from" if order == "max" else "to"
+            table |= {f"{near} {both} {the}{middle}": _superlative("centre", order) for the in ("the ", "")}
     for word, (by, order) in OF_TWO.entries.items():
         table |= {f"{word} of the {two}": _superlative(by, order) for two in ("two", "2")}
     for most, order in (

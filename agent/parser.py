@@ -18,6 +18,19 @@ from ..core.plan import describe_faults
 from .parsing.requests import RequestReader
 
 
+def read(query: str) -> tuple[Request, tuple[str, ...]]:
+    """The meaning of an English request, and the words before it that ask for nothing ("For my thesis,").
+
+    Raises:
+        QueryError: as `parse` says.
+    """
+    reader = RequestReader(query)
+    try:
+        return reader.request(), reader.asides
+    except ValidationError as error:
+        raise QueryError(f"the request does not fit together: {describe_faults(error)}", query) from None
+
+
 def parse(query: str) -> Request:
     """The meaning of an English request.
 
@@ -32,8 +45,4 @@ def parse(query: str) -> Request:
         >>> parse("how many ships are longer than 40 m?").outputs[0].verb
         'count'
     """
-    reader = RequestReader(query)
-    try:
-        return reader.request()
-    except ValidationError as error:
-        raise QueryError(f"the request does not fit together: {describe_faults(error)}", query) from None
+    return read(query)[0]

@@ -11,7 +11,7 @@ from ..core.protocols import ChatModel
 from ..core.trace import ParseRecord, ParseTry
 from .coverage import Coverage
 from .llm_parser import Attempt, ParseRefused, parse_with_model, prompt_for
-from .parser import parse
+from .parser import read
 
 ParserName = Literal["auto", "grammar", "llm"]
 PARSERS: tuple[str, ...] = get_args(ParserName)
@@ -27,6 +27,7 @@ class Parsed:
         coverage: for a language model's tree; None for the grammar's, which reads every word or refuses.
         refused: why the grammar did not take the query, when the language model was asked because of it.
         chat: the language model that was asked, None for the grammar.
+        asides: what stood before the request and asks for nothing.
     """
 
     request: Request
@@ -35,11 +36,14 @@ class Parsed:
     coverage: Coverage | None = None
     refused: str | None = None
     chat: ChatModel | None = None
+    asides: tuple[str, ...] = ()
 
     def record(self) -> ParseRecord:
         """What the trace keeps of it."""
         if self.chat is None:
-            return ParseRecord(parser=self.parser)
+            return ParseRecord(
+                parser=self.parser, notes=tuple(f"Not part of the request: {aside!r}." for aside in self.asides)
+            )
         prompt = prompt_for(self.chat)
         return ParseRecord(
             parser=self.parser,
@@ -80,7 +84,8 @@ def parse_request(query: str, parser: str = "auto", chat: ChatModel | None = Non
             )
         return _by_model(query, chat, None)
     try:
-        return Parsed(parse(query), "grammar")
+        request, asides = read(query)
+        return Parsed(request, "grammar", asides=asides)
     except QueryError as error:
         if parser == "grammar" or chat is None:
             raise

@@ -74,12 +74,13 @@ class Draft:
             if output.op is None:
                 args = {"names": [words(output.target), words(output.other)]}
                 return self.add("difference", "difference", inputs, args, words(output))
-            return self.add("compare", "compare", inputs, {"op": output.op}, words(output))
+            args = {"op": output.op} | ({"factor": output.factor} if output.factor != 1 else {})
+            return self.add("compare", "compare", inputs, args, words(output))
         if output.verb == "exists":
             test = output.test or AT_LEAST_ONE
             asked = [words(condition) for condition in asked_of(output)]
-            args = {"test": _data(test)} | ({"asked": asked} if asked else {})
-            return self.add("check", "check", {"candidates": found}, args, _checking(output, test))
+            wanted: dict[str, Any] = {"test": _data(test)} | ({"asked": asked} if asked else {})
+            return self.add("check", "check", {"candidates": found}, wanted, _checking(output, test))
         things = _names(output.target.phrases, one=_is_one(output.target))
         if output.verb == "measure":
             return self._measure(output, found, things)

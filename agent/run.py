@@ -311,10 +311,7 @@ def _check_phrases(plan: Plan, models: Models) -> None:
             try:
                 models.grounder.resolve(str(phrase))
             except UnknownPhrase as error:
-                query = plan.query or ""
-                start = query.lower().find(str(phrase).lower())
-                error.query = query
-                error.spans = ((start, start + len(str(phrase))),) if start >= 0 else ()
+                error.place_in(plan.query or "")
                 raise
 
 

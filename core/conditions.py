@@ -251,7 +251,8 @@ class CompareWith(Node):
 
     Args:
         op: how the measure compares with `factor` times that of the reference.
-        quantifier: with several reference regions, whether one (`any`) or each (`all`) must satisfy it.
+        quantifier: with several reference regions, whether one (`any`) or each (`all`) must satisfy it; `mean` holds
+            it against the mean of their measures ("larger than average": of its own class, itself among them).
     """
 
     kind: Literal["compare_with"] = "compare_with"
@@ -259,7 +260,7 @@ class CompareWith(Node):
     op: Comparison
     reference: Selection
     factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    quantifier: Literal["any", "all"] = "any"
+    quantifier: Literal["any", "all", "mean"] = "any"
 
 
 class Group(Node):
@@ -298,14 +299,14 @@ class Pick(Node):
 
     Args:
         by: what orders the set; `distance` is the polygon distance to the nearest region of `reference`;
-            `x` and `y` are the centre's.
+            `x` and `y` are the centre's; `centre` is the distance of the centre from the centre of the image.
         order: `max` starts at the largest value, `min` at the smallest.
         first: rank of the first one taken, from 1.
         count: how many ranks are taken.
     """
 
     kind: Literal["pick"] = "pick"
-    by: Literal["area", "length", "width", "aspect", "distance", "x", "y", "score"]
+    by: Literal["area", "length", "width", "aspect", "distance", "x", "y", "centre", "score"]
     order: Literal["max", "min"]
     first: PositiveInt = 1
     count: PositiveInt = 1
@@ -383,8 +384,8 @@ class Output(Node):
 
     Args:
         verb: `detect` boxes, `segment` masks, `count` a number, `measure` an attribute, `describe` words,
-            `exists` yes/no (by `test`, default at least one), `compare` two sets' counts (target `op` other; without
-            `op` it tells both numbers and their difference).
+            `exists` yes/no (by `test`, default at least one), `compare` two sets' counts (target `op` `factor` times
+            other; without `op` it tells both numbers and their difference).
         attribute: for `measure`; a `distance` is that to the nearest region of `reference`.
         unit: for `measure`, the unit asked for; None picks metres when known, else pixels.
         summary: for `measure`, one number for the whole set ("the total area", "the average length").
@@ -397,6 +398,7 @@ class Output(Node):
     unit: Unit | None = None
     test: CountTest | None = None
     op: Comparison | None = None
+    factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     other: Selection | None = None
     reference: Selection | None = None
     summary: Summary | None = None
@@ -413,6 +415,8 @@ class Output(Node):
             faults.append("a count test goes with 'exists'")
         if (self.other is not None) != (self.verb == "compare") or (self.op is not None and self.verb != "compare"):
             faults.append("op and other go with 'compare'")
+        if self.factor != 1 and self.op is None:
+            faults.append("a factor goes with 'compare' and an op")
         if (self.reference is not None) != (self.attribute == "distance"):
             faults.append("a reference goes with the attribute 'distance'")
         if self.summary is not None and (self.verb != "measure" or self.attribute == "orientation"):

@@ -42,15 +42,37 @@ class QueryError(UsageError):
 
 
 class UnknownPhrase(QueryError):
-    """A phrase that the grounder in use doesn't know; `known` lists the class names that it does."""
+    """A phrase that the grounder in use doesn't know; `known` lists the class names that it does.
+
+    `adjective` are the words in trouble where the rest of the phrase is known ("damaged" of "damaged building").
+    """
 
     def __init__(
-        self, phrase: str, known: Sequence[str], query: str = "", spans: Sequence[tuple[int, int]] = (), hint: str = ""
+        self,
+        phrase: str,
+        known: Sequence[str],
+        query: str = "",
+        spans: Sequence[tuple[int, int]] = (),
+        hint: str = "",
+        adjective: str = "",
     ) -> None:
         self.phrase = phrase
         self.known = tuple(known)
+        self.adjective = adjective
         message = f"the grounder does not know {phrase!r}; it knows: {', '.join(self.known)}."
+        if adjective:
+            rest = phrase[len(adjective) :].strip()
+            message = (
+                f"the grounder knows {rest!r}, but cannot tell which are {adjective!r}; ask for what shows: size, "
+                f"place, colour, neighbours. It knows: {', '.join(self.known)}."
+            )
         super().__init__(f"{message} {hint}".strip(), query, spans)
+
+    def place_in(self, query: str) -> None:
+        """Points at the words in a query, where they stand in it as they are."""
+        trouble = self.adjective or self.phrase
+        start = query.lower().find(self.phrase.lower())
+        self.query, self.spans = query, ((start, start + len(trouble)),) if start >= 0 else ()
 
 
 class MissingDependency(SurveyorError, ImportError):

@@ -163,7 +163,9 @@ def resolve(phrase: str, known: Sequence[str], *, advice: str = "") -> tuple[str
         for broader in _broader(concept) if not same else ():
             same = same or {name for name, means in meaning.items() if means == broader}
     if not same:
-        raise UnknownPhrase(phrase, known, hint=" ".join(filter(None, [_suggestion(wanted, known), advice])))
+        meant = _suggestion(wanted, known)
+        adjective = "" if meant else _adjective(phrase, known)
+        raise UnknownPhrase(phrase, known, hint=" ".join(filter(None, [meant, advice])), adjective=adjective)
     return tuple(name for name in known if name in same)
 
 
@@ -186,6 +188,18 @@ def concept(phrase: str) -> str | None:
         ('storage tank', 'storage tank', None)
     """
     return _concept(normalise(phrase))
+
+
+def _adjective(phrase: str, known: Sequence[str]) -> str:
+    """The first words of a phrase whose rest is known: "damaged" of "damaged building"; "" when no rest is."""
+    words = phrase.split()
+    for place in range(1, len(words)):
+        try:
+            resolve(" ".join(words[place:]), known)
+        except UnknownPhrase:
+            continue
+        return " ".join(words[:place])
+    return ""
 
 
 def _suggestion(wanted: str, known: Iterable[str]) -> str:

@@ -192,7 +192,10 @@ def _amount(op: Comparison) -> str:
 
 
 def _compare_with(node: CompareWith) -> str:
-    reference = _reference(node.reference, node.quantifier)
+    if node.quantifier == "mean":
+        reference = f"the average of {_reference(node.reference, 'any')}"
+    else:
+        reference = _reference(node.reference, node.quantifier)
     single = (node.reference.picks[-1].count if node.reference.picks else node.reference.expected) == 1
     if node.quantifier == "any" and not single:
         reference = f"at least one of {reference}"
@@ -462,5 +465,9 @@ def _output(node: Output) -> str:
         other = f"({other})" if _is_open_ended(other) else other
         if node.op is None:
             return f"compare the number of {target} with the number of {other}"
+        if node.factor != 1:
+            return (
+                f"check whether there are {AMOUNTS[node.op]} {_number(node.factor)} times as many {target} as {other}"
+            )
         return f"check whether there are {MORE_THAN[node.op].format(target, other)}"
     return f"{node.verb} {everything}"

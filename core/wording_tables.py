@@ -72,6 +72,8 @@ SUPERLATIVES: dict[tuple[str, str], str] = {
     ("x", "max"): "rightmost",
     ("y", "min"): "topmost",
     ("y", "max"): "bottommost",
+    ("centre", "min"): "most central",
+    ("centre", "max"): "least central",
     ("distance", "min"): "nearest",
     ("distance", "max"): "farthest",
 }

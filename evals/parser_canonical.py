@@ -190,6 +190,8 @@ def _denied(node: Condition, tree: Tree) -> Tree:
 
 
 def _requantified(node: Relation | CompareWith, tree: Tree) -> Tree:
+    if node.quantifier == "mean":
+        return tree
     tree = {name: value for name, value in tree.items() if name != "quantifier"}
     return tree if _OTHER[node.quantifier] == "any" else tree | {"quantifier": "all"}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ..agent.class_names import adopt_class_names
 from ..agent.parsers import parse_request
 from ..core.conditions import ClassIs, Request, Selection, walk
 from ..core.errors import QueryError, UnknownPhrase, UsageError
@@ -70,6 +71,7 @@ def score(item: Item, scenes: Gallery, parser: str = "grammar", chat: ChatModel 
         seconds = time.perf_counter() - started
         return _refused(item, error, seconds)
     seconds = time.perf_counter() - started
+    request = adopt_class_names(request, LABELS)
     try:
         _check_classes(item, request)
     except UnknownPhrase as error:
@@ -139,8 +141,7 @@ def _check_classes(item: Item, request: Request) -> None:
             if phrase_key(phrase) not in meant:
                 resolve(phrase, LABELS)
         except UnknownPhrase as error:
-            start = item.query.lower().find(phrase.lower())
-            error.query, error.spans = item.query, ((start, start + len(phrase)),) if start >= 0 else ()
+            error.place_in(item.query)
             raise
 
 

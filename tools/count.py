@@ -102,22 +102,26 @@ def _without(verdicts: Mapping[str, Verdict], asked: Collection[str]) -> Verdict
     return kleene_and(verdict for name, verdict in verdicts.items() if name not in asked)
 
 
-def compare(a: CandidateSet | Count, b: CandidateSet | Count, op: Comparison) -> Truth:
-    """Whether `a` op `b` holds for the numbers kept; unknown when the undecided ones could turn the answer.
+def compare(a: CandidateSet | Count, b: CandidateSet | Count, op: Comparison, factor: float = 1.0) -> Truth:
+    """Whether `a` op `factor` times `b` holds for the numbers kept; unknown when the undecided ones could turn it.
 
     Example:
         >>> compare(Count(3), Count(2, undecided=1), ">").verdict is None
         True
+        >>> compare(Count(6), Count(3), ">=", 2).reason
+        '6 is at least 2 times as many as 3'
     """
     first, second = (part if isinstance(part, Count) else count(part) for part in (a, b))
     holds = _OPERATORS[op]
     firsts, seconds = (sorted({part.n, part.at_most}) for part in (first, second))
-    outcomes = {bool(holds(n, m)) for n in firsts for m in seconds}
-    if op == "==" and first.n <= second.at_most and second.n <= first.at_most:
+    outcomes = {bool(holds(n, factor * m)) for n in firsts for m in seconds}
+    wanted = (factor * m for m in range(second.n, second.at_most + 1)) if op == "==" else ()
+    if any(first.n <= number <= first.at_most and number == int(number) for number in wanted):
         outcomes.add(True)
     verdict = _agreed(outcomes)
     said = {True: "is", False: "is not", None: "may or may not be"}[verdict]
-    return Truth(verdict, f"{_number(first)} {said} {_BETWEEN[op]} {_number(second)}")
+    between = _BETWEEN[op] if factor == 1 else f"{_IN_WORDS[op]} {factor:g} times as many as"
+    return Truth(verdict, f"{_number(first)} {said} {between} {_number(second)}")
 
 
 def _agreed(outcomes: set[bool]) -> Verdict:

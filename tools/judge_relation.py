@@ -64,6 +64,8 @@ def judge_compared(case: Case, condition: CompareWith) -> Findings:
     """A measure against that of the reference, in metres where the scale is known; bands as for plain comparisons."""
     members = case.members(condition.reference)
     own = members.own_index(case.layout)
+    if condition.quantifier == "mean":
+        return _judge_mean(case, condition, members)
     nothing = f"there are no {'other ' if (own >= 0).any() else ''}{words(condition.reference)} to compare with"
     rule = partial(
         rules.compared_pairs,
@@ -76,6 +78,38 @@ def judge_compared(case: Case, condition: CompareWith) -> Findings:
     layout = case.layout.scaled(case.gsd_xy_m or (1.0, 1.0))
     tell = partial(_tell_ratio, condition.attribute)
     return _judged(layout, members, own, _exists(members, own), nothing, rule, tell, asked)
+
+
+def _judge_mean(case: Case, condition: CompareWith, members: Members) -> Findings:
+    """A measure against the mean of the members' (of which a candidate may be one); undecided members bound it."""
+    scale = case.gsd_xy_m or (1.0, 1.0)
+    others = members.layout.scaled(scale).values(condition.attribute)
+    certain, open_ = others[members.codes == TRUE], np.sort(others[members.codes == UNKNOWN])
+    if not len(certain) and not len(open_):
+        return case.all(FALSE, f"there are no {words(condition.reference)} to compare with")
+    low, high = _mean(certain, open_), _mean(certain, open_[::-1], largest=True)
+    values = case.layout.scaled(scale).values(condition.attribute)
+    first, second = (rules.compared(values, condition.factor * mean, condition.op, case.bands) for mean in (low, high))
+    codes = np.where(first == second, first, UNKNOWN).astype(np.int8)
+    if not len(certain):
+        codes = np.minimum(codes, UNKNOWN)  # perhaps there are none
+    unit = "m" if case.gsd_xy_m else "px"
+    unit = {"area": f"{unit}2", "aspect": ""}.get(condition.attribute, unit)
+    mean = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+    def why(index: int) -> str:
+        return f"{condition.attribute} is {values[index]:.4g} {unit}, the average {mean} {unit}".replace(
+            " ,", ","
+        ).strip()
+
+    return Findings(codes, why)
+
+
+def _mean(certain: np.ndarray, open_: np.ndarray, *, largest: bool = False) -> float:
+    """The least mean that members in doubt (least first) can lead to, or with `largest` (greatest first) the greatest."""
+    sums = np.concatenate([[certain.sum()], certain.sum() + np.cumsum(open_)])
+    means = [total / number for number, total in enumerate(sums, start=len(certain)) if number]
+    return float(max(means) if largest else min(means))
 
 
 @dataclass(frozen=True)

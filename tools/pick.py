@@ -75,7 +75,8 @@ def judge_pick(case: Case, pick: Pick) -> Findings:
         if not is_open[index]:
             return "it is no longer in the set"
         value = -high[index] if pick.order == "min" else low[index]
-        shown = f"{pick.by} {value:.4g}" if np.isfinite(value) else f"unknown {pick.by}"
+        measure = "distance from the centre" if pick.by == "centre" else pick.by
+        shown = f"{measure} {value:.4g}" if np.isfinite(value) else f"unknown {measure}"
         first, final = int(best[index]), int(worst[index])
         rank = f"rank {first}" if first == final else f"a rank from {first} to {final}"
         return f"{shown}, {rank} of {int(is_open.sum())}"
@@ -101,7 +102,7 @@ def _clear_of(high: FloatArray, case: Case, pick: Pick) -> FloatArray:
     if pick.by in ("area", "length", "width", "aspect"):
         ratio = bands.pick_ratio_max if pick.order == "max" else bands.pick_ratio_min
         ratio = ratio if pick.by == "area" else float(np.sqrt(ratio))
-    elif pick.by == "distance":
+    elif pick.by in ("distance", "centre"):
         ratio, gap = bands.nearest_ratio, bands.nearest_px
     elif pick.by in ("x", "y"):
         side = float(case.size_wh[0 if pick.by == "x" else 1])
@@ -124,6 +125,8 @@ def _values(case: Case, pick: Pick, members: Members | None) -> tuple[FloatArray
         return _distances(case, members)
     if pick.by in ("x", "y"):
         values = layout.centers[:, 0 if pick.by == "x" else 1]
+    elif pick.by == "centre":
+        values = np.hypot(*(layout.centers - np.asarray(case.size_wh, dtype=float) / 2).T)
     elif pick.by == "score":
         values = np.array([np.nan if r.score is None else r.score for r in layout.regions]).reshape(-1)
     else:

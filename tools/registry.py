@@ -113,9 +113,10 @@ class CheckArguments(Arguments):
 
 
 class CompareArguments(Arguments):
-    """Which way `a` is compared with `b`."""
+    """Which way `a` is compared with `factor` times `b`."""
 
     op: Comparison
+    factor: float = 1.0
 
 
 Inputs = Mapping[str, Value]
@@ -281,7 +282,7 @@ def _check(context: Context, inputs: Inputs, args: CheckArguments) -> Value:
 def _compare(context: Context, inputs: Inputs, args: CompareArguments) -> Value:
     from .count import compare
 
-    return compare(_candidates(inputs, "a"), _candidates(inputs, "b"), args.op)
+    return compare(_candidates(inputs, "a"), _candidates(inputs, "b"), args.op, args.factor)
 
 
 def _describe(context: Context, inputs: Inputs, args: NoArguments) -> Value:

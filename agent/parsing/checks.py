@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core.conditions import (
     And,
+    ClassIs,
     Colour,
     Compare,
     Condition,
@@ -31,6 +32,14 @@ _UPPER = ("<", "<=", "==")
 def find_contradiction(cursor: Cursor, selection: Selection) -> None:
     """Raises QueryError when two conditions on the same thing can never both hold."""
     for node in walk(selection):
+        if isinstance(node, Selection):
+            for part in conjuncts(node.where):
+                if (
+                    isinstance(part, Not)
+                    and isinstance(part.condition, ClassIs)
+                    and node.phrases == (part.condition.phrase,)
+                ):
+                    _refuse(cursor, part.condition, part)
         if isinstance(node, Selection | And):
             parts = conjuncts(node.where if isinstance(node, Selection) else node)
             for index, first in enumerate(parts):

@@ -21,14 +21,17 @@ from ...core.conditions import (
     Shape,
     SizeWord,
 )
+from ...core.inflection import is_plural, singular
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
-from .vocabulary import COLOURS, IN_A_ROW, ORIENTATIONS, RELATIONS, SHAPES, SIZES, STANDING
+from .verbs import VERBS
+from .vocabulary import ATTRIBUTES, COLOURS, IN_A_ROW, ORIENTATIONS, PLACES, RELATIONS, SHAPES, SIZES, STANDING
 
 Item = Condition | Rank
 _PRONOUNS = ("that", "which", "who")
 _SINGULAR_VERBS = ("is", "has", "does", "was", "lies", "stands", "sits", "touches", "contains", "overlaps", "crosses")
 _PLURAL_VERBS = ("are", "have", "do", "were", "lie", "stand", "sit", "touch", "contain", "overlap", "cross")
+_ROOFS = ("roof", "roofs", "rooftop", "rooftops", "roofing")
 _MOORED = ("moored", "docked", "berthed", "anchored")
 _EXCEPT = (
     "except for",
@@ -42,6 +45,16 @@ _EXCEPT = (
     "with the exception of",
     "but not",
     "but no",
+    "but leave out",
+    "leave out",
+    "leaving out",
+    "but ignore",
+    "ignoring",
+    "ignore",
+    "disregarding",
+    "omitting",
+    "but skip",
+    "skipping",
 )
 
 
@@ -53,6 +66,12 @@ class ConditionReader(RankReader):
     def adjective(self) -> Condition | None:
         """A size, shape, colour or orientation word."""
         start = self.at
+        if self.text() == "non":
+            self.at += 1
+            opposite = self.adjective()
+            if opposite is None:
+                self.refuse_word("a colour or a size after 'non'")
+            return Not(condition=opposite)
         size = self.take_from(SIZES)
         if size is not None:
             return self.noted(SizeWord(word=size), start)  # type: ignore[arg-type]
@@ -91,21 +110,47 @@ class ConditionReader(RankReader):
             self.at -= moored
             self.skip("directly")
             found = self.position() or self.distance() or self.relation()
-            if found is None and (self.ended or self.text() in "?.;" or self.skip_image()):
+            if found is None and (self.ended or self.text() in "?.;" or self._image_ahead()):
                 self.at = start
                 return None
             if found is None:
-                self.refuse(f"{self.text(-1)!r} needs a place after it, e.g. 'near the river'", start)
+                stop = self.at + (self.tokens[self.at].kind == "word")
+                self.refuse(f"{self.tokens[start].text!r} needs a place after it, e.g. 'near the river'", start, stop)
             return found
         found = self.likeness() or self.distance() or self.comparison() or self._with() or self._whose()
-        found = found or self._provided()
+        found = found or self._covering() or self._provided()
         if found is not None:
             return found
         if predicate:
-            adjective = self._lone_adjective()
+            adjective = self._lone_adjective() or self._class_said()
             if adjective is not None:
                 return adjective
         return self.having_rank() or self.rank_after(predicate) or self.position() or self.relation()
+
+    def _class_said(self) -> Condition | None:
+        """ "(that are not) tennis courts", "(that is) a tennis court"."""
+        start = self.at
+        if self.text(-1) in ("is", "are", "not"):
+            single = self.take("a", "an") is not None
+            name = self.noun_words() if self.may_name() else ""
+            if name and (single or is_plural(name)):
+                return self.noted(ClassIs(phrase=singular(name)), start)
+        self.at = start
+        return None
+
+    def may_name(self, ahead: int = 0) -> bool:
+        """Whether the token may name a class."""
+        raise NotImplementedError
+
+    def noun_words(self) -> str:
+        """The words of a class name as written, "" when none come next."""
+        raise NotImplementedError
+
+    def _image_ahead(self) -> bool:
+        back = self.at
+        found = self.skip_image()
+        self.at = back
+        return found
 
     def class_name(self) -> str:
         """A class name in the singular. Raises QueryError when none comes next."""
@@ -143,24 +188,52 @@ class ConditionReader(RankReader):
             if found is not None:
                 return found
             negative = self.take("no", "not any") is not None
+        roof = self._roof()
+        if roof is not None:
+            return self.noted(Not(condition=roof) if negative else roof, start)
         if not self.reference_ahead():
             self.at = start
             return None
-        roof = None if negative else self._roof()
-        if roof is not None:
-            return self.noted(roof, start)
+        owner = self.at
         found = self._had()
+        self._refuse_own_side(owner)
         return self.noted(Not(condition=found) if negative else found, start)
 
     def _roof(self) -> Condition | None:
         """ "(with) a red roof": the colour that is seen of a building."""
         start = self.at
         self.take("a", "an", "the")
-        colour = self.take_from(COLOURS)
-        if colour is not None and self.take("roof", "roofs", "rooftop", "rooftops"):
-            return Colour(word=colour)  # type: ignore[arg-type]
+        colours = self._colours()
+        if colours is not None and self.take(*_ROOFS):
+            return colours
         self.at = start
         return None
+
+    def _colours(self) -> Condition | None:
+        """ "red", "grey or brown"; "grey and brown" of many things is either too."""
+        found: list[Condition] = []
+        while (colour := self.take_from(COLOURS)) is not None:
+            found.append(Colour(word=colour))  # type: ignore[arg-type]
+            back = self.at
+            if not self.take("or", "and", ", or", ",") or self.peek_from(COLOURS) is None:
+                self.at = back
+                break
+        return disjunction(found) if found else None
+
+    def _refuse_own_side(self, start: int) -> None:
+        """Refuses "(with a pool) on the north side": a side of the thing, which would pass for one of the image."""
+        back = self.at
+        for place in range(start, back + 1):
+            self.at = place
+            if not self.take("on the", "at the", "to the", "on its", "on their") or not self.take_from(PLACES):
+                continue
+            if self.take("side", "end", "hand side") and not self._image_ahead() and not self.sees("of"):
+                self.refuse(
+                    "on which side a thing has another cannot be asked; turn it round: 'pools north of a house'",
+                    place,
+                    self.at,
+                )
+        self.at = back
 
     def _had(self) -> Condition:
         """What a thing has: inside it, or where the words go on "next to them", "nearby", "within 50 m"."""
@@ -181,11 +254,28 @@ class ConditionReader(RankReader):
         self.at = back
         return found
 
+    def _covering(self) -> Condition | None:
+        """ "covering more than 400 px2", "occupying an area of 2 ha", "of length 1 km or more"."""
+        start = self.at
+        found = None
+        if self.take("covering", "occupying", "that cover", "that occupy", "which cover", "which occupy"):
+            found = self.attribute_clause(start) or self.comparison()
+        elif self.take("of") and self.peek_from(ATTRIBUTES) is not None:
+            found = self.attribute_clause(start)
+        elif self.peek_from(ATTRIBUTES) is not None:
+            found = self.attribute_clause(start)
+        if found is None:
+            self.at = start
+        return found
+
     def _whose(self) -> Condition | None:
         start = self.at
         if self.take("whose") is None:
             return None
-        found = self.attribute_clause(start)
+        if self.take(*_ROOFS) and self.take("is", "are"):
+            found = self._colours()
+        else:
+            found = self.attribute_clause(start)
         if found is None:
             self.refuse_word("e.g. 'whose length is at least 40 m'")
         return found
@@ -315,11 +405,19 @@ class ConditionReader(RankReader):
 
     def joint(self, commas: bool) -> str:
         """Reads a joint: "", ",", "and" or "or"; "but" is "and", and ", or" is "or"."""
-        comma = commas and self.take(",") is not None
+        comma = commas and (self.take(",") is not None or self._listed())
         word = self.take("and also", "and", "or", "but also", "but", "as well as", "yet")
         if word is None:
             return "," if comma else ""
         return "or" if word == "or" else "and"
+
+    def _listed(self) -> bool:
+        """ "planes; longer than 30 m; on the apron": a semicolon before a condition is a comma."""
+        back = self.at
+        if not self.take(";") or VERBS.match(self.tokens, self.at) is not None or self.phrase_ahead():
+            self.at = back
+            return False
+        return True
 
     def combined(self, items: list[tuple[str, Item]], start: int) -> tuple[Condition | None, list[Rank]]:
         """The condition and the ranks of a sequence, by the precedence of the module's docstring."""

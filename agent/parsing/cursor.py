@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import NoReturn, TypeVar
 
+from ...core import lexicon
 from ...core.conditions import Condition
 from ...core.errors import QueryError
-from .reserved import CONSTRUCTIONS, RESERVED, VAGUE
+from .reserved import APPEARANCES, CONSTRUCTIONS, RESERVED, UNSEEN, VAGUE
 from .tokens import PhraseTable, Token, tokenize
-from .vocabulary import AMOUNTS, COMPARATIVES, PLACES, RELATIONS, VIEWPOINT
+from .vocabulary import AMOUNTS, COMPARATIVES, PLACES, RELATIONS, STANDING, VIEWPOINT
 
 T = TypeVar("T")
 MAX_DEPTH = 8
@@ -111,11 +112,14 @@ class Cursor:
                 self.refuse(
                     f"did not understand {word + ' then'!r}; did you mean {word + ' than'!r}?", place, place + 2
                 )
-            if place == trouble and word in VAGUE and self.text(place + 1 - self.at) != "than":
-                self.refuse(f"{word!r} says too little: {VAGUE[word]}", place)
-            meant = nearest_word(word)
+            if place == trouble:
+                self._refuse_vague(trouble)
+            known = place < self.at and lexicon.concept(word) is not None
+            meant = None if known else nearest_word(word)
             if meant is not None:
                 self.refuse(f"did not understand {word!r}; did you mean {meant!r}?", place)
+        if self.text() in ("me", "us") and self.at:
+            self.refuse(f"{self.text(-1)!r} is not something that can be asked here; say find, segment, count, measure or describe", self.at - 1)  # fmt: skip
         if self.peek_from(VIEWPOINT):
             self.refuse(
                 f"{self.text()!r} depends on where one stands; say 'left of', 'north of', 'next to' "
@@ -125,6 +129,20 @@ class Cursor:
         shown = " ".join(token.text for token in self.tokens[self.at : stop])
         hint = "; say 'in', 'next to' or 'near' for 'at'" if self.text() == "at" else ""
         self.refuse(f"did not understand {shown!r} here: expected {expected}{hint}", self.at, stop)
+
+    def _refuse_vague(self, trouble: int) -> None:
+        """Refuses at the first word of the clause that says too little, whatever reading stopped at before it."""
+        for place in range(trouble, min(len(self.tokens), trouble + 7)):
+            word = self.tokens[place].text
+            after = self.tokens[place + 1].text if place + 1 < len(self.tokens) else ""
+            if self.tokens[place].kind != "word" or (place > trouble and word in ("and", "or", "but", *_CLAUSE)):
+                return
+            relative = (after == "than" and word not in UNSEEN) or RELATIONS.match(self.tokens, place) is not None
+            if word in VAGUE and not relative and (place == trouble or word not in APPEARANCES):
+                says = "cannot be asked" if word in UNSEEN else "says too little"
+                self.refuse(f"{word!r} {says}: {VAGUE[word]}", place)
+            if STANDING.match(self.tokens, place) and (after == "" or not (after.isalpha() and after in RESERVED)):
+                self.refuse(f"whether things are {word!r} cannot be told; leave it out, or say where, e.g. {word!r} 'near the quay'", place)  # fmt: skip
 
     def _past_copula(self) -> int:
         """The word after "that is", "are": what the trouble is about."""

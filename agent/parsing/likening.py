@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...core.conditions import Aspect, CompareWith, Comparison, Condition, Selection
+from ...core.inflection import singular
 from .noun import NounPhrase, conjunction
 from .relations import RelationReader
 from .tokens import PhraseTable
@@ -41,12 +42,15 @@ _OWN_WIDTH = ("they are wide", "it is wide", "wide", "they are broad", "it is br
 class LikenessReader(RelationReader):
     """Reads comparisons with another region."""
 
+    opened: list[NounPhrase]
+    antecedent: Selection | None
+
     def likeness(self) -> Condition | None:
         """ "as long as the bridge", "at least twice as wide as the road", "the same length as the ship"; else None."""
         start = self.at
         negated = self.sees("not as", "not so") and self.take("not") is not None
         op = self.take_from(_OPS)
-        factor = self._factor()
+        factor = self.factor_of()
         found = self._as_as(start, "<" if negated else op or "==", factor or 1.0)
         if found is None and not negated:
             found = self._named_size(op or "==", factor)
@@ -55,7 +59,7 @@ class LikenessReader(RelationReader):
             return None
         return self.noted(found, start)
 
-    def _factor(self) -> float | None:
+    def factor_of(self) -> float | None:
         """ "twice", "3 times", "half"; None (nothing read) when no factor comes next."""
         start = self.at
         if self.text() in _FACTORS:
@@ -76,7 +80,7 @@ class LikenessReader(RelationReader):
         self.at += 2
         if size == "length" and self.take(*_OWN_WIDTH):
             return Aspect(op=op, ratio=factor)
-        if not self.reference_ahead():
+        if not self.reference_ahead() and not self.sees("average", "the average", "the mean"):
             self.refuse_word("a thing to compare with, e.g. 'as long as the bridge', or 'wide'")
         return self.compared_with(start, size, op, factor)
 
@@ -103,7 +107,7 @@ class LikenessReader(RelationReader):
         """The rest of "longer than the bridge": the thing, or "3 times its width"."""
         size: Size = "area" if attribute in ("size", "") else attribute  # type: ignore[assignment]
         if factor == 1.0:
-            factor = self._factor() or 1.0
+            factor = self.factor_of() or 1.0
             if size == "length" and self.take("its own width", "its width", "their width", "the width"):
                 return self.noted(Aspect(op=op, ratio=factor), start)
             if size == "length" and self.take(*_OWN_WIDTH):
@@ -112,6 +116,11 @@ class LikenessReader(RelationReader):
             self.refuse(
                 f"the {size} can be compared with a number only, e.g. 'a {size} of at least 40 m'", start, self.at
             )
+        head = self.opened[0].phrases if self.opened else ()
+        if self.sees("average", "the average", "an average", "mean", "the mean"):
+            return self._with_average(head, size, op, factor, start)
+        if head and self.antecedent is None and self.sees("the one", "the ones", "that", "those", "any other"):
+            return self._with_one_of(head, size, op, factor, start)
         if not self.reference_ahead():
             self.refuse_word("a number and a unit, e.g. '40 m', or a thing, e.g. 'the bridge'")
         each = self.sees("any") and not self.sees("any of")
@@ -119,6 +128,39 @@ class LikenessReader(RelationReader):
         if joint == "and" and len(phrases) > 1:
             return self._both(phrases, size, op, factor, start)
         return self.noted(self._compared_with_one(phrases, size, op, factor, each), start)
+
+    def _with_average(self, head: tuple[str, ...], size: Size, op: Comparison, factor: float, start: int) -> Condition:
+        """ "(larger than) average", "the average ship", "the average of ships near the quay"."""
+        self.take("the", "an")
+        self.take("average", "mean")
+        self.take("one", "size", "length", "width", "area")
+        if self.take("of", "for"):
+            reference = self.selection_of(self.references()[0])
+        else:
+            name = self.noun_words() if self.may_name() else ""
+            reference = Selection(phrases=(singular(name),) if name else head)
+        return self.noted(
+            CompareWith(attribute=size, op=op, reference=reference, factor=factor, quantifier="mean"), start
+        )
+
+    def noun_words(self) -> str:
+        """The words of a class name as written, "" when none come next."""
+        raise NotImplementedError
+
+    def _with_one_of(self, head: tuple[str, ...], size: Size, op: Comparison, factor: float, start: int) -> Condition:
+        """ "(tanks bigger than) the one nearest to the road": another of the same class."""
+        self.antecedent = Selection(phrases=head)
+        try:
+            phrases = [self.noun_phrase(nested=True)]
+        finally:
+            self.antecedent = None
+        if phrases[0].base is None:
+            self.refuse_word("a number and a unit, e.g. '40 m', or a thing, e.g. 'the bridge'")
+        return self.noted(self._compared_with_one(phrases, size, op, factor, False), start)
+
+    def noun_phrase(self, *, nested: bool, elliptic: bool = False) -> NounPhrase:
+        """One noun phrase with the conditions that belong to it."""
+        raise NotImplementedError
 
     def _both(self, phrases: list[NounPhrase], size: Size, op: Comparison, factor: float, start: int) -> Condition:
         parts = [self._compared_with_one([phrase], size, op, factor, False) for phrase in phrases]

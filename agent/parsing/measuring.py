@@ -41,7 +41,12 @@ class MeasureReader(SetReader):
     def target(self) -> list[Selection]:
         """The sets that the noun phrases ahead name."""
         self.opened = []
-        return self.selections_of(self.coordination(nested=False))
+        phrases = self.coordination(nested=False)
+        if len(phrases) > 1 and self.take("too", "as well", "also"):  # "the ships, and the cranes too"
+            return [self.selection_of(phrases[:-1]), self.selection_of(phrases[-1:])]
+        if len(phrases) > 1 and self.take("separately", "each", "individually"):
+            return [self.selection_of([phrase]) for phrase in phrases]
+        return self.selections_of(phrases)
 
     def _measure(self) -> list[Output]:
         start = self.at
@@ -75,6 +80,8 @@ class MeasureReader(SetReader):
             attributes = self._attribute_behind(start, summary)
             return self._summarised(summary, attributes, self.target()) if attributes else []
         if summary is not None and owner is None:
+            if self.mentioned and (self.ended or self.text() in "?.;,"):  # "find the tanks and the average diameter"
+                return self._summarised(summary, attributes, list(self.mentioned))
             if not self.take("of", "covered by", "occupied by"):
                 self.at = start
                 return []

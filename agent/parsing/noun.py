@@ -36,6 +36,7 @@ class NounPhrase:
         others: further ranks that share the noun ("the largest and the smallest plane").
         base: the set it picks from ("the largest of the planes", "the largest one").
         selection: complete already (it stood in brackets).
+        points_back: its conditions name the set before it in a list ("the runway and the planes near it").
     """
 
     start: int
@@ -53,6 +54,7 @@ class NounPhrase:
     others: list[Rank] = field(default_factory=list)
     base: Selection | None = None
     selection: Selection | None = None
+    points_back: bool = False
 
     @property
     def likeness(self) -> tuple[str, bool]:

@@ -27,6 +27,12 @@ _SLIPS = {
     "wich": "which",
     "whcih": "which",
 }
+# From above a thing is its roof or its outline: "the roof of the house" is the house
+_SEEN_FROM_ABOVE = tuple(
+    f"{part} of {the}"
+    for part in ("roof", "roofs", "rooftop", "rooftops", "outline", "outlines", "footprint", "footprints", "shape")
+    for the in ("the", "all", "each", "every")
+)
 _PENDING = Selection(phrases=("?",))  # "the nearest plane": the reference is still to come
 
 
@@ -50,7 +56,7 @@ class PhraseReader(ModifierReader):
         ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
         found = (
             ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
-        ) or (self.referred is not None and self.at == back and self.sees("it", "them"))
+        ) or (self.referred is not None and self.at == back and self.sees("it", "them", "one"))
         self.at = back
         return found
 
@@ -163,6 +169,8 @@ class PhraseReader(ModifierReader):
             phrase.ranks.append(Rank(side, True))
             return self._picked_from(phrase)
         phrase.adjectives = self.adjectives()
+        if self.take(*_SEEN_FROM_ABOVE):
+            self.take("the", "all the", "all", "each", "every", "a")
         self._noun(phrase, elliptic)
         if phrase.has_determiner and phrase.phrases and not self.opened:
             self._more_nouns(phrase)
@@ -176,6 +184,8 @@ class PhraseReader(ModifierReader):
         self.skip("only", "just")
         if self.take(*_ALL):
             phrase.form, phrase.quantifier = "all", "all"
+            if self.text(-1) == "every" and self.text() in ("second", "third", "other", "fourth"):
+                self.refuse("one in so many cannot be asked; say 'the second plane from the left'", start, self.at + 1)
         elif self.take(*_BOTH):
             phrase.form, phrase.quantifier, phrase.number = "all", "all", 2
         elif self.take(*_SOME):
@@ -296,6 +306,10 @@ class PhraseReader(ModifierReader):
             phrase.base = self.antecedent
         else:
             phrase.base = self.selection_of(self._bare_list())
+            pick = phrase.ranks[0].pick
+            if phrase.base.expected is not None and pick.first + pick.count - 1 > phrase.base.expected:
+                only = phrase.base.expected
+                self.refuse(f"there can be no {pick.first + pick.count - 1} of {only}; the words name {only} in all", phrase.start, self.at)  # fmt: skip
         phrase.plural = phrase.ranks[0].pick.count > 1
         return phrase
 
@@ -371,9 +385,16 @@ class PhraseReader(ModifierReader):
             phrase.phrases = (singular(text),)
             return
         pronoun = self.text() in _PRONOUNS
-        if self.referred is not None and self.opened and self.at == phrase.start and self.take("it", "them"):
+        if self.referred is not None and self.opened and self.at == phrase.start and self.take("it", "them", "one"):
             phrase.selection = self.referred  # "north of the plane or east of it"
             phrase.form, phrase.plural, phrase.has_determiner = "the", self.text(-1) == "them", True
+            return
+        if self.text() in ("one", "ones") and self.text(1) in ("among", "amongst", "of", "out"):
+            plural = self.text() == "ones"  # "the red one among the cars"
+            self.at += 1
+            self.take("among all", "amongst all", "among", "amongst", "out of all", "out of", "of all", "of")
+            self.take("the")
+            phrase.base, phrase.plural = self.selection_of(self._bare_list()), plural
             return
         if self.peek_from(PLACES) is not None:
             self.refuse("say where after the noun: 'planes in the top left corner', or 'the leftmost plane'", start)

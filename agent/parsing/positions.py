@@ -36,6 +36,8 @@ class PositionReader(QuantityReader):
     def skip_image(self) -> bool:
         """Moves over "of the image", "in this picture"; whether it did."""
         start = self.at
+        if self.take("here", "in here", "over here"):
+            return True
         self.take("of", "in", "on", "from", "across", "within")
         if self.take_from(IMAGE) is None:
             self.at = start
@@ -60,10 +62,15 @@ class PositionReader(QuantityReader):
         start = self.at
         if self.take(*_TOUCHING) is not None:
             self.take("the", "an", "any", "a")
+            self.take("image", "picture", "photo", "frame")
             if self.take(*_EDGES) is not None:
                 if self._ends_well():
                     return Position(frame="edge", place="any")
                 self.refuse("the edge of a thing cannot be asked; say 'next to' or 'overlapping'", start, self.at)
+            if self.tokens[start].text in ("cut", "truncated"):
+                place = self.take_from(PLACES)
+                if place is not None and " " not in place and self.take(*_EDGES) and self._ends_well():
+                    return Position(frame="edge", place=PLACE_OF[place])  # type: ignore[arg-type]
         self.at = start
         if self.take("near", "close to", "by") and self.take("the", "an") and self.peek_from(PLACES):
             self.take_from(PLACES)

@@ -16,6 +16,7 @@ _SMALL = {word: n for n, word in enumerate(_UNITS_AND_TEENS)}
 _TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _AS_AREA: dict[Unit, Unit] = {"px": "px2"}
+_FOLLOWING = frozenset("and or but that which who in on at of from to near with is are not long wide large".split())
 Measured = Literal["length", "width", "area", "perimeter"]
 
 
@@ -123,7 +124,9 @@ class QuantityReader(Cursor):
             self.at = back
         if unit is None:
             shown = f"{value:g}"
-            self.refuse(f"{shown} of what? Say '{shown} m' or '{shown} px'", start, self.at)
+            unknown = not self.ended and self.tokens[self.at].kind == "word" and self.text() not in _FOLLOWING
+            of = f"{self.text()!r} is no unit; say" if unknown else f"{shown} of what? Say"
+            self.refuse(f"{of} '{shown} m' or '{shown} px'", start, self.at + unknown)
         return Quantity(value=value, unit=unit)
 
     # ---- comparisons ----
@@ -343,7 +346,10 @@ class QuantityReader(Cursor):
             return self._ratio(start, op)
         quantity_start = self.at
         value = self.number()
+        ranged = op is None and (self._glued_number() or (self.sees("to") and self._number_ahead(1)))
         self.at = quantity_start
+        if ranged:
+            return self._range(start, attribute)
         if value is None:
             self.refuse_word("a number and a unit, e.g. '40 m'")
         quantity = self.quantity()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import Comparison, Condition, CountTest, Not, Output, Provided, Selection, conjuncts
+from ...core.conditions import Comparison, Condition, CountTest, Not, Or, Output, Provided, Selection, conjuncts
 from .measuring import MeasureReader
 from .noun import NounPhrase, Rank, conjunction
+from .tokens import PhraseTable
 from .vocabulary import AMOUNTS, OR_MORE
 
 _WHETHER = ("whether", "if", "that")
@@ -27,6 +28,17 @@ _NUMBER_OF = (
     "the amount of",
     "how many",
     "the counts of",
+)
+_VISIBLE = ("visible", "present", "there", "shown", "to be seen", "seen", "in sight", "in view", "available")
+_NUMEROUS = tuple(
+    f"{which} {more}"
+    for which in ("which", "what", "which of them", "which of these")
+    for more in ("is more numerous", "are more numerous", "is there more of", "are there more of", "is more common")
+)
+_GREATER: PhraseTable[Comparison] = PhraseTable(
+    {f"{word} than": ">" for word in ("greater", "higher", "larger", "bigger", "more")}
+    | {f"{word} than": "<" for word in ("smaller", "lower", "less", "fewer")}
+    | dict.fromkeys(("equal to", "the same as", "as high as", "as large as"), "==")
 )
 _MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
 
@@ -72,6 +84,8 @@ class QuestionReader(MeasureReader):
 
     def _whether(self) -> list[Output]:
         start = self.at
+        if self.sees("if so"):
+            return []
         asked = self.take(*_CHECKING) is not None and self.take(*_WHETHER) is not None
         if not asked:
             self.at = start
@@ -148,6 +162,11 @@ class QuestionReader(MeasureReader):
         condition, ranks, read = self._predicate(phrases)
         if read == 0 and len(phrases) == 1 and own is not None:
             condition, phrases[0].posts = own, None  # "is the plane left of the river": what follows is the question
+        if condition is None and not ranks and self.take(*_VISIBLE):
+            self.skip_image()
+            return [Output(verb="exists", target=target) for target in self.selections_of(phrases)]
+        if condition is None and not ranks and self.take("outnumber", "outnumbered by"):
+            return self._outnumbering(phrases)
         if ranks or condition is None:
             self.refuse("what about it? Ask e.g. 'is the largest plane longer than 40 m?'", start, self.at)
         selections = self.selections_of(phrases)
@@ -160,6 +179,46 @@ class QuestionReader(MeasureReader):
         target = self._narrowed(selections[0], asked, [], phrases)
         self.subject = selections[0]  # "are all planes white? count them"
         return [Output(verb="exists", target=target, test=CountTest(op="==", n=0) if universal else None)]
+
+    def _outnumbering(self, phrases: list[NounPhrase]) -> list[Output]:
+        """ "do houses outnumber trees", "are houses outnumbered by trees"."""
+        op: Comparison = "<" if self.text(-1) == "by" else ">"
+        first, second = self.selections_of(phrases), self.target()
+        if len(first) > 1 or len(second) > 1:
+            self.refuse("compare two sets at a time", phrases[0].start, self.at)
+        return [Output(verb="compare", target=first[0], op=op, other=second[0])]
+
+    def _numbers_compared(self) -> list[Output]:
+        """ "is the number of planes on the left greater than that on the right"."""
+        start = self.at
+        if not self.take("is", "are") or not self.take(*_NUMBER_OF):
+            self.at = start
+            return []
+        whole = self.tokens
+        for place in range(self.at + 1, len(whole)):
+            found = _GREATER.match(whole, place)
+            if found is None:
+                continue
+            self.tokens, self.opened = whole[:place], []
+            phrases = [self.noun_phrase(nested=False)]
+            if not self.ended:
+                self.refuse_word("a condition")
+            self.tokens, self.at = whole, place + found[1]
+            self.take(*_NUMBER_OF, "that of", "the number", "that", "those")
+            second = self.target() if self.reference_ahead() else self._same_noun(phrases)
+            return [Output(verb="compare", target=self.selection_of(phrases), op=found[0], other=second[0])]
+        self.at = start
+        return []
+
+    def _more_numerous(self) -> list[Output]:
+        """ "which is more numerous, trees or buildings", "what is there more of, ..."."""
+        if not self.take(*_NUMEROUS):
+            return []
+        self.take(",", ":")
+        found = self._either_set(self.at)
+        if not found:
+            self.refuse_word("two sets, e.g. 'trees or buildings'")
+        return found
 
     def _definite(self, phrase: NounPhrase) -> bool:
         return phrase.form in ("the", "all") or bool(phrase.ranks)
@@ -175,7 +234,11 @@ class QuestionReader(MeasureReader):
         if compared:
             return compared
         test = self._count_test()
+        begin = self.at
         targets = self.target()
+        for place in range(begin, self.at):
+            if [token.text for token in self.tokens[place : place + 2]] in (["both", "sides"], ["both", "banks"]):
+                self.refuse("ask for each side: 'are there houses on the east side of the river?'", place, place + 2)
         if len(targets) > 1:
             self.refuse("ask about one set at a time", start, self.at)
         target = targets[0]
@@ -210,12 +273,25 @@ class QuestionReader(MeasureReader):
         for words, op in _AS_MANY.items():
             if self.take(words):
                 return self._two_sets(start, op, "as")
+        times = self._times_as_many()
+        if times is not None:
+            return self._two_sets(start, times[0], "as", times[1])
         for words, op in _MORE.items():
             if self.text() == words and self.text(1) != "than" and self.take(words):
                 return self._two_sets(start, op, "than")
         return []
 
-    def _two_sets(self, start: int, op: Comparison, joint: str) -> list[Output]:
+    def _times_as_many(self) -> tuple[Comparison, float] | None:
+        """ "twice as many" (at least, as people mean it), "exactly 3 times as many", "more than half as many"."""
+        start = self.at
+        op = self.take_from(AMOUNTS)
+        factor = self.factor_of()
+        if factor is None or not self.take("as many"):
+            self.at = start
+            return None
+        return op or ">=", factor
+
+    def _two_sets(self, start: int, op: Comparison, joint: str, factor: float = 1.0) -> list[Output]:
         self.opened = []
         phrases = self.coordination(nested=False)
         first = self.selections_of(phrases)
@@ -228,7 +304,7 @@ class QuestionReader(MeasureReader):
         second = self.target() if named else self._same_noun(phrases)
         if len(first) > 1 or len(second) > 1:
             self.refuse("compare two sets at a time", start, self.at)
-        return [Output(verb="compare", target=first[0], op=op, other=second[0])]
+        return [Output(verb="compare", target=first[0], op=op, factor=factor, other=second[0])]
 
     def _numbers(self) -> list[Output]:
         """ "compare the number of ships with the number of tanks", "how many more ships than tanks are there"."""
@@ -275,8 +351,14 @@ class QuestionReader(MeasureReader):
         back = self.at
         if self.text(1) == "than" or not self.take("more", "fewer", "less"):
             return []
+        return self._either_set(back)
+
+    def _either_set(self, back: int) -> list[Output]:
+        """Both numbers of "ships or tanks", "houses on the east bank or on the west bank of the river"."""
         self.opened = []
         first = self.noun_phrase(nested=False)
+        if self.ended or self.text() in "?.;":
+            return self._two_places(first, back)
         if not self.take("or") or not self.reference_ahead():
             self.at = back
             return []
@@ -285,6 +367,14 @@ class QuestionReader(MeasureReader):
             self.at = back
             return []
         return [Output(verb="compare", target=self.selections_of([first])[0], other=self.selections_of([second])[0])]
+
+    def _two_places(self, phrase: NounPhrase, back: int) -> list[Output]:
+        """ "(more) planes on the left or on the right": one noun at two places."""
+        if not isinstance(phrase.posts, Or) or len(phrase.posts.conditions) != 2 or phrase.ranks:
+            self.at = back
+            return []
+        first, second = (self.selection_of([replace(phrase, posts=part)]) for part in phrase.posts.conditions)
+        return [Output(verb="compare", target=first, other=second)]
 
     def _place_ahead(self) -> bool:
         back = self.at

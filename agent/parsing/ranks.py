@@ -120,6 +120,9 @@ class RankReader(LikenessReader):
         back = self.at
         self.take("away")
         self.take("to", "from", "of")
+        first, count = ranks or (1, number or 1)
+        if self._image_centre():
+            return Pick(by="centre", order=order, first=first or 1, count=count)  # type: ignore[arg-type]
         if not self.reference_ahead():
             self.at = back
             return None
@@ -128,9 +131,19 @@ class RankReader(LikenessReader):
             self.refuse("nearest to one thing at a time; ask for each", phrases[1].start)
         if phrases[0].quantifier == "all":
             self.refuse("nearest to each of several cannot be asked; ask for one", phrases[0].start)
-        first, count = ranks or (1, number or 1)
         reference = self.selection_of(phrases)
         return Pick(by="distance", order=order, first=first or 1, count=count, reference=reference)  # type: ignore[arg-type]
+
+    def _image_centre(self) -> bool:
+        """Moves over "the centre of the image"; whether it did."""
+        start = self.at
+        self.take("the", "the very")
+        if self.take("middle", "centre", "center", "image centre", "image center") and (
+            self.skip_image() or not self.sees("of")
+        ):
+            return True
+        self.at = start
+        return False
 
     def having_rank(self) -> Rank | None:
         """ "with the largest area"."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ...core.conditions import (
     UNCOUNTED,
+    And,
     Condition,
     CountTest,
     Direction,
@@ -48,6 +49,8 @@ _FURTHER: dict[str, Direction] = {"up": "above", "down": "below"}
 class RelationReader(PositionReader):
     """Reads relations; the noun phrases they refer to come from `references`, which a subclass gives."""
 
+    antecedent: Selection | None
+    """The set that was named before: what "it" stands for where a request begins."""
     referred: Selection | None
     """The last thing that a relation of this request named: what "it" stands for inside a relation."""
 
@@ -82,7 +85,8 @@ class RelationReader(PositionReader):
         """ "within 50 m of", "at least 2 km away from", "less than 30 px from"."""
         start = self.at
         self.take("at a distance of", "at distances of")
-        relation: str | None = "within" if self.take("within", "in a radius of", "within a radius of") else None
+        relation: str | None = "within" if self.take("within a radius of", "in a radius of", "within") else None
+        radius = relation is not None and self.take("a", "an") is not None
         for words, meaning in _CLOSER.items():
             if relation is None and self.take(words):
                 relation = meaning
@@ -96,7 +100,10 @@ class RelationReader(PositionReader):
             return None
         distance = self.quantity()
         away = self.take("away")
-        if distance is None or not self.take("of", "from", "to"):
+        radius = radius and self.take("radius", "distance", "range", "perimeter") is not None
+        if distance is not None and relation == "within" and (both := self._distance_and_side(start, distance)):
+            return both
+        if distance is None or not self.take("of", "from", "to", *(("around",) if radius else ())):
             if away:
                 self.refuse_word("from what, e.g. 'from the river'")
             self.at = start
@@ -107,6 +114,25 @@ class RelationReader(PositionReader):
         return self._related(
             lambda s, q: Relation(relation=kind, reference=s, distance=distance, quantifier=q), each=kind == "beyond"
         )
+
+    def _distance_and_side(self, start: int, distance: Quantity) -> Condition | None:
+        """ "within 50 m north of the terminal": both of one thing, so that it has to be one ("the ...")."""
+        back = self.at
+        self.take("to the", "on the")
+        direction = self.take_from(PLACES)
+        self.take("side")
+        if direction is None or not self.take("of") or not self.reference_ahead() or distance.is_area:
+            self.at = back
+            return None
+        stop = self.at
+        phrases, joint = self.references()
+        if joint or phrases[0].plural is not False or phrases[0].form != "the":
+            self.refuse(
+                "a distance and a direction from one thing only; say 'within 50 m north of the terminal'", start, stop
+            )
+        reference, side = self.selection_of(phrases), direction
+        near = Relation(relation="within", reference=reference, distance=distance)
+        return And(conditions=(near, Relation(relation="toward", reference=reference, direction=side)))
 
     def _quantity_follows(self) -> bool:
         back = self.at
@@ -156,11 +182,44 @@ class RelationReader(PositionReader):
         self.take("the", "its")
         direction = self.take_from(PLACES)
         self.take("hand")
-        if direction is None or not self.take(*_SIDE_WORDS) or not self.take("of"):
+        if direction is None or (named := self.take(*_SIDE_WORDS)) is None:
             self.at = start
             return None
-        meant = direction
-        return self._related(lambda s, q: Relation(relation="side", reference=s, direction=meant, quantifier=q))
+        sides = [direction, *self._other_sides()]
+        if not self.take("of"):
+            owned = "its" in [token.text for token in self.tokens[start : start + 3]]
+            if len(sides) == 1 and (named in ("bank", "shore") or owned):
+                return self._side_of_same(direction, start)
+            self.at = start
+            return None
+        return self._related(
+            lambda s, q: disjunction(
+                [Relation(relation="side", reference=s, direction=side, quantifier=q) for side in sides]
+            )
+        )
+
+    def _other_sides(self) -> list[Direction]:
+        """ "(on the east bank) or on the west bank (of the river)"."""
+        found: list[Direction] = []
+        while True:
+            start = self.at
+            if not self.take("or on the", "or the", "or"):
+                return found
+            direction = self.take_from(PLACES)
+            if direction is None or not self.take(*_SIDE_WORDS):
+                self.at = start
+                return found
+            found.append(direction)
+
+    def _side_of_same(self, direction: Direction, start: int) -> Condition | None:
+        """ "(near the river and) on the east bank": a side of the thing named last."""
+        reference = self.referred or self.antecedent
+        if reference is None:
+            if self.skip_image():
+                self.at = start
+                return None
+            self.refuse(f"the bank of what? Say '{' '.join(t.text for t in self.tokens[start : self.at])} of the river'", start, self.at)  # fmt: skip
+        return Relation(relation="side", reference=reference, direction=direction)
 
     def _toward(self) -> Condition | None:
         """ "left of", "to the north-east of", "above", "above and to the left of", "left or right of"."""
@@ -190,7 +249,7 @@ class RelationReader(PositionReader):
         self.take("directly", "immediately", "just", "due")
         direction = self.take_from(UPRIGHT)
         if direction is None:
-            self.take("to the", "on the", "at the", "to", "on")
+            self.take("to the immediate", "to the direct", "to the", "on the", "at the", "to", "on")
             direction = self.take_from(PLACES)
         if direction is None:
             self.at = start
@@ -221,16 +280,29 @@ class RelationReader(PositionReader):
             self.refuse(
                 "parts of a thing cannot be asked; say 'inside the harbour' or 'north of the harbour'", start, self.at
             )
+        if relation != "between" and (either := self._either_relation(relation)) is not None:
+            return either
         if not self.reference_ahead():
             self.at = start
             return None
         if relation == "between":
             return self._between(start)
-        found = self._related(  # "far from all ships" is near none of them
-            lambda s, q: Relation(relation=kind, reference=s, quantifier="any" if negated else q),  # type: ignore[arg-type]
-            joint=kind == "surrounded",
-        )
+        found = self._related(lambda s, q: _relation(kind, s, "any" if negated else q), joint=kind == "surrounded")
         return Not(condition=found) if negated else found
+
+    def _either_relation(self, first: str) -> Condition | None:
+        """ "on or next to (the bridge)": one thing, either relation to it."""
+        start, kinds = self.at, [first]
+        while self.take("or"):
+            kinds.append(self.take_from(RELATIONS) or "")
+        if len(kinds) < 2 or not all(kinds) or "between" in kinds or not self.reference_ahead():
+            self.at = start
+            return None
+
+        def build(reference: Selection, quantifier: Quantifier) -> Condition:
+            return disjunction([_relation(kind, reference, quantifier) for kind in kinds])
+
+        return self._related(build)
 
     def _row(self) -> Condition:
         """ "in a row", with "of at least four"."""
@@ -434,6 +506,13 @@ def group_condition(form: str, test: CountTest | None, which: Literal["largest",
     if form == "row" and test is None and which is None:
         return Relation(relation="aligned")
     return Group(form=form, test=test, which=which)  # type: ignore[arg-type]
+
+
+def _relation(relation: str, reference: Selection, quantifier: Quantifier) -> Condition:
+    """The relation of a word of `RELATIONS`; "far from all ships" is near none of them."""
+    if relation.startswith("not "):
+        return Not(condition=_relation(relation.removeprefix("not "), reference, "any"))
+    return Relation(relation=relation, reference=reference, quantifier=quantifier)  # type: ignore[arg-type]
 
 
 def _word(direction: Direction) -> str:

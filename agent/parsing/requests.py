@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...core.conditions import (
+    Not,
     Output,
     Request,
     Selection,
@@ -12,22 +13,38 @@ from ...core.conditions import (
 )
 from .checks import find_contradiction
 from .noun import NounPhrase, conjunction
+from .preamble import skip_preamble
 from .questions import QuestionReader
 from .relations import group_condition
 from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
 from .vocabulary import ATTRIBUTES
 
+_ORDERLY = ("first", "firstly", "second", "secondly", "third", "thirdly", "finally", "lastly", "afterwards")
+_LEAVE_OUT = (
+    "leave out",
+    "but leave out",
+    "ignore",
+    "but ignore",
+    "skip",
+    "exclude",
+    "omit",
+    "do not include",
+    "do not count",
+    "disregard",
+)
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
 _ENDS = (";", ".", "?", "!", ",")
 _TRAILING = (
-    "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen",
+    "parked here", "moored here", "standing here", "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen",
     "shown", "there", "are there", "is there", "exist", "for me", "in total", "altogether",
-    "thanks", "thank you", "are", "is",
+    "thanks", "thank you", "thx", "cheers", "together", "are", "is",
 )  # fmt: skip
 
 
 class RequestReader(QuestionReader):
-    """Reads whole requests."""
+    """Reads whole requests; what was said before them and asks for nothing stands in `asides`."""
+
+    asides: tuple[str, ...] = ()
 
     def request(self) -> Request:
         """All outputs that the query asks for.
@@ -37,11 +54,16 @@ class RequestReader(QuestionReader):
         """
         outputs: list[Output] = []
         self._separators()
+        self.asides = skip_preamble(self)
         while not self.ended:
             self.subject, self.grouped, self.referred = None, None, None
-            found = self.only_if(self._output())
+            if outputs and self.take(*_LEAVE_OUT):
+                outputs = self._without(outputs)
+                found = []
+            else:
+                found = self.only_if(self._output())
             outputs += found
-            self._remember(found)
+            self._remember(found or outputs)
             if self.ended:
                 break
             back = self.at
@@ -62,6 +84,23 @@ class RequestReader(QuestionReader):
                     find_contradiction(self, selection)
         return Request(outputs=tuple(outputs))
 
+    def _without(self, outputs: list[Output]) -> list[Output]:
+        """The outputs without what a sentence of its own leaves out: "Find the ships. Leave out the small ones."."""
+        start = self.at
+        if len({output.target for output in outputs}) > 1:
+            self.refuse("leave out of which? Say it with the thing: 'the ships except the small ones'", start - 1)
+        target = outputs[0].target
+        if target.picks:
+            self.refuse("say what to leave out before the superlative: 'the largest ship that is not red'", start - 1)
+        head = NounPhrase(start, phrases=target.phrases, plural=True)
+        self.opened = [head]
+        self.antecedent = None
+        condition = Not(condition=self.excepted(head))
+        self.opened = []
+        where = conjunction([*conjuncts(target.where), condition])
+        left = target.model_copy(update={"where": where, "expected": None})
+        return [output.model_copy(update={"target": left}) for output in outputs]
+
     def _remember(self, outputs: list[Output]) -> None:
         """Keeps what "it", "them" and "their" look back to: one set, or several that only "their" can take."""
         named = [found for output in outputs for found in (output.target, output.other) if found is not None]
@@ -80,17 +119,30 @@ class RequestReader(QuestionReader):
     def _separators(self) -> bool:
         start = self.at
         while self.take(
-            *_ENDS, "and then", "then", "and also", "and", "thanks", "thank you very much", "thank you", "for me"
+            *_ENDS,
+            "and then",
+            "then",
+            "and also",
+            "and",
+            "thanks",
+            "thank you very much",
+            "thank you",
+            "for me",
+            "thx",
+            "cheers",
         ):
             pass
         return self.at > start
 
     def begins_request(self) -> bool:
         """Whether a new request comes next: a verb, a question word, or anything after a full stop."""
+        if self.sees(*_LEAVE_OUT):
+            return True
         starts = ("how", "which", "what", "where", "is", "are", "does", "do", "check", "can", "could", "would", "tell")
         return (
             self.peek_from(VERBS) is not None
             or self.peek_from(OPENINGS) is not None
+            or (self.text() in _ORDERLY and (self.text(1) == "," or VERBS.match(self.tokens, self.at + 1) is not None))
             or self.text() in starts
             or (self.text() in ("their", "its") and ATTRIBUTES.match(self.tokens, self.at + 1) is not None)
             or self.text(-1) in (";", ".", "?", "!")
@@ -99,11 +151,16 @@ class RequestReader(QuestionReader):
     # ---- forms ----
 
     def _output(self) -> list[Output]:
+        if self.text() in _ORDERLY and (self.text(1) == "," or VERBS.match(self.tokens, self.at + 1)):
+            self.at += 1
+            self.skip(",", "of", "all")
         start = self.at
         for form in (
             self._whether,
             self._exists,
             self._numbers,
+            self._numbers_compared,
+            self._more_numerous,
             self._measure,
             self._whole_image,
             self._how_many,
@@ -112,6 +169,7 @@ class RequestReader(QuestionReader):
             self._more_of,
             self._which,
             self._is_it,
+            self._among_these,
             self._verb,
         ):
             self.at = start
@@ -125,9 +183,46 @@ class RequestReader(QuestionReader):
             if self.ended:
                 self.refuse_word("a request, e.g. 'find the planes'")
             return self._output()
-        found = self._outputs("detect", self.target())
+        asked = self.tokens[self.at].text in ("any", "anything", "anyone") and self.tokens[-1].text == "?"
+        counted = self._count_behind()
+        targets = self.target()
+        found = self._outputs("count" if counted else "exists" if asked else "detect", targets)
         self._trailing()
         return found
+
+    def _among_these(self) -> list[Output]:
+        """ "among the buildings north of the river, find the largest ones": a set, then what is asked of it."""
+        if not self.take("among", "out of", "of", "from among", "considering only", "looking only at"):
+            return []
+        whole = self.tokens
+        stop = next(
+            (k for k in range(self.at, len(whole)) if whole[k].text in (",", ":") and self._request_at(k + 1)), None
+        )
+        if stop is None:
+            self.refuse_word("a comma and what to do with them, e.g. 'among the ships, find the longest one'")
+        self.tokens, self.opened = whole[:stop], []
+        named = self.selections_of(self.coordination(nested=False))
+        if len(named) != 1 or not self.ended:
+            self.refuse_word("one set, e.g. 'among the ships near the quay, find the longest one'")
+        self.tokens, self.at = whole, stop + 1
+        self.antecedent, self.mentioned = named[0].model_copy(update={"expected": None}), (named[0],)
+        return self._output()
+
+    def _request_at(self, place: int) -> bool:
+        back, self.at = self.at, place
+        found = self.begins_request()
+        self.at = back
+        return found
+
+    def _count_behind(self) -> bool:
+        """ "plane count": takes the word away when it ends the query."""
+        last = len(self.tokens) - 1
+        while last > self.at and self.tokens[last].kind == "symbol":
+            last -= 1
+        if last <= self.at or self.tokens[last].text not in ("count", "counts"):
+            return False
+        self.tokens = [*self.tokens[:last], *self.tokens[last + 1 :]]
+        return True
 
     def _trailing(self) -> None:
         while True:
@@ -173,6 +268,9 @@ class RequestReader(QuestionReader):
         targets = self.target()
         if where:
             self.take("are", "is")
+        if self.take("as polygons", "as masks", "as outlines", "as segments", "with masks"):
+            verbs = ["segment" if each == "detect" else each for each in verbs]
+        self.take("as boxes", "as bounding boxes")
         return [output for each in verbs for output in self._outputs(each, targets)]  # type: ignore[arg-type]
 
     def _question_ahead(self) -> bool:

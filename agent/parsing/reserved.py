@@ -27,10 +27,16 @@ from .vocabulary import (
     VIEWPOINT,
 )
 
-_UNSEEN = """oldest newest fastest slowest cheapest busiest nicest best worst deepest heaviest lightest prettiest
+APPEARANCES = frozenset(
+    """oldest newest fastest slowest cheapest busiest nicest best worst deepest heaviest lightest prettiest
     suspicious dangerous beautiful nice ugly pretty interesting important unusual strange weird illegal expensive cheap
-    old new modern ancient fast slow famous"""
+    old new modern ancient fast slow famous""".split()
+)
+UNSEEN = APPEARANCES | frozenset(
+    "taller percentage percent share proportion fraction sort sorted rank ranked minus negative".split()
+)
 VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in OF_TWO.entries} | {
+    **dict.fromkeys(APPEARANCES, "only what the image shows can be asked: sizes, places, colours, neighbours"),
     "long": "say 'longer than 40 m', 'elongated' or 'the longest'",
     "short": "say 'shorter than 40 m' or 'the shortest'",
     "wide": "say 'wider than 10 m' or 'the widest'",
@@ -46,11 +52,14 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "parallel": "parallel to what? Say 'parallel to the runway', or 'horizontal'",
     "perpendicular": "perpendicular to what? Say 'perpendicular to the runway', or 'vertical'",
     "far": "say 'far from the river', 'more than 50 m from the river' or 'leftmost'",
-    **dict.fromkeys(_UNSEEN.split(), "only what the image shows can be asked: sizes, places, colours, neighbours"),
     "wingspan": "say 'width' or 'length'",
-    "diameter": "say 'length' or 'width'",
     "radius": "say 'length' or 'width'",
     "height": "heights cannot be seen from above; lengths, widths and areas can",
+    **dict.fromkeys(("sort", "sorted", "rank", "ranked"), "lists are not ordered; ask for 'the five longest ships'"),
+    "non": "say what they are instead, e.g. 'that are not white'",
+    **dict.fromkeys(("percentage", "percent", "share", "proportion", "fraction"), "say 'the total area of the trees'"),
+    "minus": "a rank or a size cannot be negative",
+    "negative": "a rank or a size cannot be negative",
 }
 _FUNCTION_WORDS = """a an the this that these those which who whose what where when why how if whether because while is
     are was were be been am do does did have has had having can could would will shall should may might must not no nor
@@ -72,19 +81,19 @@ _TABLES = (
     SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT,
 )  # fmt: skip
 _OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
-    outlines view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
+    outlines box bounding shape view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
     excess minimum maximum total surface photo roof roofs ground floor satellite
     kind aspect ratio ratios"""
 _OTHERS = """provided twice thrice times same
     corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
     average mean median total combined distance distances bank shore closer nearer farther further touching
-    measuring exceeding exceeds exceed type class side"""
+    separately individually firstly secondly thirdly finally lastly afterwards leave leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered together"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )
 # What things do: such a word begins a name at most ("sailing boat"), and a noun is never followed by it.
 DOING = frozenset(
-    """carrying flying sailing driving waiting leaving entering arriving going transporting towing pulling pushing
+    """carrying flying sailing driving leaving entering arriving going transporting towing pulling pushing
     burning sinking looking moving holding""".split()
 )
 UNIT_SYMBOLS = frozenset(text for text in UNITS.entries if len(text) <= 3 or text[-1] == "2")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import ClassIs, Condition, Selection
+from ...core.conditions import ClassIs, Condition, Selection, walk
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .phrases import PhraseReader
 
@@ -47,14 +47,38 @@ class SetReader(PhraseReader):
     def coordination(self, *, nested: bool) -> list[NounPhrase]:
         """Noun phrases joined by and, or, commas."""
         phrases = [self.noun_phrase(nested=nested)]
+        outer = self.referred
         while True:
             back = self.at
             if not self.take(", and", ", or", ", as well as", ",", "and", "or", "as well as", "plus"):
-                return phrases
+                break
+            named = phrases[0].phrases
+            if not nested and named and self.antecedent is None and self._others_ahead():
+                self.antecedent = Selection(phrases=named)  # "houses east of the river and those west of it"
+                phrases.append(self.noun_phrase(nested=nested))
+                self.antecedent = None
+                continue
             if not self.reference_ahead():
                 self.at = back
-                return phrases
+                break
+            alone = not nested and len(phrases) == 1 and not phrases[0].others and phrases[0].posts is None
+            first = self.selection_of(phrases) if alone and self.referred is None else None
+            self.referred = first or self.referred  # "the runway and the planes within 50 m of it"
             phrases.append(self.noun_phrase(nested=nested))
+            phrases[-1].points_back = _mentions(phrases[-1].posts, first)
+        self.referred = outer if outer is not None else self.referred
+        return phrases
+
+    def _others_ahead(self) -> bool:
+        """Whether "those" or "the ones" comes next, with a condition of its own behind it."""
+        return self.sees("those", "the ones") and not self._determines_ahead()
+
+    def _determines_ahead(self) -> bool:
+        back = self.at
+        self.take("those", "the ones")
+        found = self.ended or self.noun_follows()
+        self.at = back
+        return found
 
     def counted(self, rank: Rank, phrase: NounPhrase) -> Rank:
         """The rank with its count settled by the noun: "the two planes nearest to the bridge" takes two."""
@@ -72,7 +96,8 @@ class SetReader(PhraseReader):
             first = phrases[0]
             variants = [replace(first, ranks=[rank, *first.ranks[1:]]) for rank in (first.ranks[0], *first.others)]
             return [self._single(variant) for variant in variants]
-        if len(phrases) > 1 and (any(p.ranks or p.base for p in phrases[1:]) or self._own_rank(phrases)):
+        apart = any(p.ranks or p.base or p.points_back for p in phrases[1:])
+        if len(phrases) > 1 and (apart or self._own_rank(phrases)):
             return [self.selection_of([phrase]) for phrase in phrases]
         return [self.selection_of(phrases)]
 
@@ -127,6 +152,10 @@ class SetReader(PhraseReader):
         both = conjunction([part for part in (base.where, where) if part is not None])
         expected = base.expected if not picks and where is None else None
         return Selection(phrases=base.phrases, where=both, picks=base.picks + picks, expected=expected)
+
+
+def _mentions(condition: Condition | None, selection: Selection | None) -> bool:
+    return selection is not None and condition is not None and any(node == selection for node in walk(condition))
 
 
 def _together(phrases: list[NounPhrase]) -> int | None:

@@ -14,6 +14,8 @@ MAX_QUERY_CHARS = 1000
 T = TypeVar("T")
 
 _TOKEN = re.compile(r"(?P<number>\d+(?:[.,]\d+)*)|(?P<word>[^\W\d_]+(?:\d+|\^2)?(?:'[^\W\d_]+)?)|(?P<symbol>>=|<=|\S)")
+_SMILEY = re.compile(r"(?<!\S)[:;]-?[()dp](?!\S)")
+_THAT_IS = re.compile(r"\bi\.e\.,?")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad\ufe63\uff0d"
 _QUOTES = "\u2018\u2019\u201a\u201b\u2032\u00b4`"
 _DOUBLE_QUOTES = "\u201c\u201d\u201e\u00ab\u00bb\u2033"
@@ -30,6 +32,7 @@ _CONTRACTED = {
 }
 _WITH_IS = {"what", "where", "that", "which", "there", "who", "it", "here", "how"}
 _COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west"}
+_LIMITS = frozenset("than least most over under above below exceeding between and to > < >= <= =".split())
 _POLITE = {"please", "kindly", "pls", "plz", "pl"}
 _FOREIGN = frozenset(
     """les des une du où est sont dans avec sur trouve trouver montre montrez combien tous toutes avions aux ces cette
@@ -100,6 +103,8 @@ def tokenize(query: str) -> list[Token]:
             f"the query has {len(query)} characters; at most {MAX_QUERY_CHARS} are read. Split it into several", query
         )
     plain, places = _plain(query)
+    plain = _THAT_IS.sub(lambda found: " " * len(found.group()), plain)
+    plain = _SMILEY.sub(lambda found: " " * len(found.group()), plain)
     tokens: list[Token] = []
     glue = False
     for match in _TOKEN.finditer(plain):
@@ -109,6 +114,10 @@ def tokenize(query: str) -> list[Token]:
             before = match.start() and plain[match.start() - 1].isalnum()
             after = match.end() < len(plain) and plain[match.end()].isalnum()
             glue = bool(before and after)
+            if after and tokens and tokens[-1].text in _LIMITS:
+                raise QueryError(
+                    "a size cannot be negative", query, [(start, _end_of_number(plain, places, match.end()))]
+                )
             if not glue:
                 tokens.append(Token(",", start, stop, "symbol"))
             continue
@@ -122,6 +131,11 @@ def tokenize(query: str) -> list[Token]:
         whole = [(len(query) - len(query.lstrip()), len(query.rstrip()))]
         raise QueryError("the query holds no words; say what to look for, e.g. 'planes near the river'", query, whole)
     return tokens
+
+
+def _end_of_number(plain: str, places: list[int], start: int) -> int:
+    number = _TOKEN.match(plain, start)
+    return places[(number.end() if number else start + 1) - 1] + 1
 
 
 def _plain(query: str) -> tuple[str, list[int]]:

@@ -6,7 +6,7 @@ from .tokens import PhraseTable
 
 _DETECT = (
     "detect find show locate highlight list identify select mark get display spot return search point give "
-    "pick localize localise".split()
+    "pick localize localise map".split()
 )
 VERBS: PhraseTable[str] = PhraseTable(
     dict.fromkeys(_DETECT, "detect")
@@ -18,6 +18,12 @@ VERBS: PhraseTable[str] = PhraseTable(
         ("i want", "i want to see", "i would like to see", "i need", "let me see", "draw boxes around"), "detect"
     )
     | dict.fromkeys(("give me the location of", "give me the locations of", "the location of"), "detect")
+    | {
+        f"{show}{the}{places} of": "detect"
+        for show in ("", "give me ", "show me ", "what are ", "what is ", "get ", "list ", "find ", "return ")
+        for the in ("the ", "")
+        for places in ("coordinates", "position", "positions", "whereabouts", "bounding box", "bounding boxes")
+    }
     | dict.fromkeys(("where is", "where are", "what are", "what is"), "detect")
     | dict.fromkeys(
         ("segment", "outline", "mask", "extract", "delineate", "trace", "cut out", "segment out", "mask out"), "segment"
@@ -50,7 +56,16 @@ VERBS: PhraseTable[str] = PhraseTable(
         for of in ("of", "for")
     }
     | dict.fromkeys(("where can i find", "where can we find", "where do you see", "where can i see"), "detect")
-    | dict.fromkeys(("count", "count up", "tally"), "count")
+    | {
+        f"{verb} {boxes} {of}": "detect"
+        for verb in ("draw", "get", "give", "give me", "show", "show me", "put", "return", "create", "produce")
+        for boxes in ("boxes", "a box", "the boxes", "bounding boxes", "the bounding boxes", "a bounding box")
+        for of in ("of", "for", "around", "on", "round")
+    }
+    | dict.fromkeys(("finding", "showing", "locating", "listing", "highlighting", "identifying"), "detect")
+    | dict.fromkeys(("showing me", "giving me", "telling me"), "detect")
+    | dict.fromkeys(("outlining", "segmenting"), "segment")
+    | dict.fromkeys(("count", "count up", "tally", "counting"), "count")
     | dict.fromkeys(("number of", "the number of", "total number of", "the total number of"), "count")
     | {
         f"{verb} the {total}number of": "count"
@@ -65,7 +80,10 @@ i would like to|i am trying to|let us|help me|help me to|could you tell me|can y
 be so kind as to|be so kind and|i would be grateful if you could|i would appreciate it if you could|sorry to bother you|
 i need to know|we need to know|i want to know|i would like to know|please tell me|but|in this satellite image|
 in this aerial image|in this image|in the image|in the picture|in this picture|in this scene|in this photo|
-do you know|hello|hi|hey|ok|also|then|now|next|just|thank you|thanks"""
+do you know|hello|hi|hey|hi there|hello there|hey there|good morning|good afternoon|good evening|dear all|ok|also|then|
+now|next|just|thank you|thanks|can u|could u|would you mind telling me|would you mind|need to know|want to know|
+want to see|would like to know|would like to see|would like to|if so|in that case|wondering|i wonder|i am wondering|
+i was wondering|we were wondering|we are wondering"""
 OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
 # Questions about the whole image, or about a place in it
 WHOLE_IMAGE: PhraseTable[str] = PhraseTable(
@@ -91,6 +109,14 @@ WHOLE_IMAGE: PhraseTable[str] = PhraseTable(
             "summarise the scene",
             "summarize the scene",
             "give a caption",
+            "what kind of scene is this",
+            "what kind of place is this",
+            "what sort of place is this",
+            "what is this",
+            "what is shown",
+            "what is shown here",
+            "what am i looking at",
+            "what are we looking at",
         ),
         "complete",
     )

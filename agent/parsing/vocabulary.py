@@ -133,7 +133,7 @@ OR_MORE: PhraseTable[tuple[str, Comparison]] = PhraseTable(
 )
 MEASURED: PhraseTable[str] = PhraseTable(
     {
-        **dict.fromkeys(("long", "in length"), "length"),
+        **dict.fromkeys(("long", "in length", "in diameter"), "length"),
         **dict.fromkeys(("wide", "in width", "across", "broad"), "width"),
         **dict.fromkeys(("in area", "in size", "large", "big"), "size"),
         "in perimeter": "perimeter",
@@ -141,8 +141,9 @@ MEASURED: PhraseTable[str] = PhraseTable(
 )
 ATTRIBUTES: PhraseTable[Attribute] = PhraseTable(
     {
-        **dict.fromkeys(("length", "lengths"), "length"),
-        **dict.fromkeys(("width", "widths", "breadth"), "width"),
+        **dict.fromkeys(("length", "lengths", "long side", "longer side", "longest side"), "length"),
+        **dict.fromkeys(("diameter", "diameters"), "length"),  # of round things: both sides of their box
+        **dict.fromkeys(("width", "widths", "breadth", "short side", "shorter side", "shortest side"), "width"),
         **dict.fromkeys(("area", "areas", "size", "sizes", "surface area", "surface", "footprint"), "area"),
         **dict.fromkeys(
             ("roof area", "roof areas", "ground area", "floor area", "surface areas", "footprints"), "area"
@@ -186,15 +187,34 @@ _LINES = {
     "vertical": ("vertical", "vertically", "north south", "south north", "north to south", "south to north"),
     "diagonal": ("diagonal", "diagonally"),
 }
-_TURNED = ("oriented", "orientated", "aligned", "running", "laid out", "positioned")
+_TURNED = (
+    "oriented",
+    "orientated",
+    "aligned",
+    "running",
+    "laid out",
+    "positioned",
+    "parked",
+    "lying",
+    "standing",
+    "moored",
+)
 ORIENTATIONS = PhraseTable(
     {form: line for line, forms in _LINES.items() for form in forms if not form.endswith("ly") and " to " not in form}
     | {f"{verb} {form}": line for verb in _TURNED for line, forms in _LINES.items() for form in forms}
     | {f"{form} {verb}": line for verb in _TURNED for line, forms in _LINES.items() for form in forms}
+    | {
+        f"{verb} {form}": line
+        for verb in ("facing", "pointing")
+        for line, forms in _LINES.items()
+        for form in forms[2:]
+    }
     | {f"with a {line} orientation": line for line in _LINES}
     | {f"with {line} orientation": line for line in _LINES}
 )
-Rank = tuple[Literal["area", "length", "width", "aspect", "distance", "x", "y", "score"], Literal["max", "min"]]
+Rank = tuple[
+    Literal["area", "length", "width", "aspect", "distance", "x", "y", "centre", "score"], Literal["max", "min"]
+]
 FARTHEST = ("furthest", "farthest")
 _ENDS: dict[str, Rank] = {
     **dict.fromkeys(("left", "west"), ("x", "min")),
@@ -232,6 +252,8 @@ SUPERLATIVES: PhraseTable[Rank] = PhraseTable(
         "thinnest": ("width", "min"),
         "most elongated": ("aspect", "max"),
         "least elongated": ("aspect", "min"),
+        "most central": ("centre", "min"),
+        "least central": ("centre", "max"),
         "most confident": ("score", "max"),
         "least confident": ("score", "min"),
         **dict.fromkeys(("leftmost", "left most", "westernmost", "most western", "far left most"), ("x", "min")),
@@ -265,7 +287,7 @@ FROM_SIDE: dict[Direction, Rank] = {
 RELATIONS: PhraseTable[str] = PhraseTable(
     {
         **dict.fromkeys(
-            ("near", "near to", "close to", "close by", "in the vicinity of", "around", "not far from", "nearby"),
+            ("near", "near to", "close to", "close by", "in the vicinity of", "around", "not far from", "nearby", "at"),
             "near",
         ),
         **dict.fromkeys(
@@ -285,6 +307,11 @@ RELATIONS: PhraseTable[str] = PhraseTable(
         **dict.fromkeys(("crossing", "cross", "crosses", "intersecting", "over", "across", "spanning"), "overlaps"),
         **dict.fromkeys(("surrounded by", "enclosed by", "encircled by", "ringed by"), "surrounded"),
         **dict.fromkeys(("between", "in between"), "between"),
+        **{f"running {along}": "adjacent" for along in ("along", "alongside", "next to", "beside")},
+        **{f"running {over}": "overlaps" for over in ("across", "over")},
+        **dict.fromkeys(("running parallel to", "running parallel with"), "parallel"),
+        **dict.fromkeys(("running perpendicular to", "running at right angles to"), "perpendicular"),
+        **dict.fromkeys(("running between",), "between"),
         **dict.fromkeys(("parallel to", "parallel with", "in parallel to", "aligned with", "in line with"), "parallel"),
         **dict.fromkeys(
             ("perpendicular to", "at right angles to", "at a right angle to", "at 90 degrees to"), "perpendicular"
@@ -334,7 +361,7 @@ IMAGE = PhraseTable(
 )
 STANDING = PhraseTable(
     dict.fromkeys(
-        "located situated positioned placed found lying standing sitting parked moored docked anchored berthed built "
+        "located situated positioned placed found lying standing sitting parked moored docked anchored berthed built stacked stored waiting "
         "lie lies stand stands sit sits seen visible".split(),
         True,
     )
