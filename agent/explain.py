@@ -11,7 +11,7 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..core.wording_tables import SUMMARIES
 from ..tools.values import Count, Measurement, Measurements, Truth
-from .explain_chain import OWN, SHOWN, amount, named, one_of, selection_of
+from .explain_chain import OWN, SHOWN, amount, chain_of, condition_of, named, one_of, said_of, selection_of
 from .explain_none import why_none
 from .explain_truth import say_truth
 from .graph import Results
@@ -38,8 +38,7 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
         why = "it was not run" if observation is None else observation.failure or observation.because or "no result"
         return f"No answer to {step.instruction or step.id!r}: {why}."
     if isinstance(value, CandidateSet) and not value.kept and value.undecided:
-        n = len(value.undecided)
-        return f"Unknown: {n} of {len(value)} could not be decided, and no other fits."
+        return _undecided(value, step, plan)
     if isinstance(value, CandidateSet):
         if not value.kept:
             return _none(f"Found {amount(step, plan, 0)}", step, plan, scene, results)
@@ -48,8 +47,10 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
     if isinstance(value, Count) and step.args.get("per"):
         groups = _of_groups(value, str(step.args["per"]))
         why = "" if candidates.open else why_none(step, plan, scene, results)
-        return f"{groups}: {why or amount(step, plan, len(candidates.kept))}."
+        return f"{groups}; {why}." if why else f"{groups} among {amount(step, plan, len(candidates.kept))}."
     if isinstance(value, Count):
+        if not value.n and candidates.undecided and step.tool in OWN:
+            return _undecided(candidates, step, plan)
         return _counted(value, step, plan, scene, results)
     if isinstance(value, Truth):
         return say_truth(value, step, plan, scene, results)
@@ -58,6 +59,19 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
     if step.tool == "describe" and not candidates.open:
         return _none(f"Found {amount(step, plan, 0)}", step, plan, scene, results)
     return value.text
+
+
+def _undecided(found: CandidateSet, step: Step, plan: Plan) -> str:
+    """ "Unknown: for 3 of 10 ships it cannot be told whether they are longer than 30 m; no other fits."."""
+    open_ = found.undecided
+    asked = [condition for each in chain_of(step, plan) if (condition := condition_of(each)) is not None]
+    unknown = [said_of(c) for c in asked if any(one.verdicts.get(words(c), False) is None for one in open_)]
+    told = amount(chain_of(step, plan)[0], plan, len(found))
+    if not unknown:  # a tool of the user's left it open
+        return f"Unknown: {len(open_)} of {told} could not be decided, and no other fits."
+    it, rest = "it is" if len(open_) == 1 else "they are", len(found) > len(open_)
+    whom, others = (f"{len(open_)} of {told}", "; no other fits") if rest else (told, "")
+    return f"Unknown: for {whom} it cannot be told whether {it} {' and '.join(unknown)}{others}."
 
 
 def _none(lead: str, step: Step, plan: Plan, scene: Scene, results: Results) -> str:
@@ -102,7 +116,9 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
         (one,) = known
         to = f" to {_article(to, one)}" if one.to else ""
         touching = " (they touch or overlap)" if one.to and not one.value else ""
-        return f"The {attribute} of {one.region_id}{to} is {_with_unit(one)}{touching}."
+        selection = selection_of(step, plan)
+        which = f"{words(selection)}, {one.region_id}," if selection and selection.picks else one.region_id
+        return f"The {attribute} of {which}{to} is {_with_unit(one)}{touching}."
     several = len({item.to for item in known}) > 1
     shown = ", ".join(
         f"{item.region_id} {_with_unit(item)}{f' to {item.to}' if several else ''}" for item in known[:SHOWN]

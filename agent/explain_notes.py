@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ..core.conditions import Compare, Node, Provided, Relation, Request, Selection, walk
 from ..core.lexicon import is_broader, plural
-from ..core.plan import Plan
-from ..core.regions import CandidateSet
+from ..core.plan import Plan, Step
+from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
@@ -25,18 +25,30 @@ def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results
     notes += [*_missing_metres(plan, scene), *_not_north_up(scene), *_unexpected_targets(plan, request, results)]
     notes += _unexpected_references(plan, results)
     notes += _broader_classes(plan, results)
-    close = {
-        c.region.id
-        for value in results.values.values()
-        if isinstance(value, CandidateSet)
-        for c in value
-        if c.borderline
-    }
+    close = {c.region.id for value in _last_sets(plan, results) for c in value if _is_close(c)}
     if close:
         shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
         notes.append(f"{len(close)} close {'call' if len(close) == 1 else 'calls'} (borderline): {shown}")
     notes += _doubted(results)
     return tuple(dict.fromkeys(notes))
+
+
+def _last_sets(plan: Plan, results: Results) -> Iterator[CandidateSet]:
+    """The sets that no later step narrows down."""
+    narrowed = {step.inputs.get("candidates") for step in plan.steps if _gives_a_set(step, results)}
+    for name, value in results.values.items():
+        if isinstance(value, CandidateSet) and name not in narrowed:
+            yield value
+
+
+def _gives_a_set(step: Step, results: Results) -> bool:
+    return isinstance(results.values.get(step.id), CandidateSet)
+
+
+def _is_close(candidate: Candidate) -> bool:
+    """Whether its fate hangs on close calls: it is in, or only they keep it out."""
+    against = {name for name, verdict in candidate.verdicts.items() if verdict is False}
+    return bool(candidate.borderline) and against <= candidate.borderline
 
 
 def _doubted(results: Results) -> Iterator[str]:

@@ -47,7 +47,7 @@ def test_both_sides_of_a_comparison_are_in_the_answer() -> None:
 def test_undecided_is_not_told_as_nothing_found() -> None:
     image, models = _scene_of((5, 5, 15, 15))
     answer = surveyor.ask(image, "tanks longer than 20 m", models=models)
-    assert answer.text.startswith("Unknown: 1 of 1")
+    assert answer.text == "Unknown: for 1 tank it cannot be told whether it is longer than 20 m."
     assert any("--gsd" in note for note in answer.notes)
 
 

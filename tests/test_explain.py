@@ -123,8 +123,6 @@ def test_an_infinite_share_is_not_told():
 ALL = """\
 Found 1 plane that is longer than 20 m and in the left half: plane-1.
 
-note: 2 close calls (borderline): plane-2, plane-4
-
 Steps
   detect all planes              4 found
   select those longer than 20 m  2 of 4 left
