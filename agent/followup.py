@@ -22,6 +22,7 @@ from .followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Undo, Why
 from .followup_mentions import Known, Setting, StandIns, refuse_unknown_id, take_boxes
 from .followup_patterns import (
     AGAIN,
+    AND,
     DESCRIBE_THAT,
     GOING,
     MANY,
@@ -150,8 +151,10 @@ class _Reader(Swaps):
         """A new request, or one about what was answered."""
         refuse_unknown_id(patched, self.setting)
         if self.last is not None and (found := ONE_OF.search(patched.text)):
-            some = f"'{self.last.ids[0]}'" if self.last.ids else "an id"
-            advice = f"which one of them? Say 'the first one', 'the largest of them' or {some}"
+            self.one_set(patched, self.last)
+            where = self.where(self.last, image)
+            some = [f"'{each}{where}'" for each in ("the largest of them", *self.last.ids[:1])]
+            advice = f"which one of them? Say {' or '.join(some)}"
             raise patched.refused(advice, found.start(), found.end())
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
@@ -163,6 +166,9 @@ class _Reader(Swaps):
             patched, turn = after_lead(patched, lead, self.setting)
             turn = turn if lead["noun"] else self._talked_of(lead[0])
             return self._followed_up(patched, image, turn, None)
+        ranked = self.is_it_the(patched, image)
+        if ranked is not None:
+            return ranked
         patched, meant = take_demonstratives(patched, self.setting, self.noun, self.parsed)
         if meant is not None:
             return self._followed_up(patched, image, meant, None)
@@ -170,16 +176,16 @@ class _Reader(Swaps):
             return self._followed_up(patched, image, self._talked_of(patched.text), None)
         try:
             request = self.parsed(patched)
-            if self.referred is not None and not begins_request(bare(patched).text):
-                before = self.referred.request.outputs[0]
-                request = Request(outputs=tuple(with_verb(output, before, keep=False) for output in request.outputs))
-            request, about = self._settled(request, patched.text, self.stand_ins.meanings)
-            return self.asked(request, image, self.referred, about)
         except QueryError as error:
             if self.last is None:
                 raise self._nothing_before(patched, error) from None
             turn = self._talked_of(patched.text)
             return self._followed_up(patched, image, turn, error, only=ONLY.search(patched.text) is not None)
+        if self.referred is not None and not begins_request(bare(patched).text):
+            before = self.referred.request.outputs[0]
+            request = Request(outputs=tuple(with_verb(output, before, keep=False) for output in request.outputs))
+        request, about = self._settled(request, patched.text, self.stand_ins.meanings)
+        return self.asked(request, image, self.referred, about)
 
     def _talked_of(self, text: str) -> Known:
         """The turn whose set a line is about: "they" is not the one thing that was asked about last."""
@@ -213,7 +219,8 @@ class _Reader(Swaps):
         if found_one and SINGLE.search(patched.text):  # "are any of them red? describe it"
             turn = replace(turn, about=None)
         single = turn.about is not None and is_single(turn.about)
-        pointing = with_pronouns(patched, self.noun, turn.ids, single=single)
+        where = self.where(turn, image)
+        pointing = with_pronouns(patched, self.noun, turn.ids, single=single, where=where)
         for candidate in (pointing, *readings_on(pointing, self.noun)):
             try:
                 request = self.parsed(candidate)
@@ -222,12 +229,13 @@ class _Reader(Swaps):
                 continue
             if not uses(request, self.noun):
                 continue
-            base = self.base(patched, turn)
+            base = self.base(patched, turn, image)
             if any(output.target.phrases == (self.noun,) and output.target.picks for output in request.outputs):
                 base = base if SINGLE.search(patched.text) else widened(base)
             if not begins_request(bare(pointing).text) and len(turn.request.outputs) == 1:
                 before = turn.request.outputs[0]
-                request = Request(outputs=tuple(with_verb(output, before, keep=only) for output in request.outputs))
+                keep = only or (turn.is_question and AND.fullmatch(patched.text) is not None)
+                request = Request(outputs=tuple(with_verb(output, before, keep=keep) for output in request.outputs))
             meanings = {**self.stand_ins.meanings, self.noun: base}
             try:
                 request, about = self._settled(request, candidate.text, meanings)
@@ -271,13 +279,7 @@ class _Reader(Swaps):
         source = turn or self.pointed
         if source is None:
             return Ask(request, image or self.setting.current, None, about)
-        if image is None and source.image != self.setting.current:
-            old, new = (f"image {n} ({self.setting.images[n - 1]})" for n in (source.image, self.setting.current))
-            raise refused(
-                f"this refers to {old}, and {new} is in use; add 'in image {source.image}' or "
-                f"'in image {self.setting.current}'",
-                self.text,
-            )
+        self.check_image(source, image)
         chosen = image or source.image
         self._check_ids(request, (self.pointed or source).image, chosen)
         return Ask(request, chosen, None if turn is None else turn.number, about)

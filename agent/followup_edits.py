@@ -22,7 +22,7 @@ from ..core.conditions import (
 )
 from ..core.errors import UsageError
 from ..core.wording import words
-from .followup_kinds import kept_beside
+from .followup_kinds import kept_beside, ones_with
 from .parsing.checks import exclude_each_other
 from .parsing.noun import conjunction, disjunction
 
@@ -62,7 +62,7 @@ def check_together(before: list[Condition], further: list[Condition]) -> None:
             if exclude_each_other(old, new):
                 raise UsageError(
                     f"nothing can be both {words(old)!r} and {words(new)!r}; to replace the condition say "
-                    f"'what about those {words(new)}?'"
+                    f"'what about {ones_with(new)}?'"
                 )
 
 

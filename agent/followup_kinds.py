@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 from ..core.conditions import (
     Aspect,
+    Colour,
     Compare,
     CompareWith,
     Condition,
     Not,
     Or,
+    Orientation,
     Relation,
     Selection,
+    Shape,
+    SizeWord,
     conjuncts,
 )
 from ..core.errors import UsageError
@@ -57,13 +61,20 @@ def kept_beside(base: Selection, new: Sequence[Condition], *, refuse: bool) -> l
     for condition in new:
         gone = _displaced(kept, condition)
         if not gone and refuse and (base.where is not None or base.picks):
-            narrowed, anew = f"of those, the ones {words(condition)}", _anew(base, condition)
+            narrowed, anew = f"of those, {ones_with(condition)}", _anew(base, condition)
             raise UsageError(
                 f"{words(base)!r} says nothing of that kind to be replaced by {words(condition)!r}; say {narrowed!r} "
                 f"to narrow it, or {anew!r} to begin anew"
             )
         kept = [old for old in kept if old not in gone]
     return kept
+
+
+def ones_with(condition: Condition) -> str:
+    """Those that satisfy a condition, as the grammar reads it: "the red ones", "the ones near the river"."""
+    if isinstance(condition, Colour | SizeWord | Shape | Orientation):
+        return f"the {words(condition)} ones"
+    return f"the ones {words(condition)}"
 
 
 def _anew(base: Selection, condition: Condition) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..core.boxes import box_phrase
 from ..core.conditions import Among, Request, Selection
-from .followup_edits import distinct_targets
+from .followup_edits import distinct_targets, is_single
 from .followup_text import Patched
 
 NUMBERS = {
@@ -75,8 +75,13 @@ class Known:
 
     @property
     def points(self) -> bool:
-        """Whether it was about regions that the line pointed at: "the third one" is not one of these."""
+        """Whether it was about regions that the line pointed at."""
         return all(isinstance(each.where, Among) and not each.picks for each in self.sets)
+
+    @property
+    def lists(self) -> bool:
+        """Whether it shows a list that "the third one" can count through."""
+        return not self.points and not all(is_single(each) for each in self.sets)
 
     @property
     def is_question(self) -> bool:
@@ -100,11 +105,8 @@ class Setting:
 
     @property
     def listing(self) -> Known:
-        """The turn whose list "the third one" counts through: the last that was not about single regions of one."""
-        for turn in reversed(self.turns):
-            if not turn.points:
-                return turn
-        return self.turns[-1]
+        """The turn whose list "the third one" counts through: the last that was not about one thing."""
+        return next((turn for turn in reversed(self.turns) if turn.lists), self.turns[-1])
 
     def region(self, name: str) -> tuple[str, Known] | None:
         """The id as it is spelt, and the latest turn that saw it."""
@@ -204,6 +206,8 @@ def mentioned(match: re.Match[str], patched: Patched, setting: Setting, *, whole
             f"{match[0].strip()!r} points at an answer, and nothing was answered yet", match.start(), match.end()
         )
     last = setting.listing
+    if whole_list and not setting.turns[-1].points:
+        last = setting.turns[-1]
     if match["id"]:
         found = setting.region(match["id"])
         assert found is not None  # the pattern is made of known ids

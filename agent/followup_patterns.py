@@ -106,6 +106,11 @@ WHICH_ONES = _form(
     _START,
     r"(?:which(?:\s+ones?)?|what\s+ones?|where)(?P<are>\s+(?:is|are|do|does))?(?P<not>\s*(?:n't|n’t|\s+not))?[\s?!.]*",
 )
+IS_IT_THE = _form(
+    _START,
+    r"(?:is|are|was|were)\s+(?P<who>it|they|this|that|those|these|the\s+\w+)(?:\s+(?:one|ones))?\s+(?:also\s+)?",
+    r"(?P<rank>the\s+[^?]+?)\s*\?*\s*",
+)
 NEGATED = _form(
     r"\s*(?:(?:is|are|was|were|isn't|isn’t|aren't|aren’t|wasn't|weren't|n't|n’t|it|they|not|one|ones)(?!\w)\s*)+"
 )

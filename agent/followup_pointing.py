@@ -66,8 +66,10 @@ def take_demonstratives(
             single = match is not None and match[0].lower().startswith(("that", "this"))
             if match is not None and not (single and match[1].strip()):
                 if single and len(turn.ids) != 1:
-                    some = ", ".join(turn.ids[:4]) + (" …" if len(turn.ids) > 4 else "")
-                    which = f"say 'those', or one of {some}" if some else "that answer holds nothing"
+                    which = "that answer holds nothing"
+                    if turn.ids:
+                        where = "" if turn.image == setting.current else f" in image {turn.image}"
+                        which = f"say 'those {plural(form)}{where}', or e.g. '{turn.ids[0]}{where}'"
                     told = f"{match[0]!r} could be any of {len(turn.ids)}; {which}"
                     raise patched.refused(told, match.start(), match.end())
                 told = f"the{match[1]} {noun if single else plural(noun)}"
@@ -76,13 +78,13 @@ def take_demonstratives(
     before = "" if match is None else patched.text[: match.start()]
     if not setting.turns or match is None or re.search(r"(?:than|except|but|not)\s+$", before, re.IGNORECASE):
         return patched, None
+    instead = patched.replaced(match.start(), match.end(), "the")
     try:
-        parsed(patched.replaced(match.start(), match.end(), "the"))
+        parsed(instead)
     except QueryError:
         return patched, None
     raise patched.refused(
-        f"{match[0]!r} points at nothing that was asked for before; say 'of those, …' for the last answer, or "
-        "'the …' for all in the image",
+        f"{match[0]!r} points at nothing that was asked for before; for all in the image say {instead.text!r}",
         match.start(),
         match.end(),
     )

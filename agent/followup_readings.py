@@ -32,13 +32,16 @@ def bare(patched: Patched) -> Patched:
     return (patched.cut(lead.end()) if lead else patched).stripped(" \t\n,;:?.!")
 
 
-def with_pronouns(patched: Patched, noun: str, ids: tuple[str, ...], *, single: bool = False) -> Patched:
+def with_pronouns(
+    patched: Patched, noun: str, ids: tuple[str, ...], *, single: bool = False, where: str = ""
+) -> Patched:
     """The text with "them", "it", "their length", "the red ones" said of the noun.
 
     Args:
         noun: the stand-in for the set, in the singular.
         ids: of the set; "it" needs one.
         single: the words of the set say that it is one, whatever is known of its ids.
+        where: what a line about the set has to add where its image is not in use.
 
     Raises:
         QueryError: "it" where there are several, or none.
@@ -47,7 +50,8 @@ def with_pronouns(patched: Patched, noun: str, ids: tuple[str, ...], *, single: 
     def one(match: re.Match[str]) -> str:
         if len(ids) != 1 and not single:
             some = ", ".join(ids[:4]) + (" …" if len(ids) > 4 else "")
-            which = f"say 'them', or one of {some}" if ids else "the last answer holds nothing"
+            instead = f"{patched.text[: match.start()]}{ids[0] if ids else ''}{patched.text[match.end() :]}{where}"
+            which = f"name one of {some}: say e.g. '{instead.strip()}'" if ids else "the last answer holds nothing"
             raise patched.refused(f"{match[0]!r} could be any of {len(ids)}; {which}", match.start(), match.end())
         return f"the {noun}"
 

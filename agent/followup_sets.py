@@ -51,7 +51,7 @@ def take_others(patched: Patched, setting: Setting, stand_ins: StandIns) -> tupl
     if len(last.sets) > 1:
         listed = " or ".join(repr(words(each)) for each in last.sets)
         raise patched.refused(f"the others than {listed}? Name the thing", match.start(), match.end())
-    found = _complement(last, setting)
+    found = complement(last, setting)
     if found is None:
         advice = f"there are no others: the last answer was about all {words(last.sets[0])}"
         raise patched.refused(advice, match.start(), match.end())
@@ -59,7 +59,7 @@ def take_others(patched: Patched, setting: Setting, stand_ins: StandIns) -> tupl
     return patched.replaced(match.start(), match.end(), f"the {noun}s"), last
 
 
-def _complement(last: Known, setting: Setting) -> Selection | None:
+def complement(last: Known, setting: Setting) -> Selection | None:
     """What the set that the last one was narrowed from has besides; without one, all of its class."""
     (part,) = last.sets
     by_number = {turn.number: turn for turn in setting.turns}

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import Output, Request, Selection, conjuncts
+from ..core.conditions import Among, CountTest, Output, Request, Selection, conjuncts
 from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
 from .followup_checks import Check, check_of
-from .followup_edits import is_single, joined, put_into, replaced, swapped
+from .followup_edits import is_single, joined, put_into, replaced, swapped, widened
 from .followup_kinds import kept_beside, kind_of
 from .followup_meanings import Ask
 from .followup_mentions import Known, Setting, StandIns, take_boxes
-from .followup_patterns import ALSO, AND, MANY, SAME_FOR, TO_THEM, TOO, WHAT_ABOUT, WHICH_ONES
+from .followup_patterns import ALSO, AND, IS_IT_THE, MANY, SAME_FOR, TO_THEM, TOO, WHAT_ABOUT, WHICH_ONES
 from .followup_pointing import take_regions
 from .followup_readings import begins_request, places_on, readings_on, with_ones
-from .followup_text import Patched
+from .followup_sets import complement
+from .followup_text import Patched, refused
 from .parsing.noun import conjunction
 
 
 class Swaps:
     """The part of a reader that asks the last request of something else."""
 
+    text: str
     setting: Setting
     stand_ins: StandIns
     noun: str
@@ -37,12 +39,32 @@ class Swaps:
         """The request on the image it is about."""
         raise NotImplementedError
 
-    def base(self, patched: Patched, turn: Known) -> Selection:
+    def base(self, patched: Patched, turn: Known, image: int | None) -> Selection:
+        """The one set of a turn. Raises QueryError when there are several, or it is of an image out of use."""
+        found = self.one_set(patched, turn)
+        self.check_image(turn, image)
+        return found
+
+    def one_set(self, patched: Patched, turn: Known) -> Selection:
         """The one set of a turn. Raises QueryError when there are several."""
         if len(turn.sets) > 1:
             listed = " or ".join(repr(words(each)) for each in turn.sets)
             raise patched.refused(f"this could be about {listed}; name the thing")
         return turn.sets[0]
+
+    def check_image(self, turn: Known, image: int | None) -> None:
+        """Raises QueryError when a line refers to an image that is out of use and names none."""
+        if image is None and turn.image != self.setting.current:
+            old, new = (f"image {n} ({self.setting.images[n - 1]})" for n in (turn.image, self.setting.current))
+            raise refused(
+                f"this refers to {old}, and {new} is in use; add 'in image {turn.image}' or "
+                f"'in image {self.setting.current}'",
+                self.text,
+            )
+
+    def where(self, turn: Known, image: int | None) -> str:
+        """What a line about a turn has to add where it names no image and that of the turn is not in use."""
+        return "" if image is not None or turn.image == self.setting.current else f" in image {turn.image}"
 
     def asks_of_regions(self) -> bool:
         """Whether the last request can be asked of another region ("and plane-4?") just as well."""
@@ -60,14 +82,48 @@ class Swaps:
             return None
         check = check_of(self.last.request, self.last.about)
         if check is None:
-            if match["not"]:
-                return None
-            target = self.base(patched, self.last)
+            target = self.base(patched, self.last, image)
+            if match["not"] and (others := complement(self.last, self.setting)) is not None:
+                target = others
         elif match["are"] or match["not"]:
             target = check.those(holds=not match["not"])
         else:  # those for which the answer was "no", if it was
             target = check.those(holds=not (check.every and self.last.kept))
         return self.asked(Request(outputs=(Output(verb="detect", target=target),)), image, self.last)
+
+    # ---- is it the largest?
+
+    def is_it_the(self, patched: Patched, image: int | None) -> Ask | None:
+        """ "is it the largest?", "is ship-3 the second from the left?": of the set that it was listed in."""
+        match = IS_IT_THE.fullmatch(patched.text)
+        if match is None or self.last is None:
+            return None
+        who = match["who"].lower().removeprefix("the ").strip()
+        known = self.stand_ins.meanings.get(who.removesuffix("s")) or self.stand_ins.meanings.get(who)
+        if known is not None and isinstance(known.where, Among):
+            ids, turn = known.where.ids, self.pointed or self.last
+        elif who.startswith(("it", "this", "that", "they", "those", "these")) and self.last.ids:
+            ids, turn = self.last.ids, self.last
+            if len(ids) > 1 and not who.startswith(("they", "those", "these")):
+                return None
+        else:
+            return None
+        rest = patched.cut(match.start("rank"), match.end("rank"))
+        try:
+            ranked = self._named(rest)
+        except QueryError:
+            return None
+        if self.noun not in ranked.phrases or not ranked.picks or ranked.where is not None:
+            return None
+        listing = self.setting.listing
+        inside = len(listing.sets) == 1 and set(ids) <= {*listing.ids, *listing.listed} and listing.image == turn.image
+        whole = widened(listing.sets[0]) if inside else Selection(phrases=tuple(turn.labels[name] for name in ids[:1]))
+        parts = [*conjuncts(whole.where), *whole.picks, *ranked.picks, Among(ids=ids)]
+        target = Selection(phrases=whole.phrases, where=conjunction(parts))
+        test = None if len(ids) == 1 else CountTest(op="==", n=len(ids))
+        about = Selection(phrases=whole.phrases, where=Among(ids=ids), expected=len(ids))
+        request = Request(outputs=(Output(verb="exists", target=target, test=test),))
+        return self.asked(request, image, turn, about)
 
     # ---- another set, another condition
 
@@ -79,12 +135,13 @@ class Swaps:
         if self.last is None:
             raise patched.refused("nothing was asked yet that could be asked of others; ask for something first")
         quiet = match.re is AND and not match["asks"]
-        if quiet and not self.last.is_question:
+        if quiet and (not self.last.is_question or len(self.last.sets) > 1):
             return None
+        self.one_set(patched, self.last)
         rest = patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!.")
         rest = rest.sub(TOO, "").stripped()
         try:
-            new = self._named(rest)
+            new = self._named(rest, self.where(self.last, image))
         except QueryError:
             if quiet:
                 return None
@@ -101,7 +158,7 @@ class Swaps:
         rest = patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!.")
         return self._swapped(patched, image, self.last, self._named(rest))
 
-    def _named(self, rest: Patched) -> Selection:
+    def _named(self, rest: Patched, where: str = "") -> Selection:
         """The noun phrase behind "what about", with regions where the last request was about such."""
         rest = take_boxes(rest, self.stand_ins)
         if self.asks_of_regions():
@@ -115,7 +172,9 @@ class Swaps:
             if len(request.outputs) == 1 and request.outputs[0].verb == "detect":
                 return request.outputs[0].target
         request = self.parsed(rest)
-        raise rest.refused(f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships'")
+        raise rest.refused(
+            f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships{where}'"
+        )
 
     def _swapped(self, patched: Patched, image: int | None, turn: Known, new: Selection) -> Ask:
         """The request of a turn with its set, or conditions of it, replaced."""
@@ -123,7 +182,7 @@ class Swaps:
         if check is not None:
             asked = self._check_swapped(check, new)
             return self.asked(asked.request(), image, turn, asked.subject)
-        base = self.base(patched, turn)
+        base = self.base(patched, turn, image)
         target = self._instead(base, new)
         return self.asked(swapped(turn.request, base, target), image, turn)
 
@@ -185,7 +244,7 @@ class Swaps:
         check = check_of(turn.request, turn.about)
         if check is not None:
             return self._swapped(patched, image, turn, new)
-        base = self.base(patched, turn)
+        base = self.base(patched, turn, image)
         meanings = {**self.stand_ins.meanings, self.noun: base}
         new = self._instead(base, new) if self.noun in new.phrases else put_into(new, meanings)
         both = joined(base, new)

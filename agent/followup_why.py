@@ -43,7 +43,8 @@ def read_why(
         raise patched.refused("nothing was answered yet, so there is nothing to explain; ask for something first")
     refuse_unknown_id(rest, setting)
     if match is not None and WHY_ALL.fullmatch(rest.text):
-        return Why(last.number, last.ids if SINGLE.search(rest.text) and len(last.ids) == 1 else ())
+        one = len(last.ids) == 1 and (SINGLE.search(rest.text) or last.about is not None)
+        return Why(last.number, last.ids if one else ())
     mention = mention_patterns(setting).search(rest.text)
     if mention is not None:
         found = mentioned(mention, rest, setting, whole_list=True)

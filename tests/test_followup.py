@@ -180,7 +180,7 @@ REFUSED = [
     ("only the lnger than 50 m", "did you mean 'longer'", "lnger"),
     ("of those, the frobnicating ones", "frobnicating", "frobnicating ones"),
     ("those ships near the river", "points at nothing", "those"),
-    ("is it red?", "'it' could be any of 3; say 'them'", "it"),
+    ("is it red?", "'it' could be any of 3; name one of plane-1, plane-2, plane-5: say e.g. 'is plane-1 red?'", "it"),
     ("describe plane-44", "no 'plane-44'", "plane-44"),
     ("why plane-44?", "no 'plane-44'", "plane-44"),
     ("why was plane-4 painted blue?", "painted blue", "painted blue?"),
