@@ -19,7 +19,7 @@ from surveyor.evals.detection import Matched, Truth, average_precision, evaluate
 from surveyor.evals.detection_calibrate import best_threshold, fit
 from surveyor.synth import draw_scene
 from surveyor.tools.models.compact.detector import OVERLAP, WHOLE, CompactGrounder, Detection, Detector, tiles
-from surveyor.tools.models.compact.merging import Raw, merge, suppress
+from surveyor.tools.models.compact.merging import INSIDE, Raw, apart, merge, suppress
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -87,6 +87,52 @@ def test_a_stretch_of_an_object_is_not_a_second_one() -> None:
     assert sorted(result.labels.tolist()) == [0, 1] and result.scores.max() == 0.9
 
 
+@pytest.mark.parametrize(
+    "second",
+    [[20, 5, 76, 45], [35, 10, 67, 34], [8, 22, 58, 62]],
+    ids=["shifted along", "a wing", "shifted across"],
+)
+def test_a_second_look_at_a_plane_is_not_a_second_plane(second: list[float]) -> None:
+    # 0.7 to 0.8 of the smaller box in the larger one, IoU below 0.5: as on photos with two boxes on one plane
+    found = raw([[0, 0, 60, 50], second], [0.97, 0.6])
+    assert merge(found).boxes.tolist() == [[0, 0, 60, 50]]
+
+
+def test_boats_side_by_side_stay_apart() -> None:
+    # the two nearest annotated boats that were both found right share 0.54 of the smaller box as detected
+    found = raw([[0, 0, 20, 80], [9.2, 2, 29.2, 78]], [0.87, 0.58])
+    assert len(merge(found).scores) == 2
+
+
+def test_a_box_gives_way_only_to_one_that_stays() -> None:
+    # each shares 0.65 with the next; the middle one falls to the first, and then nothing covers the last
+    found = raw([[35, 0, 135, 40], [70, 0, 170, 40], [0, 0, 100, 40]], [0.8, 0.7, 0.9])
+    assert merge(found).boxes.tolist() == [[0, 0, 100, 40], [70, 0, 170, 40]]
+
+
+def test_of_two_nested_boxes_with_one_score_one_stays() -> None:
+    assert len(merge(raw([[0, 0, 100, 40], [2, 2, 40, 38]], [0.7, 0.7])).scores) == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 40))
+def test_what_gives_way_lies_in_a_better_box_that_stays(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(0, 60, (n, 2))
+    boxes = np.concatenate([low, low + rng.uniform(5, 40, (n, 2))], 1)
+    found = raw(boxes.tolist(), rng.random(n).tolist(), rng.integers(0, 2, n).tolist(), (rng.random(n) < 0.3).tolist())
+    rank = found.scores - found.cut
+    stays = apart(found)
+    assert (np.diff(rank[stays]) <= 0).all()
+    meet = np.clip(np.minimum(boxes[:, None, 2:], boxes[:, 2:]) - np.maximum(boxes[:, None, :2], boxes[:, :2]), 0, None)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    nested = meet.prod(2) / np.minimum(area[:, None], area) > INSIDE
+    nested &= (found.labels[:, None] == found.labels) & ~np.eye(n, dtype=bool)
+    assert not nested[np.ix_(stays, stays)].any()
+    gone = np.setdiff1d(np.arange(n), stays)
+    assert (nested[np.ix_(gone, stays)] & (rank[stays] > rank[gone][:, None])).any(1).all()
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40))
 def test_merge_never_adds_and_leaves_no_copies(seed: int, n: int) -> None:
@@ -148,6 +194,17 @@ def test_airport_scene(detector: Detector) -> None:
     assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
     iou = box_iou_matrix(np.array([t.box_px for t in objects]), np.array([d.box_px for d in found]).reshape(-1, 4))
     assert (iou.max(1) >= 0.5).mean() >= 0.8
+
+
+@pytest.mark.parametrize("seed", [806, 811])
+def test_one_plane_is_one_region(detector: Detector, seed: int) -> None:
+    scene = draw_scene("airport" if seed == 806 else "mixed", seed=seed, size_wh=(700, 700))
+    boxes = np.array([d.box_px for d in detector.detect(scene.image_rgb, classes=["airplane"])])
+    assert len(boxes) >= 5
+    meet = np.clip(np.minimum(boxes[:, None, 2:], boxes[:, 2:]) - np.maximum(boxes[:, None, :2], boxes[:, :2]), 0, None)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    shared = meet.prod(2) / np.minimum(area[:, None], area)
+    assert shared[~np.eye(len(boxes), dtype=bool)].max() < 0.6
 
 
 def test_raising_the_threshold_only_removes(detector: Detector) -> None:

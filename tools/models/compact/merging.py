@@ -10,7 +10,7 @@ import numpy as np
 from ....core.rotated_iou import overlapping_pairs, rotated_iou_pairs
 
 SAME = 0.5  # two detections of a class that overlap more than this are one object
-INSIDE = 0.8  # share of the smaller of two boxes of a class in the other, above which they are one object
+INSIDE = 0.6  # share of the smaller of two boxes of a class in the other, above which they are one object
 
 
 @dataclass(frozen=True)
@@ -68,39 +68,46 @@ def similar_pairs(found: Raw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def suppress(found: Raw, overlap: float, rank: np.ndarray | None = None) -> np.ndarray:
     """Indices kept by greedy suppression within a class, best first. `rank` replaces the scores as the order."""
     order = np.argsort(-(found.scores if rank is None else rank), kind="stable")
-    sorted_found = found.take(order)
-    i, j, iou = similar_pairs(sorted_found)
+    i, j, iou = similar_pairs(found.take(order))
     close = iou > overlap
-    by = np.argsort(i[close], kind="stable")
-    i, j = i[close][by], j[close][by]
-    bounds = np.searchsorted(i, np.arange(len(order) + 1))
-    keep = np.ones(len(order), bool)
-    for k in range(len(order)):
-        if keep[k]:
-            keep[j[bounds[k] : bounds[k + 1]]] = False
-    return order[keep]
+    return order[_standing(len(order), i[close], j[close])]
 
 
 def merge(found: Raw) -> Raw:
     """One detection an object from all tiles and scales: the best-scored one.
 
-    Boxes cut by a tile's border rank behind whole ones. Of two boxes of a class of which one lies in the other, such as
-    a bridge and a stretch of it, the better-ranked stays.
+    Boxes cut by a tile's border rank behind whole ones. Of two boxes of a class of which one lies for the most part in
+    the other, such as a bridge and a stretch of it, or a plane and its wing, the better-ranked stays.
     """
     kept = found.take(suppress(found, SAME, found.scores - found.cut))
     return kept.take(apart(kept))
 
 
 def apart(found: Raw) -> np.ndarray:
-    """Indices without the boxes that share most of the smaller one's area with a better-ranked box of their class."""
-    i, j = overlapping_pairs(found.corners, found.corners)
-    rank = found.scores - found.cut
-    meets = (found.labels[i] == found.labels[j]) & (rank[i] > rank[j])
+    """Indices, best first, without boxes that share most of the smaller one's area with a better one of their class.
+
+    A box gives way only to one that stays: of three boats in a row, the last does not fall with the middle one.
+    """
+    order = np.argsort(-(found.scores - found.cut), kind="stable")
+    labels, corners = found.labels[order], found.corners[order]
+    i, j = overlapping_pairs(corners, corners)
+    meets = (i < j) & (labels[i] == labels[j])
     i, j = i[meets], j[meets]
-    iou = rotated_iou_pairs(found.corners[i], found.corners[j])
-    sides = np.linalg.norm(np.diff(found.corners[:, :3], axis=1), axis=2)
+    iou = rotated_iou_pairs(corners[i], corners[j])
+    sides = np.linalg.norm(np.diff(corners[:, :3], axis=1), axis=2)
     area = np.maximum(sides.prod(1), 1e-9)
     shared = iou * (area[i] + area[j]) / (1 + iou) / np.minimum(area[i], area[j])
-    keep = np.ones(len(found.scores), bool)
-    keep[j[shared > INSIDE]] = False
-    return np.flatnonzero(keep)
+    nested = shared > INSIDE
+    return order[_standing(len(order), i[nested], j[nested])]
+
+
+def _standing(count: int, better: np.ndarray, worse: np.ndarray) -> np.ndarray:
+    """(count,) bool, rows sorted best first: `worse[k]` falls to `better[k]` (an earlier row) if that one stands."""
+    by = np.argsort(better, kind="stable")
+    better, worse = better[by], worse[by]
+    bounds = np.searchsorted(better, np.arange(count + 1))
+    keep = np.ones(count, bool)
+    for k in range(count):
+        if keep[k]:
+            keep[worse[bounds[k] : bounds[k + 1]]] = False
+    return keep
