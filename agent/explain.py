@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..core.plan import Plan, Step
@@ -11,7 +10,7 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..core.wording_tables import SUMMARIES
 from ..tools.values import Count, Measurement, Measurements, Truth
-from .explain_chain import OWN, SHOWN, amount, chain_of, condition_of, named, one_of, said_of, selection_of
+from .explain_chain import OWN, SHOWN, amount, be, chain_of, condition_of, named, one_of, said_of, selection_of
 from .explain_none import why_none
 from .explain_truth import say_truth
 from .graph import Results
@@ -69,9 +68,9 @@ def _undecided(found: CandidateSet, step: Step, plan: Plan) -> str:
     told = amount(chain_of(step, plan)[0], plan, len(found))
     if not unknown:  # a tool of the user's left it open
         return f"Unknown: {len(open_)} of {told} could not be decided, and no other fits."
-    it, rest = "it is" if len(open_) == 1 else "they are", len(found) > len(open_)
+    it, rest = "it" if len(open_) == 1 else "they", len(found) > len(open_)
     whom, others = (f"{len(open_)} of {told}", "; no other fits") if rest else (told, "")
-    return f"Unknown: for {whom} it cannot be told whether {it} {' and '.join(unknown)}{others}."
+    return f"Unknown: for {whom} it cannot be told whether {it} {be(len(open_), ' and '.join(unknown))}{others}."
 
 
 def _none(lead: str, step: Step, plan: Plan, scene: Scene, results: Results) -> str:
@@ -105,7 +104,7 @@ def _of_groups(value: Count, form: str) -> str:
 def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results: Results) -> str:
     if not value.items:
         return _none(f"Found {amount(step, plan, 0)}", step, plan, scene, results)
-    to, without = _measured_to(value, step, plan, results)
+    to, without = _measured_to(step, plan, results)
     if value.overall is not None:
         return _summarised(value, value.overall, step, plan, to, without)
     attribute = value.items[0].attribute
@@ -113,12 +112,7 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
     if not known:
         return f"The {attribute} of {amount(step, plan, len(value.items))}{to} is unknown{without}."
     if len(value.items) == 1:
-        (one,) = known
-        to = f" to {_article(to, one)}" if one.to else ""
-        touching = " (they touch or overlap)" if one.to and not one.value else ""
-        selection = selection_of(step, plan)
-        which = f"{words(selection)}, {one.region_id}," if selection and selection.picks else one.region_id
-        return f"The {attribute} of {which}{to} is {_with_unit(one)}{touching}."
+        return _measured_one(known[0], attribute, step, plan, to)
     several = len({item.to for item in known}) > 1
     shown = ", ".join(
         f"{item.region_id} {_with_unit(item)}{f' to {item.to}' if several else ''}" for item in known[:SHOWN]
@@ -135,30 +129,34 @@ def _summarised(value: Measurements, overall: Measurement, step: Step, plan: Pla
     return f"{of} is unknown{without}." if overall.value is None else f"{of} is {_with_unit(overall)}."
 
 
-def _measured_to(value: Measurements, step: Step, plan: Plan, results: Results) -> tuple[str, str]:
+def _measured_one(one: Measurement, attribute: str, step: Step, plan: Plan, to: str) -> str:
+    selection = selection_of(step, plan)
+    which = f"{words(selection)}, {one.region_id}," if selection and selection.picks else one.region_id
+    if one.to:
+        to = f"{to}, {one.to}," if to != f" to {one.to}" else to
+    touching = " (they touch or overlap)" if one.to and not one.value else ""
+    return f"The {attribute} of {which}{to} is {_with_unit(one)}{touching}."
+
+
+def _measured_to(step: Step, plan: Plan, results: Results) -> tuple[str, str]:
     """What distances are measured to, " to the nearest building", and why they are unknown where nothing is there."""
     if "reference" not in step.inputs:
         return "", ""
     source = plan.step(step.inputs["reference"])
-    found = results.values.get(source.id)
-    regions: Sequence[object] = found.kept if isinstance(found, CandidateSet) else ()
-    selection = selection_of(source, plan)
-    if selection is None:
-        told = "the nearest region"
-    elif selection.picks:
-        told = words(selection)
+    found, selection = results.values.get(source.id), selection_of(source, plan)
+    if selection is None or not isinstance(found, CandidateSet):
+        return " to the nearest region", ""
+    same = source.id == step.inputs["candidates"]
+    if selection.picks:
+        one = selection.picks[-1].count == 1
+        told = words(selection) if one else f"the nearest of {words(selection)}"
+    elif len(found.kept) == 1 and not same:
+        told = found.kept[0].region.id
     else:
-        told = f"the nearest {one_of(selection)}"
-    names = {item.to for item in value.items if item.to}
-    if len(regions) == 1 and len(names) == 1:
-        told = min(names)
-    return f" to {told}", "" if regions else f": {amount(source, plan, 0)} were found"
-
-
-def _article(to: str, one: Measurement) -> str:
-    """ "the nearest building, building-4,", or the id alone where nothing else could be meant."""
-    told = to.removeprefix(" to ")
-    return told if told == one.to else f"{told}, {one.to},"
+        told = f"the nearest {'other ' if same else ''}{one_of(selection)}"
+    if found.kept:
+        return f" to {told}", ": there is no other" if same and len(found.kept) == 1 else ""
+    return f" to {told}", ": which they are is undecided" if found.open else f": {amount(source, plan, 0)} were found"
 
 
 def _with_unit(item: Measurement) -> str:

@@ -84,6 +84,28 @@ def said_of(condition: Condition) -> str:
     return selecting(condition).removeprefix("select ").removeprefix("those ").removeprefix("that are ")
 
 
+_VERBS = {"with": ("has", "have"), "containing": ("contains", "contain"), "overlapping": ("overlaps", "overlap")}
+
+
+def be(number: int, said: str, *, negated: bool = False) -> str:
+    """What is said of one or several, with its verb: "is white", "do not have an aspect ratio of more than 3".
+
+    Args:
+        said: from `said_of`.
+
+    Example:
+        >>> be(2, "white"), be(1, "with a perimeter of more than 9 m", negated=True)
+        ('are white', 'does not have a perimeter of more than 9 m')
+    """
+    lead, _, rest = said.partition(" ")
+    if lead not in _VERBS:
+        return f"{'is' if number == 1 else 'are'} {'not ' if negated else ''}{said}"
+    one, many = _VERBS[lead]
+    if negated:
+        return f"{'does' if number == 1 else 'do'} not {many} {rest}"
+    return f"{one if number == 1 else many} {rest}"
+
+
 def named(candidates: Sequence[Candidate]) -> str:
     """Their ids, the first few: "plane-1, plane-2 and 3 more"."""
     ids = [candidate.region.id for candidate in candidates]

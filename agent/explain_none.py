@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ..core.conditions import Compare, Condition, Pick, Provided, Relation
+from ..core.conditions import Aspect, Compare, Condition, Pick, Provided, Relation
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
@@ -13,7 +13,7 @@ from ..core.wording import words
 from ..core.wording_tables import SUPERLATIVES
 from ..tools.references import needed_references
 from .answer import region_json
-from .explain_chain import amount, chain_of, condition_of, said_of, selection_of
+from .explain_chain import amount, be, chain_of, condition_of, said_of, selection_of
 from .graph import Results
 from .readings import Reading, reading_of
 
@@ -63,19 +63,25 @@ def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, p
     best = _nearest(condition, judged, scene)
     only = f"the only {told.removeprefix('1 ')}" if len(judged) == 1 else ""
     if best is None:
-        return f"{only} is not {said_of(condition)}" if only else f"none of {told} is {said_of(condition)}"
+        return (
+            f"{only} {be(1, said_of(condition), negated=True)}"
+            if only
+            else f"none of {told} {be(1, said_of(condition))}"
+        )
     candidate, reading = best
     lead = f"{only or f'the {_superlative(reading)} of {told}'}, {candidate.region.id},"
     if isinstance(condition, Relation):
         return f"{lead} is {reading.short} away"
     if reading.measure in ("length", "width"):
         return f"{lead} is {reading.short} {'long' if reading.measure == 'length' else 'wide'}"
-    return f"{lead} has {'an' if reading.measure == 'area' else 'a'} {reading.measure} of {reading.short}"
+    measure = "aspect ratio" if isinstance(condition, Aspect) else reading.measure
+    return f"{lead} has {'an' if measure[0] == 'a' else 'a'} {measure} of {reading.short}"
 
 
 def _nearest(condition: Condition, judged: Sequence[Candidate], scene: Scene) -> tuple[Candidate, Reading] | None:
     """The candidate that misses a comparison or a distance by least; None for other conditions, or without numbers."""
-    measured = isinstance(condition, Compare) or (isinstance(condition, Relation) and condition.distance is not None)
+    measured = isinstance(condition, Compare | Aspect)
+    measured = measured or (isinstance(condition, Relation) and condition.distance is not None)
     if not measured:
         return None
     size_wh = (int(scene.size_wh[0]), int(scene.size_wh[1]))
@@ -92,7 +98,8 @@ def _nearest(condition: Condition, judged: Sequence[Candidate], scene: Scene) ->
 def _superlative(reading: Reading) -> str:
     """ "longest" where more than a length was asked for, "nearest" where less than a distance was."""
     order = "max" if reading.op in (">", ">=") else "min"
-    return "closest" if reading.op == "==" else SUPERLATIVES.get((reading.measure, order), "closest")
+    by = "aspect" if reading.measure == "length / width" else reading.measure
+    return "closest" if reading.op == "==" else SUPERLATIVES.get((by, order), "closest")
 
 
 def _are(number: int) -> str:

@@ -12,7 +12,8 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
 from .contradictions import contradictions_in
-from .explain_chain import SHOWN, amount
+from .explain_chain import SHOWN, amount, named
+from .explaining import conditions_of, needs_gsd, remedy_of
 from .graph import Results
 
 
@@ -29,6 +30,7 @@ def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results
     if close:
         shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
         notes.append(f"{len(close)} close {'call' if len(close) == 1 else 'calls'} (borderline): {shown}")
+    notes += _unknown(plan, scene, results)
     notes += _doubted(results)
     return tuple(dict.fromkeys(notes))
 
@@ -49,6 +51,17 @@ def _is_close(candidate: Candidate) -> bool:
     """Whether its fate hangs on close calls: it is in, or only they keep it out."""
     against = {name for name, verdict in candidate.verdicts.items() if verdict is False}
     return bool(candidate.borderline) and against <= candidate.borderline
+
+
+def _unknown(plan: Plan, scene: Scene, results: Results) -> Iterator[str]:
+    """What would make known what is unknown; missing metres are told by themselves."""
+    conditions = conditions_of(plan)
+    for value in _last_sets(plan, results):
+        for name, condition in conditions.items():
+            open_ = [c for c in value.undecided if c.verdicts.get(name, False) is None]
+            if open_ and not needs_gsd(condition, scene):
+                remedy = remedy_of(condition, scene, open_[0].reasons.get(name, ""))
+                yield f"{name!r} is unknown for {named(open_)}. To know: {remedy}"
 
 
 def _doubted(results: Results) -> Iterator[str]:
@@ -119,6 +132,7 @@ def _unexpected_targets(plan: Plan, request: Request | None, results: Results) -
 
 
 def _unexpected_references(plan: Plan, results: Results) -> Iterator[str]:
+    asked = any(step.args.get("asked") for step in plan.steps if step.tool == "check")
     for step in plan.steps:
         nodes = tuple(_conditions(Plan(steps=(step,), outputs=(step.id,))))
         provided = [node.reference for node in nodes if isinstance(node, Provided)]
@@ -127,7 +141,10 @@ def _unexpected_references(plan: Plan, results: Results) -> Iterator[str]:
                 value = results.values.get(source)
                 if not isinstance(value, CandidateSet) or node in provided:
                     continue
+                observation = results.observations.get(step.id)
                 if node.expected is None and not value.open:
+                    if observation is not None and observation.emptied_by and not asked:
+                        continue  # the sentence says so
                     yield f"{amount(plan.step(source), plan, 0)} were found, so no relation to them can hold"
                 elif not node.picks:
                     yield from _mismatch(node, value, reference=True)

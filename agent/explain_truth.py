@@ -10,7 +10,7 @@ from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.values import Truth
-from .explain_chain import OWN, amount, chain_of, condition_of, named, said_of, selection_of
+from .explain_chain import OWN, amount, be, chain_of, condition_of, named, said_of, selection_of
 from .explain_none import why_none
 from .graph import Results
 from .summary import verdict_word
@@ -90,18 +90,18 @@ def _of_all(
 ) -> str:
     """ "2 of 5 planes are not white: plane-1, plane-2"."""
     if not sure and not maybe:
-        return f"{_nothing(meant, plan, last)}, so whether all are {what} cannot be told"
+        return f"{_nothing(meant, plan, last)}, so whether all {be(2, what)} cannot be told"
     number = len(sure) + len(maybe)
     picked = _is_picked(meant, plan)
     all_of_them = f"{'up to ' if maybe and not picked else ''}{amount(meant, plan, number)}"
     if verdict is True:
-        return f"{'' if number == 1 or picked or maybe else 'all '}{all_of_them} {_are(number)} {what}"
+        return f"{'' if number == 1 or picked or maybe else 'all '}{all_of_them} {be(number, what)}"
     against, open_ = last.kept, last.undecided
     if verdict is False:
         if len(against) == number > 1 and not picked:
-            return f"none of {all_of_them} is {what}"
+            return f"none of {all_of_them} {be(1, what)}"
         share = all_of_them if len(against) == number else f"{len(against)} of {all_of_them}"
-        lead = f"{share} {_are(len(against))} not {what}"
+        lead = f"{share} {be(len(against), what, negated=True)}"
         if open_:
             return f"{lead} ({named(against)}), and {len(open_)} could not be decided"
         return f"{lead}: {named(against)}"
@@ -109,10 +109,12 @@ def _of_all(
         also = "" if open_ else f"; {'it' if number == 1 else 'each of them'} would be {what}"
         return f"{_which(meant, plan, maybe)}{also}"
     rest = number - len(open_)
-    others = "" if not rest else f"; the other {rest} {_are(rest)}" if rest > 1 else "; the other one is"
-    it = "it is" if len(open_) == 1 else "they are"
+    others = (
+        "" if not rest else f"; the other {rest} {be(rest, what)}" if rest > 1 else f"; the other one {be(1, what)}"
+    )
+    it = "it" if len(open_) == 1 else "they"
     whom = all_of_them if not rest else f"{len(open_)} of {all_of_them}"
-    return f"for {whom} it cannot be told whether {it} {what}: {named(open_)}{others}"
+    return f"for {whom} it cannot be told whether {it} {be(len(open_), what)}: {named(open_)}{others}"
 
 
 def _of_one(
@@ -129,22 +131,22 @@ def _of_one(
     assert selection is not None
     what = " and ".join(said_of(condition) for condition in conditions)
     if not sure and not maybe:
-        return f"{_nothing(meant, plan, last)}, so whether {words(selection)} is {what} cannot be told"
+        return f"{_nothing(meant, plan, last)}, so whether {words(selection)} {be(1, what)} cannot be told"
     if len(sure) == 1 and not maybe:
         (one,) = sure
         failed = [said_of(c) for c in conditions if one.verdicts.get(words(c)) is False]
         lead = f"{one.region.id}, {words(selection)},"
         if verdict is None:
             unknown = [said_of(c) for c in conditions if one.verdicts.get(words(c)) is None]
-            return f"whether {lead} is {' and '.join(unknown)} cannot be told"
-        return f"{lead} is {'not ' + ', nor '.join(failed) if failed else what}"
+            return f"whether {lead} {be(1, ' and '.join(unknown))} cannot be told"
+        return f"{lead} {be(1, ', nor '.join(failed), negated=True) if failed else be(1, what)}"
     if verdict is True:
-        return f"{named(last.kept)}, {words(selection)}, {_are(len(last.kept))} {what}"
+        return f"{named(last.kept)}, {words(selection)}, {be(len(last.kept), what)}"
     if verdict is None:
         return _which(meant, plan, [*sure, *maybe])
     if len(sure) + len(maybe) == 1:
-        return f"{maybe[0].region.id}, which may be {words(selection)}, is not {what}"
-    return f"whichever of {named([*sure, *maybe])} is {words(selection)}, it is not {what}"
+        return f"{maybe[0].region.id}, which may be {words(selection)}, {be(1, what, negated=True)}"
+    return f"whichever of {named([*sure, *maybe])} is {words(selection)}, it {be(1, what, negated=True)}"
 
 
 def _nothing(meant: Step, plan: Plan, last: CandidateSet) -> str:

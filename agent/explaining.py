@@ -161,7 +161,7 @@ def _cell(index: int, name: str, condition: Node | None, each: Mapping[str, Any]
     verdict, reason = _WORDS[each["verdicts"][name]], each["reasons"].get(name, "")
     reading = reading_of(condition, each, reason, scene.size_wh)
     value, would = short_reason(reason) if reading is None or reading.measure == "rank" else reading.short, ""
-    if verdict == "unknown" and _needs_gsd(condition, scene):
+    if verdict == "unknown" and needs_gsd(condition, scene):
         value, would = _without_gsd(condition, each)
     return Cell(letter(index), name, verdict, reading, reason, name in each["borderline"], would, value)
 
@@ -238,15 +238,15 @@ def _column(
     )
 
 
-def remedy_of(condition: Node | None, scene: SceneRecord, reason: str) -> str:
+def remedy_of(condition: Node | None, scene: SceneRecord | Scene, reason: str) -> str:
     """What would make an unknown verdict known."""
     nodes = () if condition is None else tuple(walk(condition))
-    if _needs_gsd(condition, scene):
+    if needs_gsd(condition, scene):
         return "give --gsd, the metres that a pixel covers on the ground"
     if any(isinstance(node, SizeWord) for node in nodes):
         return "ask with a measure ('longer than 30 m'): size words compare with others of the class in the image"
     if any(isinstance(node, Orientation) for node in nodes):
-        return "nothing can: sides that are nearly equal give no direction"
+        return "ask for longer things; sides that are nearly equal give no direction"
     if any(isinstance(node, Colour) for node in nodes):
         return "a sharper image: too few pixels to tell a colour by"
     if any(isinstance(node, Pick) for node in nodes):
@@ -256,7 +256,7 @@ def remedy_of(condition: Node | None, scene: SceneRecord, reason: str) -> str:
     return f"too close to call: {reason}" if reason else "too close to call"
 
 
-def _needs_gsd(condition: Node | None, scene: SceneRecord) -> bool:
+def needs_gsd(condition: Node | None, scene: SceneRecord | Scene) -> bool:
     if condition is None or scene.gsd_m is not None:
         return False
     for node in walk(condition):

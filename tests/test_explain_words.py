@@ -240,6 +240,29 @@ def test_only_close_calls_that_decide_are_noted() -> None:
     assert asked("planes longer than 20 m in the right half").notes == ("2 close calls (borderline): plane-2, plane-4",)
 
 
+def test_a_distance_to_a_chosen_one_names_it() -> None:
+    # building-1 ends at x 86, y 30, building-2 begins at 176, y 60: 90 px across and 30 down, 94.9 px = 47.4 m
+    assert asked("how far is the leftmost building from the rightmost building?").text == (
+        "The distance of the leftmost building, building-1, to the rightmost building, building-2, is 47.43 m."
+    )
+    assert asked("how far apart are the buildings?").text == (
+        "The distance of 2 buildings to the nearest other building: 47.43 to 47.43 m "
+        "(building-1 47.43 m to building-2, building-2 47.43 m to building-1)."
+    )
+    assert asked("how far apart are the tanks?").text == (
+        "The distance of 1 tank to the nearest other tank is unknown: there is no other."
+    )
+
+
+def test_what_is_unknown_says_what_would_tell() -> None:
+    answer = asked("horizontal buildings")  # building-2 is a square of 20 px; building-1 stands upright
+    assert answer.text == ("Unknown: for 1 of 2 buildings it cannot be told whether it is horizontal; no other fits.")
+    assert answer.notes == (
+        "'horizontal' is unknown for building-2. To know: ask for longer things; sides that are nearly equal give no "
+        "direction",
+    )
+
+
 def test_a_distance_to_nothing_says_so() -> None:
     answer = asked("how far is the largest plane from the nearest ship?")
     assert answer.text == "The distance of the largest plane to the nearest ship is unknown: no ships were found."
@@ -264,6 +287,10 @@ NONE = [
      "Found no planes within 5 m of the tank; the nearest of 4 planes, plane-2, is 11.2 m away."),
     ("the ninth plane from the left", "Found nothing to call the ninth plane from the left; there are only 4 planes."),
     ("planes near a ship", "Found no planes near ships; no ships were found."),
+    ("planes with an aspect ratio above 5",  # 60 / 20 = 3, 38 / 10 = 3.8, 20 / 10 = 2, 42 / 20 = 2.1
+     "Found no planes with an aspect ratio of more than 5; the most elongated of 4 planes, plane-2, has an aspect "
+     "ratio of 3.8."),
+    ("buildings containing tanks", "Found no buildings containing tanks; none of 2 buildings contains tanks."),
     ("ships", "No ships were found."),
     ("how many ships are there?", "No ships were found."),
     ("red ships", "Found no red ships; no ships were found."),
@@ -278,7 +305,10 @@ def test_nothing_found_says_what_came_nearest(query: str, text: str) -> None:
 
 
 def test_an_absent_reference_is_noted_once() -> None:
-    assert asked("are any planes near a ship?").notes == ("no ships were found, so no relation to them can hold",)
+    note = ("no ships were found, so no relation to them can hold",)
+    assert asked("is the largest plane near a ship?").notes == note
+    assert asked("planes that are not near a ship").notes == note
+    assert asked("are any planes near a ship?").notes == ()  # "No: no planes near ships; no ships were found."
     assert not any("building" in note for note in asked("planes near a building").notes)
 
 
