@@ -12,8 +12,10 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..core.conditions import Among, Request, Selection, walk
+from ..core.conditions import Among, Output, Relation, Request, Selection, walk
 from ..core.errors import QueryError, UsageError
+from ..core.inflection import plural
+from ..core.wording import words
 from .followup_checks import check_of, subject_of
 from .followup_courtesy import courtesy, is_small_talk, without_courtesy
 from .followup_edits import is_single, phrases_in, put_in, put_into, uses, widened, with_verb
@@ -25,6 +27,7 @@ from .followup_patterns import (
     AND,
     DESCRIBE_THAT,
     GOING,
+    HOW_MANY,
     MANY,
     OF_THOSE,
     ONE_OF,
@@ -33,6 +36,7 @@ from .followup_patterns import (
     SAYS_AGAIN,
     SINGLE,
     UNDO,
+    WHAT_NEAR,
 )
 from .followup_pointing import after_lead, take_demonstratives, take_regions, visual_request
 from .followup_readings import bare, begins_request, readings_on, with_pronouns
@@ -156,8 +160,14 @@ class _Reader(Swaps):
             some = [f"'{each}{where}'" for each in ("the largest of them", *self.last.ids[:1])]
             advice = f"which one of them? Say {' or '.join(some)}"
             raise patched.refused(advice, found.start(), found.end())
+        if self.last is not None and HOW_MANY.fullmatch(patched.text):
+            counted = Output(verb="count", target=self.base(patched, self._talked_of("those"), image))
+            return self.asked(Request(outputs=(counted,)), image, self.last)
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
+        near = WHAT_NEAR.fullmatch(patched.text)
+        if near is not None:
+            patched = patched.replaced(0, near.start("where"), "objects ")
         visual = visual_request(patched, self.stand_ins)
         if visual is not None:
             return self.asked(put_in(visual, self.stand_ins.meanings), image, None)
@@ -191,7 +201,8 @@ class _Reader(Swaps):
         """The turn whose set a line is about: "they" is not the one thing that was asked about last."""
         assert self.last is not None
         sets = self.last.sets
-        if len(sets) != 1 or not is_single(sets[0]) or not (MANY.search(text) or ONES.search(text)):
+        many = MANY.search(text) or ONES.search(text)
+        if len(sets) != 1 or not is_single(sets[0]) or not many or SINGLE.search(text):
             return self.last
         for turn in reversed(self.setting.turns[:-1]):
             many = len(turn.sets) == 1 and not is_single(turn.sets[0])
@@ -219,6 +230,8 @@ class _Reader(Swaps):
         if found_one and SINGLE.search(patched.text):  # "are any of them red? describe it"
             turn = replace(turn, about=None)
         single = turn.about is not None and is_single(turn.about)
+        if SINGLE.search(patched.text) and MANY.search(patched.text):
+            patched = self._told_apart(patched, turn)
         where = self.where(turn, image)
         pointing = with_pronouns(patched, self.noun, turn.ids, single=single, where=where)
         for candidate in (pointing, *readings_on(pointing, self.noun)):
@@ -248,6 +261,28 @@ class _Reader(Swaps):
         if not errors:
             raise patched.refused("did not understand this about the last answer; say e.g. 'of those, the red ones'")
         raise max(errors, key=lambda error: error.spans[0][0] if error.spans else -1)
+
+    def _told_apart(self, patched: Patched, turn: Known) -> Patched:
+        """The text with "them" beside "it" as the other set: what "it" was related to, or the several before.
+
+        Raises:
+            QueryError: there is no one such set.
+        """
+        related = [
+            node.reference
+            for node in walk(turn.request)
+            if isinstance(node, Relation) and node.reference is not None and not is_single(node.reference)
+        ]
+        earlier = [each.sets[0] for each in self.setting.turns if len(each.sets) == 1 and not is_single(each.sets[0])]
+        found = related if len(related) == 1 else earlier[-1:]
+        if not found or found[0] in turn.sets:
+            match = MANY.search(patched.text)
+            assert match is not None
+            raise patched.refused(
+                f"which are {match[0]!r} beside 'it'? Name one of the two", match.start(), match.end()
+            )
+        noun = self.stand_ins.noun(found[0], words(found[0]))
+        return patched.sub(MANY, lambda _: f"the {plural(noun)}")
 
     # ---- results ----
 

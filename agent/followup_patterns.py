@@ -19,7 +19,7 @@ def _words(text: str) -> str:
 _START = r"\s*(?:(?:and|but|now|then|so|ok|okay|please)\b[\s,]*)*"
 
 UNDO = _form(
-    r"\s*(?:please\s+)?(?:undo|go\s+back|take\s+(?:that|it)\s+back|forget\s+(?:that|it|the\s+last(?:\s+one)?)",
+    r"\s*(?:(?:please|no|oh|oops|wait|sorry|actually)\b[\s,.!]*)*(?:undo|go\s+back|take\s+(?:that|it)\s+back|forget\s+(?:that|it|the\s+last(?:\s+one)?)",
     r"|(?:undo|take\s+back)\s+(?:that|it|this|the\s+last(?:\s+(?:one|turn|answer|question|step))?))\s*[.!]*\s*",
 )
 WHY = _form(r"\s*(?:and\s+|but\s+|so\s+)?(?:why|how\s+come|explain)\b(.*)")
@@ -86,6 +86,26 @@ THEIRS = _form(
     r"\b(?P<whose>their|its)\s+(?P<what>(?:(?:average|mean|median|total|combined|summed)\s+)?",
     r"(?:lengths?|widths?|areas?|sizes?|perimeters?|orientations?|aspect\s+ratios?))\b",
 )
+HOW_MANY = _form(
+    _START,
+    r"how\s+many\s+(?:is|are|was|were)\s+(?:that|this|it|those|these|they|them|left|remaining)(?:\s+(?:now|in\s+(?:all|total)))?",
+    r"[\s?!.]*",
+)
+_NEAR = _words(
+    """near next_to close_to beside around adjacent_to within inside left_of right_of to_the above below north_of
+    south_of east_of west_of between in_front_of behind across"""
+)
+WHAT_NEAR = _form(
+    _START,
+    r"what(?:'s|’s|\s+is|\s+are|\s+lies|\s+stands)?(?:\s+else)?(?:\s+(?:is|are|lies|stands))?(?:\s+there)?\s+",
+    rf"(?P<where>(?:{_NEAR})\b.+)",
+)
+ELLIPTIC = _form(
+    r"(?:not\s+)?(?:(?:within|more\s+than|less\s+than|at\s+least|at\s+most|closer\s+than|further\s+than|beyond)\s+",
+    r"(?P<distance>\d[\d.,]*\s*[a-z]+)|on\s+the\s+(?:\w+\s+)?(?:side|bank)|(?:inside|outside)",
+    r"|(?:to\s+the\s+)?(?:north|south|east|west|left|right)|above|below)",
+)
+"""A relation without what it is to, as behind "and": "within 200 m", "on the south side"."""
 MANY = _form(r"\b(?:them|those|these|they)\b")
 SINGLE = _form(r"\b(?:it|(?:this|that)\s+(?:one|region|object)|(?:this|that)(?=\s*(?:$|[?.!,])))\b")
 ONES = _form(r"\bones\b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import Among, CountTest, Output, Request, Selection, conjuncts
+from ..core.conditions import Among, CountTest, Not, Output, Relation, Request, Selection, conjuncts
 from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
@@ -13,7 +13,19 @@ from .followup_edits import is_single, joined, put_into, replaced, swapped, wide
 from .followup_kinds import kept_beside, kind_of
 from .followup_meanings import Ask
 from .followup_mentions import Known, Setting, StandIns, take_boxes
-from .followup_patterns import ALSO, AND, IS_IT_THE, MANY, SAME_FOR, TO_THEM, TOO, WHAT_ABOUT, WHICH_ONES
+from .followup_patterns import (
+    ALSO,
+    AND,
+    ELLIPTIC,
+    IS_IT_THE,
+    MANY,
+    SAME_FOR,
+    THEIRS,
+    TO_THEM,
+    TOO,
+    WHAT_ABOUT,
+    WHICH_ONES,
+)
 from .followup_pointing import take_regions
 from .followup_readings import begins_request, places_on, readings_on, with_ones
 from .followup_sets import complement
@@ -132,6 +144,8 @@ class Swaps:
         match = SAME_FOR.fullmatch(patched.text) or WHAT_ABOUT.fullmatch(patched.text) or AND.fullmatch(patched.text)
         if match is None or (match.re is AND and (self.last is None or begins_request(match["rest"]))):
             return None
+        if match.re is AND and THEIRS.search(match["rest"]):
+            return None
         if self.last is None:
             raise patched.refused("nothing was asked yet that could be asked of others; ask for something first")
         quiet = match.re is AND and not match["asks"]
@@ -164,7 +178,8 @@ class Swaps:
         if self.asks_of_regions():
             rest, self.pointed = take_regions(rest, self.setting, self.stand_ins)
         rest = with_ones(rest.sub(MANY, plural(self.noun)), self.noun)
-        for candidate in (rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
+        completed = self._completed(rest)
+        for candidate in (*completed, rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
             try:
                 request = self.parsed(candidate)
             except QueryError:
@@ -175,6 +190,26 @@ class Swaps:
         raise rest.refused(
             f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships{where}'"
         )
+
+    def _completed(self, rest: Patched) -> list[Patched]:
+        """A relation without what it is to ("within 200 m"), with what the last request named there."""
+        sets = () if self.last is None else self.last.sets
+        where = sets[0].where if len(sets) == 1 else None
+        check = None if self.last is None else check_of(self.last.request, self.last.about)
+        parts = [*conjuncts(where), *(() if check is None else conjuncts(check.asked))]
+        inner = [part.condition if isinstance(part, Not) else part for part in parts]
+        named = [part.reference for part in inner if isinstance(part, Relation) and part.reference is not None]
+        if len(named) != 1 or ELLIPTIC.fullmatch(rest.text) is None:
+            return []
+        noun = self.stand_ins.noun(named[0], words(named[0]))
+        noun = noun if is_single(named[0]) else plural(noun)
+        joints = (" of", " from", "")
+        return [
+            rest.replaced(len(rest.text), len(rest.text), f"{joint} the {noun}").replaced(
+                0, 0, f"the {plural(self.noun)} "
+            )
+            for joint in joints
+        ]
 
     def _swapped(self, patched: Patched, image: int | None, turn: Known, new: Selection) -> Ask:
         """The request of a turn with its set, or conditions of it, replaced."""

@@ -147,6 +147,15 @@ CHAINS = [
     (("how many ships are red?", "which ones aren't?"), (None, "detect all ships that are not red")),
     # they, after one thing was asked about
     (("ships", "which is the largest?", "which is the smallest?"), (None, None, "detect the smallest ship")),
+    # it and them
+    (
+        ("is the largest ship near the cranes?", "how far is it from them?"),
+        (None, "measure the distance of the largest ship to cranes"),
+    ),
+    (
+        ("ships", "the largest", "how far is it from them?"),
+        (None, None, "measure the distance of the largest ship to ships"),
+    ),
     (("ships", "describe ship-12", "how many of them are red?"), (None, None, "count all red ships")),
 ]  # fmt: skip
 
@@ -204,6 +213,8 @@ REPLACED = [
      "detect all ships shorter than 140 m and longer than 100 m"),
     ("ships near the quay", "and near the cranes?", "detect all ships near cranes"),
     ("ships near the quay", "what about within 50 m of the quay?", "detect all ships within 50 m of the quay"),
+    ("ships within 50 m of a crane", "and within 100 m?", "detect all ships within 100 m of cranes"),
+    ("ships on the east side of the quay", "and on the west side?", "detect all ships on the west side of the quay"),
     ("red ships in the left half", "and white ones?", "detect all ships in the left half and white"),
     ("red or white ships", "and blue?", "detect all blue ships"),
     ("the largest ship", "and the smallest?", "detect the smallest ship"),

@@ -142,6 +142,12 @@ CASES = [
     ("segment the rest", "+segment all planes that are not longer than 20 m"),
     ("how long are the other planes?", "+measure the length of all planes that are not longer than 20 m"),
     ("which ones?", "+detect all planes longer than 20 m"),
+    ("how many is that?", "+count all planes longer than 20 m"),
+    ("how many are left?", "+count all planes longer than 20 m"),
+    ("and their average length?", "+measure the average length of all planes longer than 20 m"),
+    ("what else is near them?", "+detect all objects near planes longer than 20 m"),
+    ("what is near plane-3?", "detect all objects near the plane called plane-3"),
+    ("no, go back", "undo"),
     # all images
     ("planes in both images", "detect all planes @1,2"),
     ("in both images", "+detect all planes longer than 20 m @1,2"),
