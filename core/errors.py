@@ -44,7 +44,8 @@ class QueryError(UsageError):
 class UnknownPhrase(QueryError):
     """A phrase that the grounder in use doesn't know; `known` lists the class names that it does.
 
-    `adjective` are the words in trouble where the rest of the phrase is known ("damaged" of "damaged building").
+    `adjective` are the words in trouble where the rest of the phrase is known ("damaged" of "damaged building"),
+    `misspelt` the one word that differs from the name that seems to be meant.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class UnknownPhrase(QueryError):
         spans: Sequence[tuple[int, int]] = (),
         hint: str = "",
         adjective: str = "",
+        misspelt: str = "",
     ) -> None:
         self.phrase = phrase
         self.known = tuple(known)
-        self.adjective = adjective
+        self.adjective, self.misspelt = adjective, misspelt
         message = f"the grounder does not know {phrase!r}; it knows: {', '.join(self.known)}."
         if adjective:
             rest = phrase[len(adjective) :].strip()
@@ -70,8 +72,9 @@ class UnknownPhrase(QueryError):
 
     def place_in(self, query: str) -> None:
         """Points at the words in a query, where they stand in it as they are."""
-        trouble = self.adjective or self.phrase
+        trouble = self.adjective or self.misspelt or self.phrase
         start = query.lower().find(self.phrase.lower())
+        start = start + self.phrase.lower().find(trouble.lower()) if start >= 0 else start
         self.query, self.spans = query, ((start, start + len(trouble)),) if start >= 0 else ()
 
 

@@ -165,7 +165,8 @@ def resolve(phrase: str, known: Sequence[str], *, advice: str = "") -> tuple[str
     if not same:
         meant = _suggestion(wanted, known)
         adjective = "" if meant else _adjective(phrase, known)
-        raise UnknownPhrase(phrase, known, hint=" ".join(filter(None, [meant, advice])), adjective=adjective)
+        hint = " ".join(filter(None, [f"Did you mean {meant!r}?" if meant else "", advice]))
+        raise UnknownPhrase(phrase, known, hint=hint, adjective=adjective, misspelt=_misspelt(phrase, meant))
     return tuple(name for name in known if name in same)
 
 
@@ -203,12 +204,18 @@ def _adjective(phrase: str, known: Sequence[str]) -> str:
 
 
 def _suggestion(wanted: str, known: Iterable[str]) -> str:
-    """ "Did you mean 'X'?" for the nearest word that some known class answers to, else nothing."""
+    """The nearest word that some known class answers to, else nothing."""
     names = {normalise(name) for name in known}
     concepts = {c for c in map(_concept, names) if c is not None}
     answered = names | {word for word, concept in _words().items() if concept in concepts}
     close = get_close_matches(wanted, sorted(answered), n=1, cutoff=0.75)
-    return f"Did you mean {close[0]!r}?" if close else ""
+    return close[0] if close else ""
+
+
+def _misspelt(phrase: str, meant: str) -> str:
+    """The word of a phrase that the word meant does not have, where it is one: "tenis" of "tenis court"."""
+    strange = [word for word in phrase.split() if meant and normalise(word) not in meant.split()]
+    return strange[0] if len(strange) == 1 else ""
 
 
 def _key(text: str) -> str:

@@ -24,8 +24,19 @@ from ...core.conditions import (
 from ...core.inflection import is_plural, singular
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .ranks import HAVING, RankReader
-from .verbs import VERBS
-from .vocabulary import ATTRIBUTES, COLOURS, IN_A_ROW, ORIENTATIONS, PLACES, RELATIONS, SHAPES, SIZES, STANDING
+from .verbs import EVERYTHING, VERBS
+from .vocabulary import (
+    APPROXIMATE,
+    ATTRIBUTES,
+    COLOURS,
+    IN_A_ROW,
+    ORIENTATIONS,
+    PLACES,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    STANDING,
+)
 
 Item = Condition | Rank
 _PRONOUNS = ("that", "which", "who")
@@ -75,6 +86,8 @@ class ConditionReader(RankReader):
         size = self.take_from(SIZES)
         if size is not None:
             return self.noted(SizeWord(word=size), start)  # type: ignore[arg-type]
+        if self.sees_at(self.at + 1, SHAPES):
+            self.take_from(APPROXIMATE)
         shape = self.take_from(SHAPES)
         if shape is not None:
             return self.noted(Shape(word=shape), start)  # type: ignore[arg-type]
@@ -94,6 +107,8 @@ class ConditionReader(RankReader):
             predicate: after "is" or a joint, where adjectives and superlatives may stand alone.
         """
         start = self.at
+        if self.speaks_of_owner():
+            return None
         if self.take("of type", "of class"):
             noun = self.class_name()
             return self.noted(ClassIs(phrase=noun), start)
@@ -237,7 +252,9 @@ class ConditionReader(RankReader):
 
     def _had(self) -> Condition:
         """What a thing has: inside it, or where the words go on "next to them", "nearby", "within 50 m"."""
+        outer, self.owner_follows = self.owner_follows, True
         found = self._related(lambda s, q: Relation(relation="contains", reference=s, quantifier=q))
+        self.owner_follows = outer
         self.take("in it", "in them", "on it", "on them", "inside", "inside it", "inside them")
         back = self.at
         if self.take("nearby", "close by", "around", "around it", "around them", "in the vicinity"):
@@ -251,6 +268,15 @@ class ConditionReader(RankReader):
         kind = self.take_from(RELATIONS)
         if kind in ("near", "adjacent") and self.take("it", "them"):
             return _moved(found, relation=kind)
+        self.at = back
+        if self.take("less than", "not more than", "no more than", "at most", "under", "closer than", "up to"):
+            distance = self.quantity() if self._quantity_follows() else None
+            if (
+                distance is not None
+                and not distance.is_area
+                and self.take("away from it", "away from them", "from it", "from them", "away")
+            ):
+                return _moved(found, relation="within", distance=distance)
         self.at = back
         return found
 
@@ -460,7 +486,7 @@ class ConditionReader(RankReader):
 
     def _exception_ahead(self, start: int) -> bool:
         if self.phrase_ahead():
-            return self.text(-1) not in ("without", "but")
+            return self.text(-1) not in ("without", "but") or self.tokens[start - 1].text in EVERYTHING
         back = self.at
         found = self.rank_after(True) is not None or self.ones_ahead()
         if not found and self.text(-1) in ("except", "for", "excluding"):

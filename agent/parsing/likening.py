@@ -27,6 +27,7 @@ _NAMED: dict[str, Size] = {
     "area": "area",
     "aspect ratio": "aspect",
 }
+_EACH_OTHER = ("every other", "all other", "all the other", "all of the other", "any other")
 _OPS: PhraseTable[Comparison] = PhraseTable(
     {
         **dict.fromkeys(("more than", "over", "greater than"), ">"),
@@ -121,9 +122,9 @@ class LikenessReader(RelationReader):
             return self._with_average(head, size, op, factor, start)
         if head and self.antecedent is None and self.sees("the one", "the ones", "that", "those", "any other"):
             return self._with_one_of(head, size, op, factor, start)
-        if not self.reference_ahead():
+        if not self.reference_ahead() and not self.sees(*_EACH_OTHER):
             self.refuse_word("a number and a unit, e.g. '40 m', or a thing, e.g. 'the bridge'")
-        each = self.sees("any") and not self.sees("any of")
+        each = (self.sees("any") and not self.sees("any of")) or self.take(*_EACH_OTHER) is not None
         phrases, joint = self.references()
         if joint == "and" and len(phrases) > 1:
             return self._both(phrases, size, op, factor, start)

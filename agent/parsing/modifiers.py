@@ -59,6 +59,10 @@ class ModifierReader(NameReader):
         if items:
             condition, ranks = self.combined(items, phrase.start)
             phrase.posts = condition
+            if len(items) > 1 and not ranks and items[-1][0] == "" and all(joint in ("", "and") for joint, _ in items):
+                before, _ = self.combined(items[:-1], phrase.start)
+                last, _ = self.combined(items[-1:], phrase.start)
+                phrase.divided = None if last is None else (before, last)
             phrase.ranks += ranks
         self.pending_distance(phrase, required=True)
 
@@ -82,7 +86,7 @@ class ModifierReader(NameReader):
         back = self.at
         joint = self.joint(True)
         if joint and not self.reference_ahead():
-            found = self.factor(predicate=joined or joint == ",")
+            found = self.factor(predicate=joined or joint == ",") or (self.place_alone() if joint == "," else None)
             if found is not None:
                 return [(joint, found)]
         self.at = back

@@ -9,7 +9,7 @@ from .noun import disjunction
 from .reserved import ADJECTIVES, DOING, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
 from .tokens import is_plain
 from .verbs import EVERYTHING
-from .vocabulary import GROUPS, IN_A_ROW, ORIENTATIONS, RELATIONS, STANDING, UNITS
+from .vocabulary import ATTRIBUTES, GROUPS, IN_A_ROW, ORIENTATIONS, RELATIONS, STANDING, UNITS
 
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5
@@ -161,6 +161,8 @@ class NameReader(ConditionReader):
         token = self.tokens[self.at]
         if not words:
             return self.may_name()
+        if ATTRIBUTES.match(self.tokens, self.at) and self.text(1) in (">", "<", ">=", "<=", "="):
+            return False
         if self.peek_from(ORIENTATIONS) or self.peek_from(STANDING) or self.peek_from(RELATIONS):
             return False
         if token.glued and (token.kind == "number" or token.text in RESERVED):

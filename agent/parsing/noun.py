@@ -27,6 +27,7 @@ class NounPhrase:
         has_determiner: whether it has one of its own, or a number or rank.
         plural: number of the noun; None when its form does not tell.
         number: "the two planes": 2.
+        top: "the top ten", which has to say by what.
         quantifier: "all", or "any" where the wording says "at least one of"; None when left open.
         amount: "at least two ships", of a reference.
         group: "(groups of three) ships": the condition that stands for it.
@@ -36,6 +37,7 @@ class NounPhrase:
         others: further ranks that share the noun ("the largest and the smallest plane").
         base: the set it picks from ("the largest of the planes", "the largest one").
         selection: complete already (it stood in brackets).
+        divided: `posts` in two, where its last part was joined by nothing: "(planes) on the apron | shorter than 60 m".
         points_back: its conditions name the set before it in a list ("the runway and the planes near it").
     """
 
@@ -55,6 +57,8 @@ class NounPhrase:
     base: Selection | None = None
     selection: Selection | None = None
     points_back: bool = False
+    top: bool = False
+    divided: tuple[Condition | None, Condition] | None = None
 
     @property
     def likeness(self) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from .modifiers import ModifierReader
 from .noun import NounPhrase, Rank
 from .relations import group_condition
 from .verbs import EVERYTHING
-from .vocabulary import AMOUNTS, GROUPS, OF_TWO, PLACES, SUPERLATIVES
+from .vocabulary import AMOUNTS, ATTRIBUTES, GROUPS, OF_TWO, PLACES, SUPERLATIVES
 from .vocabulary import Rank as RankKind
 
 _ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
@@ -174,6 +174,8 @@ class PhraseReader(ModifierReader):
         self._noun(phrase, elliptic)
         if phrase.has_determiner and phrase.phrases and not self.opened:
             self._more_nouns(phrase)
+        if phrase.number is not None and not phrase.ranks and (phrase.top or self.sees("by")):
+            self._rank_by(phrase)
         if ranks is not None:
             self._rank_from_side(phrase, ranks)
         self.pending_distance(phrase, required=False)
@@ -208,6 +210,7 @@ class PhraseReader(ModifierReader):
         number_start = self.at
         if self.text() == "top" and self._number_ahead(1):  # "the top three largest planes"
             self.at += 1
+            phrase.top = True
         number = self.take_from_number()
         if number == 0:
             self.refuse("none are asked for; say 'are there no planes?' or 'how many planes are there?'", number_start)
@@ -233,7 +236,12 @@ class PhraseReader(ModifierReader):
         start = self.at
         which = self.group_rank()
         form = self.take_from(GROUPS)
-        if form is None or not self.take("of"):
+        if form is None:
+            form = "group" if self.take("block", "blocks") else None  # "blocks of flats" are a class of their own
+            loose = form is not None
+        else:
+            loose = False
+        if form is None or not self.take("of") or (loose and not self._amount_follows()):
             self.at = start
             return
         if phrase.number is not None and phrase.number > 1:
@@ -247,6 +255,12 @@ class PhraseReader(ModifierReader):
         phrase.number, phrase.plural, phrase.quantifier = None, True, phrase.quantifier
         if not self.opened:
             self.grouped = "row" if form == "row" else "group"
+
+    def _amount_follows(self) -> bool:
+        back = self.at
+        found = self.amount_of() is not None
+        self.at = back
+        return found
 
     def _determines(self) -> bool:
         """Whether "those" stands before a noun, rather than for one."""
@@ -359,6 +373,17 @@ class PhraseReader(ModifierReader):
         if required:
             word = "nearest to" if rank.pick.order == "min" else "farthest from"
             self.refuse(f"{word} what? Say 'the plane {word} the bridge'", phrase.start, self.at)
+
+    def _rank_by(self, phrase: NounPhrase) -> None:
+        """ "(the top ten buildings) by area"."""
+        start = self.at
+        attribute = self.take_from(ATTRIBUTES) if self.take("by", "in", "in terms of") else None
+        if attribute in ("length", "width", "area"):
+            phrase.ranks.append(Rank(Pick(by=attribute, order="max", count=phrase.number or 1), True))
+            return
+        self.at = start
+        if phrase.top:
+            self.refuse("the top ones by what? Say 'the ten largest planes'", phrase.start, self.at)
 
     def _rank_from_side(self, phrase: NounPhrase, ranks: tuple[int, int]) -> None:
         pick = self.rank_side(ranks)

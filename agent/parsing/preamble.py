@@ -1,4 +1,4 @@
-"""What people say of themselves before they ask: "For my thesis, ...", "Journalist here.", "We're planning a port."
+"""What people say around what they ask: "Hi there!", "For my thesis, ...", "Journalist here.", "Best regards, Maria".
 
 Such words ask for nothing. They are left out, and told in the answer. A sentence that might narrow the request ("we only
 care about the north", "I have two rivers here") is not taken for one, so that the reader stops at it with an error.
@@ -28,13 +28,51 @@ _PLAIN_PREPOSITIONS = ("in", "on", "by", "over", "around", "across", "under", "a
 _TELLING: tuple[PhraseTable, ...] = (COLOURS, SIZES, SHAPES, ORIENTATIONS, COMPARATIVES, SUPERLATIVES, PLACES)
 _ENDS = (".", "!", ":", ";", ",")
 _MAX_WORDS = 25
+_GREETINGS = (
+    "hello", "hi", "hey", "hi there", "hello there", "hey there", "good morning", "good afternoon", "good evening",
+    "good day", "greetings", "ok so", "okay so", "ok", "okay", "right so", "so", "well", "alright",
+)  # fmt: skip
+_SIGN_OFFS: PhraseTable[bool] = PhraseTable(
+    dict.fromkeys(
+        (
+            "thanks", "thank you", "many thanks", "thx", "cheers", "regards", "best regards", "kind regards", "best",
+            "warm regards", "best wishes", "all the best", "yours sincerely", "sincerely", "greetings", "bye",
+        ),
+        True,
+    )
+)  # fmt: skip
+_MANNERS = frozenset("a lot so very much in advance again indeed team everyone all for your help the".split())
+_IN_PASSING: PhraseTable[bool] = PhraseTable(
+    dict.fromkeys(
+        (
+            "if possible", "if at all possible", "if that is possible", "if that is possible at all", "if it is possible",
+            "if you can", "if you could", "if you do not mind", "if that is ok", "if that is okay", "by the way",
+            "of course", "for what it is worth", "as it were", "so to speak", "quickly", "say",
+        ),
+        True,
+    )
+)  # fmt: skip
 
 
 def skip_preamble(cursor: QuantityReader) -> tuple[str, ...]:
-    """Moves over introductions at the reading place and returns their words; nothing is read where there are none."""
+    """Moves over greetings and introductions; takes a sign-off and "if possible" out of the tokens.
+
+    Returns:
+        the words that were left aside, without greetings and thanks.
+
+    Raises:
+        QueryError: what is said before the request could narrow it.
+    """
+    _drop_sign_off(cursor)
+    _drop_in_passing(cursor)
     asides: list[str] = []
     begin = cursor.at
-    while (stop := _clause_end(cursor)) is not None:
+    while True:
+        if _greeted(cursor):
+            continue
+        stop = _clause_end(cursor)
+        if stop is None:
+            break
         first, last = cursor.span(cursor.at, stop)
         asides.append(cursor.query[first:last].strip())
         cursor.at = stop
@@ -45,6 +83,50 @@ def skip_preamble(cursor: QuantityReader) -> tuple[str, ...]:
     return tuple(asides)
 
 
+def _greeted(cursor: QuantityReader) -> bool:
+    """Moves over "Good morning,", "Dear team,"."""
+    start = cursor.at
+    if cursor.take("dear"):
+        cursor.at += 1
+        for _ in range(3):
+            if cursor.take(*_ENDS):
+                return True
+            cursor.at += 1
+        cursor.at = start
+        return False
+    if cursor.take(*sorted(_GREETINGS, key=len, reverse=True)) is None:
+        return False
+    while cursor.take(*_ENDS, "all", "everyone", "team"):
+        pass
+    return True
+
+
+def _drop_sign_off(cursor: QuantityReader) -> None:
+    """Takes "Thanks a lot!" or "Best regards, Maria" off the end of the tokens."""
+    tokens = cursor.tokens
+    for place in range(max(1, len(tokens) - 12), len(tokens)):
+        found = _SIGN_OFFS.match(tokens, place)
+        if found is None or tokens[place - 1].text not in (*_ENDS, "?"):
+            continue
+        rest = [token for token in tokens[place + found[1] :] if token.text not in _MANNERS]
+        if sum(token.kind == "word" for token in rest) <= 3 and all(t.kind != "number" for t in rest):
+            cursor.tokens = tokens[:place]
+            return
+
+
+def _drop_in_passing(cursor: QuantityReader) -> None:
+    """Takes ", if possible," out of the tokens."""
+    place = 0
+    while place < len(cursor.tokens):
+        found = _IN_PASSING.match(cursor.tokens, place + 1) if cursor.tokens[place].text == "," else None
+        end = place + 1 + found[1] if found else 0
+        if found and (end >= len(cursor.tokens) or cursor.tokens[end].text in (*_ENDS, "?")):
+            closing = end + (end < len(cursor.tokens) and cursor.tokens[end].text == ",")
+            cursor.tokens = [*cursor.tokens[:place], *cursor.tokens[closing:]]
+        else:
+            place += 1
+
+
 def _clause_end(cursor: QuantityReader) -> int | None:
     """The token after an introduction that begins here; None when none does."""
     start = cursor.at
@@ -52,10 +134,12 @@ def _clause_end(cursor: QuantityReader) -> int | None:
         return None
     of_self = cursor.text() in _SELF and cursor.text(1) not in (*_ENDS, "")
     of_self = of_self or (cursor.text() in _CIRCUMSTANCES and _speaks_of_self(cursor))
-    role = cursor.sees("as a", "as an", "speaking as a", "speaking as an")
+    role = cursor.sees("as a", "as an", "speaking as a", "speaking as an", "as part of")
+    role = role or cursor.sees("quick question", "a quick question", "short question", "one question", "question")
     purpose = cursor.sees("for my", "for our", "for a", "for an", "for the", "this is for", "it is for")
     for stop in range(start + 1, min(len(cursor.tokens), start + _MAX_WORDS)):
-        if _request_begins(cursor, stop) if of_self or role else False:
+        colon = any(token.text == ":" for token in cursor.tokens[stop : start + _MAX_WORDS])
+        if (of_self or role or purpose) and not colon and _request_begins(cursor, stop):
             return stop if _is_harmless(cursor, start, stop) else None
         if cursor.tokens[stop].text in _ENDS:
             own = of_self or role or (purpose and any(t.text in _PURPOSES for t in cursor.tokens[start:stop]))

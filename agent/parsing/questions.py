@@ -12,10 +12,15 @@ from .vocabulary import AMOUNTS, OR_MORE
 
 _WHETHER = ("whether", "if", "that")
 _CHECKING = ("check", "tell me", "verify", "find out", "see", "determine", "decide", "say", "answer", "confirm")
+_IS_IT_TRUE = ("is it true that", "is it the case that", "is it correct that", "is it right that", "true or false :")
 _IMAGE_SHOWS = ("contain", "show", "have", "include")
 _YOU_SEE = ("do you see", "can you see", "can we see", "can i see", "do we see", "do we have", "can be seen")
 _AS_MANY: dict[str, Comparison] = {
     "exactly as many": "==",
+    "exactly the same number of": "==",
+    "the same number of": "==",
+    "the same amount of": "==",
+    "an equal number of": "==",
     "at least as many": ">=",
     "at most as many": "<=",
     "as many": "==",
@@ -86,7 +91,8 @@ class QuestionReader(MeasureReader):
         start = self.at
         if self.sees("if so"):
             return []
-        asked = self.take(*_CHECKING) is not None and self.take(*_WHETHER) is not None
+        asked = self.take(*_IS_IT_TRUE) is not None
+        asked = asked or (self.take(*_CHECKING) is not None and self.take(*_WHETHER) is not None)
         if not asked:
             self.at = start
             if not self.take(*_WHETHER[:2]):
@@ -160,8 +166,8 @@ class QuestionReader(MeasureReader):
         start = phrases[0].start
         own = phrases[0].posts
         condition, ranks, read = self._predicate(phrases)
-        if read == 0 and len(phrases) == 1 and own is not None:
-            condition, phrases[0].posts = own, None  # "is the plane left of the river": what follows is the question
+        if read == 0 and len(phrases) == 1 and own is not None:  # "is the plane left of the river": the question
+            phrases[0].posts, condition = phrases[0].divided or (None, own)
         if condition is None and not ranks and self.take(*_VISIBLE):
             self.skip_image()
             return [Output(verb="exists", target=target) for target in self.selections_of(phrases)]
@@ -295,7 +301,7 @@ class QuestionReader(MeasureReader):
         self.opened = []
         phrases = self.coordination(nested=False)
         first = self.selections_of(phrases)
-        if not self.take(joint):
+        if not (self.take(joint) or (joint == "as" and self.take("and"))):
             self.refuse_word(f"'{joint}' and what to compare with, e.g. 'more ships {joint} tanks'")
         self.take("there are", "there is")
         if len(first) == 1 and self.ones_ahead():

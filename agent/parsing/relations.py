@@ -49,6 +49,8 @@ _FURTHER: dict[str, Direction] = {"up": "above", "down": "below"}
 class RelationReader(PositionReader):
     """Reads relations; the noun phrases they refer to come from `references`, which a subclass gives."""
 
+    owner_follows = False
+    """Whether a thing that another has is being read, so that "of it" may speak of the owner."""
     antecedent: Selection | None
     """The set that was named before: what "it" stands for where a request begins."""
     referred: Selection | None
@@ -133,6 +135,18 @@ class RelationReader(PositionReader):
         reference, side = self.selection_of(phrases), direction
         near = Relation(relation="within", reference=reference, distance=distance)
         return And(conditions=(near, Relation(relation="toward", reference=reference, direction=side)))
+
+    def speaks_of_owner(self) -> bool:
+        """Whether "within 10 m of them" comes next after a thing that another has ("houses with a tree ...")."""
+        if not self.owner_follows:
+            return False
+        back = self.at
+        self.take("within") or self.take_from(AMOUNTS) or self.take("closer than", "nearer than")
+        found = self.number() is not None and self.take_from(UNITS) is not None
+        self.take("away")
+        found = found and self.take("of", "from", "to") is not None and self.text() in ("it", "them")
+        self.at = back
+        return found
 
     def _quantity_follows(self) -> bool:
         back = self.at
@@ -266,7 +280,8 @@ class RelationReader(PositionReader):
     def _plain(self) -> Condition | None:
         """The relations that are one fixed phrase, "in a row" and "between" among them."""
         start = self.at
-        if self.peek_from(RELATIONS) != "parallel" and self.take_from(IN_A_ROW):
+        together = self.sees("aligned with each other", "in line with each other")
+        if (together or self.peek_from(RELATIONS) != "parallel") and self.take_from(IN_A_ROW):
             return self._row()
         if self.peek_from(VIEWPOINT):
             self.refuse_word("a relation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from ...core.conditions import (
@@ -37,7 +38,7 @@ _ENDS = (";", ".", "?", "!", ",")
 _TRAILING = (
     "parked here", "moored here", "standing here", "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen",
     "shown", "there", "are there", "is there", "exist", "for me", "in total", "altogether",
-    "thanks", "thank you", "thx", "cheers", "together", "are", "is",
+    "only", "nothing else", "that is all", "that is it", "in degrees", "thanks", "thank you", "thx", "cheers", "together", "are", "is",
 )  # fmt: skip
 
 
@@ -216,18 +217,22 @@ class RequestReader(QuestionReader):
 
     def _count_behind(self) -> bool:
         """ "plane count": takes the word away when it ends the query."""
-        last = len(self.tokens) - 1
-        while last > self.at and self.tokens[last].kind == "symbol":
-            last -= 1
-        if last <= self.at or self.tokens[last].text not in ("count", "counts"):
-            return False
-        self.tokens = [*self.tokens[:last], *self.tokens[last + 1 :]]
-        return True
+        for place in range(self.at + 1, min(len(self.tokens), self.at + 6)):
+            ends = place + 1 == len(self.tokens) or self.tokens[place + 1].text in ("for", "in", "on", "at", *_ENDS)
+            if self.tokens[place].text in ("count", "counts") and ends:
+                behind = self.tokens[place + 1 :]
+                if behind and behind[0].text == "for":
+                    behind = [replace(behind[0], text="in"), *behind[1:]]
+                self.tokens = [*self.tokens[:place], *behind]
+                return True
+            if not self.may_name(place - self.at):
+                return False
+        return False
 
     def _trailing(self) -> None:
         while True:
             back = self.at
-            if self.skip_image():
+            if self.skip_image() or self.take(", nothing else", ", nothing more", "and nothing else"):
                 continue
             if not self.take(*_TRAILING) or not (
                 self.ended or self.text() in (*_ENDS, "in", "on") or self.sees(*_TRAILING)
@@ -265,6 +270,10 @@ class RequestReader(QuestionReader):
             self.grouped = "group" if self.text(-2) == "groups" else "row"
             grouped, targets = self.grouped, self.target()
             return [Output(verb="count", target=target, per=grouped) for target in targets]
+        self.take("a", "the")
+        counted = verb == "detect" and self._count_behind()
+        self.at -= self.text(-1) in ("a", "the")
+        verbs = ["count"] if counted else verbs
         targets = self.target()
         if where:
             self.take("are", "is")
@@ -335,6 +344,7 @@ class RequestReader(QuestionReader):
                 return []
             self._without_verb("run", "point", "lie", "go", "oriented", "aligned", "extend", "orientated")
             targets = self.target()
+            self.take(", in degrees", "in degrees")
             return [Output(verb="measure", target=target, attribute="orientation") for target in targets]
         if self.take("how much area", "how much space", "how much ground", "how much land"):
             if not self.take("does", "do", "is", "are"):

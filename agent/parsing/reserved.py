@@ -80,14 +80,14 @@ _TABLES = (
     PLACES, AMOUNTS, APPROXIMATE, COMPARATIVES, OR_MORE, MEASURED, ATTRIBUTES, SIZES, SHAPES, COLOURS, ORIENTATIONS,
     SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT,
 )  # fmt: skip
-_OPEN = """running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
+_OPEN = """contour contours polygon polygons helpful great nice good lovely useful kind possible task running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
     outlines box bounding shape view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
     excess minimum maximum total surface photo roof roofs ground floor satellite
     kind aspect ratio ratios"""
 _OTHERS = """provided twice thrice times same
     corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
     average mean median total combined distance distances bank shore closer nearer farther further touching
-    separately individually firstly secondly thirdly finally lastly afterwards leave leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered together"""
+    check nothing separately individually firstly secondly thirdly finally lastly afterwards leave leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered together"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )

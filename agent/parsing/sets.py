@@ -46,6 +46,7 @@ class SetReader(PhraseReader):
 
     def coordination(self, *, nested: bool) -> list[NounPhrase]:
         """Noun phrases joined by and, or, commas."""
+        self.take("either")
         phrases = [self.noun_phrase(nested=nested)]
         outer = self.referred
         while True:

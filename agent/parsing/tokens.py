@@ -31,6 +31,7 @@ _CONTRACTED = {
     "'ll": ("", "will"),
 }
 _WITH_IS = {"what", "where", "that", "which", "there", "who", "it", "here", "how"}
+_SAME_AS = {"whichever": "which", "okay": "ok", "thru": "through"}
 _COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west"}
 _LIMITS = frozenset("than least most over under above below exceeding between and to > < >= <= =".split())
 _POLITE = {"please", "kindly", "pls", "plz", "pl"}
@@ -179,7 +180,7 @@ def _opened(text: str) -> tuple[str, ...]:
         stem = text[: -len(ending)]
         if text.endswith(ending) and stem and (ending != "'s" or stem in _WITH_IS):
             return (stem, word)
-    return (_ABBREVIATIONS.get(text, text),)
+    return (_SAME_AS.get(text) or _ABBREVIATIONS.get(text, text),)
 
 
 def is_plain(word: str) -> bool:

@@ -6,7 +6,7 @@ from .tokens import PhraseTable
 
 _DETECT = (
     "detect find show locate highlight list identify select mark get display spot return search point give "
-    "pick localize localise map".split()
+    "pick localize localise map provide".split()
 )
 VERBS: PhraseTable[str] = PhraseTable(
     dict.fromkeys(_DETECT, "detect")
@@ -42,6 +42,8 @@ VERBS: PhraseTable[str] = PhraseTable(
             "return",
             "create",
             "find",
+            "provide",
+            "produce",
         )
         for shape in (
             "masks",
@@ -52,6 +54,9 @@ VERBS: PhraseTable[str] = PhraseTable(
             "the outline",
             "the outlines",
             "the contours",
+            "polygons",
+            "the polygons",
+            "contours",
         )
         for of in ("of", "for")
     }
@@ -65,7 +70,7 @@ VERBS: PhraseTable[str] = PhraseTable(
     | dict.fromkeys(("finding", "showing", "locating", "listing", "highlighting", "identifying"), "detect")
     | dict.fromkeys(("showing me", "giving me", "telling me"), "detect")
     | dict.fromkeys(("outlining", "segmenting"), "segment")
-    | dict.fromkeys(("count", "count up", "tally", "counting"), "count")
+    | dict.fromkeys(("count", "count up", "tally", "tally up", "counting"), "count")
     | dict.fromkeys(("number of", "the number of", "total number of", "the total number of"), "count")
     | {
         f"{verb} the {total}number of": "count"
@@ -83,8 +88,22 @@ in this aerial image|in this image|in the image|in the picture|in this picture|i
 do you know|hello|hi|hey|hi there|hello there|hey there|good morning|good afternoon|good evening|dear all|ok|also|then|
 now|next|just|thank you|thanks|can u|could u|would you mind telling me|would you mind|need to know|want to know|
 want to see|would like to know|would like to see|would like to|if so|in that case|wondering|i wonder|i am wondering|
-i was wondering|we were wondering|we are wondering"""
-OPENINGS = PhraseTable(dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True))
+i was wondering|we were wondering|we are wondering|what i am after is|what i want is|what i need is|what we need is|
+what we want is|all i need is|all we need is|what i would like is|i am after|we are after|i am interested in|
+we are interested in|would you kindly|could you kindly|can you kindly|basically|simply|essentially|
+is it possible to|would it be possible to|i am asked to|we are asked to|i have to|we have to|my task is to|
+our task is to|the task is to|your task is to|i hope you can|maybe you can|perhaps you could|it is important to know|
+it would be good to know|it would help to know|it would be useful to know|it would be nice to know"""
+_KIND = ("helpful", "great", "nice", "good", "lovely", "useful", "wonderful", "kind", "fantastic", "awesome")
+OPENINGS = PhraseTable(
+    dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True)
+    | {
+        f"it would be {very}{kind} if you {could}": True
+        for very in ("", "really ", "very ", "so ", "most ")
+        for kind in _KIND
+        for could in ("could", "can", "would", "were able to")
+    }
+)
 # Questions about the whole image, or about a place in it
 WHOLE_IMAGE: PhraseTable[str] = PhraseTable(
     dict.fromkeys(("what is", "what is there", "what are", "what can be seen", "what can be found"), "needs a place")

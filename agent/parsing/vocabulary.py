@@ -332,7 +332,20 @@ UPRIGHT: PhraseTable[Direction] = PhraseTable(
 )
 IN_A_ROW = PhraseTable(
     dict.fromkeys(
-        ("in a row", "in a line", "in line", "in rows", "in lines", "aligned", "lined up", "in one row", "in one line"),
+        (
+            "aligned with each other",
+            "lined up with each other",
+            "in line with each other",
+            "in a row",
+            "in a line",
+            "in line",
+            "in rows",
+            "in lines",
+            "aligned",
+            "lined up",
+            "in one row",
+            "in one line",
+        ),
         True,
     )
     | {
