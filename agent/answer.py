@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from ..core.plan import Plan, Step
 from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
 from ..core.trace import Observation, Trace
-from ..tools.measure import sizes
+from ..tools.measure import Sizes, sizes_of
 from ..tools.registry import TOOLS
 from ..tools.values import Count, Measurement, Measurements, Truth, Value
 from .graph import Results
@@ -80,7 +80,7 @@ class Answer:
             for c in (*part.candidates.undecided, *part.candidates.rejected)
             if c.region.id not in answered
         )
-        order = in_order([region_json(c, self.scene) for c in others], self.plan, self.trace.scene)
+        order = in_order(regions_json(others, self.scene), self.plan, self.trace.scene)
         return tuple(others[place] for place in order)
 
     @property
@@ -158,9 +158,9 @@ class Answer:
             "yes_no": bool(truths),
             "reason": truths[0].reason if truths else None,
             "values": [measurement_json(item) for item in self.values],
-            "regions": [region_json(c, self.scene) for c in self.regions],
-            "rejected": [region_json(c, self.scene) for c in self.rejected],
-            "references": [region_json(c, self.scene) for c in self.referred],
+            "regions": regions_json(self.regions, self.scene),
+            "rejected": regions_json(self.rejected, self.scene),
+            "references": regions_json(self.referred, self.scene),
             "notes": list(self.notes),
             "plan": self.plan.model_dump(mode="json"),
             "failure": self.failure,
@@ -170,10 +170,19 @@ class Answer:
         }
 
 
+def regions_json(candidates: Sequence[Candidate], scene: Scene) -> list[dict[str, Any]]:
+    """The regions as JSON types, with their sizes in px and, where the scene has them, metres."""
+    measured = sizes_of(scene, [candidate.region for candidate in candidates])
+    return [_region_json(candidate, size) for candidate, size in zip(candidates, measured, strict=True)]
+
+
 def region_json(candidate: Candidate, scene: Scene) -> dict[str, Any]:
-    """One region as JSON types, with its size in px and, where the scene has them, metres."""
+    """One region as `regions_json` gives it."""
+    return regions_json([candidate], scene)[0]
+
+
+def _region_json(candidate: Candidate, size: Sizes) -> dict[str, Any]:
     region = candidate.region
-    size = sizes(scene, region)
 
     def rounded(value: float | None) -> float | None:
         return None if value is None else round(float(value), 3)

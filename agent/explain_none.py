@@ -12,7 +12,7 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..core.wording_tables import SUPERLATIVES
 from ..tools.references import needed_references
-from .answer import region_json
+from .answer import regions_json
 from .explain_chain import amount, be, chain_of, condition_of, said_of, selection_of
 from .graph import Results
 from .readings import Reading, reading_of
@@ -86,9 +86,8 @@ def _nearest(condition: Condition, judged: Sequence[Candidate], scene: Scene) ->
         return None
     size_wh = (int(scene.size_wh[0]), int(scene.size_wh[1]))
     found = []
-    for candidate in judged:
-        reason = candidate.reasons.get(words(condition), "")
-        reading = reading_of(condition, region_json(candidate, scene), reason, size_wh)
+    for candidate, region in zip(judged, regions_json(judged, scene), strict=True):
+        reading = reading_of(condition, region, candidate.reasons.get(words(condition), ""), size_wh)
         if reading is None:
             return None
         found.append((candidate, reading))

@@ -11,6 +11,7 @@ from ..core.conditions import (
     Colour,
     Compare,
     Node,
+    Not,
     Orientation,
     Pick,
     Relation,
@@ -23,7 +24,7 @@ from ..core.trace import Observation, SceneRecord
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
 from .explanation import Cell, Column, Explanation, Row, SecondLook, StepLine, Word, letter
-from .readings import Reading, deciding_gsd, reading_of, short_reason
+from .readings import OPPOSITE, Reading, deciding_gsd, reading_of, short_reason
 
 if TYPE_CHECKING:
     from ..core.scene import Scene
@@ -74,7 +75,7 @@ def in_order(candidates: Sequence[Mapping[str, Any]], plan: Plan, scene: SceneRe
     """Places of the candidates in the order in which they are shown, everywhere.
 
     Args:
-        candidates: as `agent.answer.region_json` gives them.
+        candidates: as `agent.answer.regions_json` gives them.
     """
     conditions = conditions_of(plan)
     rows = []
@@ -168,6 +169,8 @@ def _cell(index: int, name: str, condition: Node | None, each: Mapping[str, Any]
 
 def _without_gsd(condition: Node | None, each: Mapping[str, Any]) -> tuple[str, str]:
     """What is known of a comparison in metres without metres: the pixels, and the scale that would make it hold."""
+    if isinstance(condition, Not) and isinstance(inner := condition.condition, Compare) and inner.op != "==":
+        condition = inner.model_copy(update={"op": OPPOSITE[inner.op]})
     gsd = deciding_gsd(condition, each)
     if gsd is None:
         return "", ""

@@ -1,7 +1,7 @@
 """The number behind a verdict and the limit it was held against, read from an answer as it is stored.
 
-Works on plain data (`agent.answer.region_json`), so that an answer read back from its trace is explained as it was when
-it was made. Conditions that no single number decides have no reading; their reasons stand in the answer.
+Works on plain data (`agent.answer.regions_json`), so that an answer read back from its trace is explained as it was
+when it was made. Conditions that no single number decides have no reading; their reasons stand in the answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..core.conditions import (
     SizeWord,
 )
 
-_OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
+OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
 _DISTANCE = re.compile(rf"^({_NUMBER}) (\w+) from ")
 _MEASURED = re.compile(rf"^\w+ is ({_NUMBER}) (\w+)$")
@@ -114,7 +114,7 @@ def reading_of(
 
     Args:
         condition: None where the plan does not tell it.
-        region: as `agent.answer.region_json` gives it.
+        region: as `agent.answer.regions_json` gives it.
         reason: what the verdict rests on, in words.
         size_wh: of the scene, px.
     """
@@ -123,7 +123,7 @@ def reading_of(
             inner = reading_of(condition.condition, region, reason, size_wh)
             if inner is None:
                 return None
-            return Reading(inner.measure, inner.value, inner.unit, _OPPOSITE.get(inner.op, inner.op), inner.limit)
+            return Reading(inner.measure, inner.value, inner.unit, OPPOSITE.get(inner.op, inner.op), inner.limit)
         case Compare():
             value = _measured(condition, region, reason)
             quantity = condition.quantity

@@ -183,6 +183,8 @@ def test_what_was_unknown_and_what_would_tell():
     cell = explanation.row("plane-1").cells[0]
     assert (cell.verdict, cell.value, cell.would_hold) == ("unknown", "60 px", "from --gsd 0.5 on")  # 30 m / 60 px
     assert "yes for plane-1 from --gsd 0.5 on" in explanation.text
+    turned = asked("are all planes longer than 30 m?", gsd=None).explain().row("plane-1").cells[0]
+    assert (turned.condition, turned.value, turned.would_hold) == ("not longer than 30 m", "60 px", "up to --gsd 0.5")
     assert asked("planes longer than 30 m", gsd=0.51).explain().row("plane-1").status == "kept"
     assert asked("planes longer than 30 m", gsd=0.49).explain().row("plane-1").status == "rejected"
 
@@ -366,3 +368,15 @@ def test_the_document_shows_what_happens(tmp_path: Path, monkeypatch: pytest.Mon
     lines = [line[2:].split() for name, body in blocks if name == "console" for line in body.splitlines()]
     assert [main(line[1:]) for line in lines] == [0, 0, 0]
     assert Path("why.png").exists()
+
+
+def test_the_sentences_of_the_document_are_those_that_are_said(tmp_path: Path):
+    scene = surveyor.draw_scene("airport", seed=7, size_wh=(640, 640))
+    cv2.imwrite(str(tmp_path / "scene.png"), scene.image_rgb[..., ::-1])
+    (tmp_path / "scene.json").write_text(json.dumps(scene.to_coco("scene.png")))
+    rows = re.findall(r"^\| `([^`]+)`([^|]*) \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == 8
+    for query, remark, text in rows:
+        gsd = None if "no metres" in remark else scene.gsd_m
+        models = f"grounder=oracle:{tmp_path / 'scene.json'}"
+        assert surveyor.ask(tmp_path / "scene.png", query, models=models, gsd=gsd).text == text

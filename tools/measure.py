@@ -49,16 +49,17 @@ class Sizes:
 
 def sizes(scene: Scene, region: Region) -> Sizes:
     """The size of one region in px and, where known, metres (pixels need not be square)."""
+    return sizes_of(scene, [region])[0]
+
+
+def sizes_of(scene: Scene, regions: Sequence[Region]) -> list[Sizes]:
+    """The sizes of several regions, in their order; much faster than one by one."""
     scale = gsd_xy_m(scene)
-    in_px, in_m = Layout([region]), None if scale is None else Layout([region], scale)
-    return Sizes(
-        length_px=float(in_px.lengths[0]),
-        width_px=float(in_px.widths[0]),
-        area_px=float(in_px.areas[0]),
-        length_m=None if in_m is None else float(in_m.lengths[0]),
-        width_m=None if in_m is None else float(in_m.widths[0]),
-        area_m2=None if in_m is None else float(in_m.areas[0]),
-    )
+    in_px, in_m = Layout(regions), None if scale is None else Layout(regions, scale)
+    columns = [values.tolist() for values in (in_px.lengths, in_px.widths, in_px.areas)]
+    unknown = [None] * len(regions)
+    metric = [unknown] * 3 if in_m is None else [v.tolist() for v in (in_m.lengths, in_m.widths, in_m.areas)]
+    return [Sizes(*each) for each in zip(*columns, *metric, strict=True)]
 
 
 def measure(
