@@ -11,7 +11,7 @@ from ..core.wording import words
 from ..core.wording_tables import SUMMARIES
 from ..tools.values import Count, Measurement, Measurements, Truth
 from .explain_chain import OWN, SHOWN, amount, be, chain_of, condition_of, named, one_of, said_of, selection_of
-from .explain_none import why_none
+from .explain_none import none_found, why_none
 from .explain_truth import say_truth
 from .graph import Results
 
@@ -110,7 +110,10 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
     attribute = value.items[0].attribute
     known = [item for item in value.items if item.value is not None]
     if not known:
-        return f"The {attribute} of {amount(step, plan, len(value.items))}{to} is unknown{without}."
+        selection = selection_of(step, plan)
+        alone = len(value.items) == 1 and selection is not None and not selection.picks
+        whose = value.items[0].region_id if alone else amount(step, plan, len(value.items))
+        return f"The {attribute} of {whose}{to} is unknown{without}."
     if len(value.items) == 1:
         return _measured_one(known[0], attribute, step, plan, to)
     several = len({item.to for item in known}) > 1
@@ -156,7 +159,7 @@ def _measured_to(step: Step, plan: Plan, results: Results) -> tuple[str, str]:
         told = f"the nearest {'other ' if same else ''}{one_of(selection)}"
     if found.kept:
         return f" to {told}", ": there is no other" if same and len(found.kept) == 1 else ""
-    return f" to {told}", ": which they are is undecided" if found.open else f": {amount(source, plan, 0)} were found"
+    return f" to {told}", ": which they are is undecided" if found.open else f": {none_found(source, plan, results)}"
 
 
 def _with_unit(item: Measurement) -> str:

@@ -37,15 +37,44 @@ def why_none(step: Step, plan: Plan, scene: Scene, results: Results) -> str:
         condition = condition_of(each)
         if condition is None or selection_of(before, plan) is None:
             break
-        missing = [plan.step(each.inputs[name]) for name in needed_references(condition) if name in each.inputs]
-        missing = [source for source in missing if not _set(source, results).open]
+        missing = _missing(each, condition, plan, results)
         if missing and not isinstance(condition, Provided):
-            return " and ".join(f"{amount(source, plan, 0)} were found" for source in missing)
+            return " and ".join(none_found(source, plan, results) for source in missing)
         names = {c.region.id for c in _set(before, results).open}
         return _none_met(condition, [c for c in left if c.region.id in names], before, plan, scene)
     unsure = len(_set(chain[-1], results).undecided)
     looked = f"{amount(chain[0], plan, len(first))} {'was' if len(first) == 1 else 'were'} looked at"
     return f"{looked}, {unsure} could not be decided" if unsure else f"{looked}; none fits"
+
+
+def none_found(step: Step, plan: Plan, results: Results) -> str:
+    """ "no ships were found", "no ships near the quay were found among 14 ships", "there are only 4 planes".
+
+    Args:
+        step: whose set has nothing that is kept or undecided.
+    """
+    chain = [each for each in chain_of(step, plan) if isinstance(results.values.get(each.id), CandidateSet)]
+    number = len(_set(chain[0], results))
+    if not number:
+        return f"{amount(chain[0], plan, 0)} were found"
+    for before, each in pairwise(chain):
+        if _set(each, results).open:
+            continue
+        condition = condition_of(each)
+        if not isinstance(condition, Pick):
+            return f"{amount(each, plan, 0)} were found among {amount(chain[0], plan, number)}"
+        missing = _missing(each, condition, plan, results)
+        if missing:
+            return none_found(missing[0], plan, results)
+        left = len(_set(before, results).open)
+        return f"there {_are(left)} only {amount(before, plan, left)}"
+    return f"{amount(step, plan, 0)} were found"
+
+
+def _missing(step: Step, condition: Condition, plan: Plan, results: Results) -> list[Step]:
+    """The steps whose sets a condition refers to, where nothing is in them."""
+    sources = [plan.step(step.inputs[name]) for name in needed_references(condition) if name in step.inputs]
+    return [source for source in sources if not _set(source, results).open]
 
 
 def _set(step: Step, results: Results) -> CandidateSet:

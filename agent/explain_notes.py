@@ -12,7 +12,8 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
 from .contradictions import contradictions_in
-from .explain_chain import SHOWN, amount, named
+from .explain_chain import SHOWN, named
+from .explain_none import none_found
 from .explaining import conditions_of, needs_gsd, remedy_of
 from .graph import Results
 
@@ -145,7 +146,7 @@ def _unexpected_references(plan: Plan, results: Results) -> Iterator[str]:
                 if node.expected is None and not value.open:
                     if observation is not None and observation.emptied_by and not asked:
                         continue  # the sentence says so
-                    yield f"{amount(plan.step(source), plan, 0)} were found, so no relation to them can hold"
+                    yield f"{none_found(plan.step(source), plan, results)}, so no relation to them can hold"
                 elif not node.picks:
                     yield from _mismatch(node, value, reference=True)
 

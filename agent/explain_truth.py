@@ -11,7 +11,7 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..tools.values import Truth
 from .explain_chain import OWN, amount, be, chain_of, condition_of, named, said_of, selection_of
-from .explain_none import why_none
+from .explain_none import none_found, why_none
 from .graph import Results
 from .summary import verdict_word
 
@@ -71,8 +71,8 @@ def _asked_of_a_set(value: Truth, step: Step, plan: Plan, results: Results) -> s
     if step.args.get("test") == {"op": "==", "n": 0}:
         negated = conditions[-1]
         assert isinstance(negated, Not)
-        return _of_all(value.verdict, meant, plan, last, sure, maybe, said_of(negated.condition))
-    return _of_one(value.verdict, meant, plan, last, sure, maybe, conditions)
+        return _of_all(value.verdict, meant, plan, results, last, sure, maybe, said_of(negated.condition))
+    return _of_one(value.verdict, meant, plan, results, last, sure, maybe, conditions)
 
 
 def _without(candidate: Candidate, asked: Collection[str]) -> Verdict:
@@ -83,6 +83,7 @@ def _of_all(
     verdict: Verdict,
     meant: Step,
     plan: Plan,
+    results: Results,
     last: CandidateSet,
     sure: Sequence[Candidate],
     maybe: Sequence[Candidate],
@@ -90,7 +91,7 @@ def _of_all(
 ) -> str:
     """ "2 of 5 planes are not white: plane-1, plane-2"."""
     if not sure and not maybe:
-        return f"{_nothing(meant, plan, last)}, so whether all {be(2, what)} cannot be told"
+        return f"{none_found(meant, plan, results)}, so whether all {be(2, what)} cannot be told"
     number = len(sure) + len(maybe)
     picked = _is_picked(meant, plan)
     all_of_them = f"{'up to ' if maybe and not picked else ''}{amount(meant, plan, number)}"
@@ -121,6 +122,7 @@ def _of_one(
     verdict: Verdict,
     meant: Step,
     plan: Plan,
+    results: Results,
     last: CandidateSet,
     sure: Sequence[Candidate],
     maybe: Sequence[Candidate],
@@ -131,7 +133,7 @@ def _of_one(
     assert selection is not None
     what = " and ".join(said_of(condition) for condition in conditions)
     if not sure and not maybe:
-        return f"{_nothing(meant, plan, last)}, so whether {words(selection)} {be(1, what)} cannot be told"
+        return f"{none_found(meant, plan, results)}, so whether {words(selection)} {be(1, what)} cannot be told"
     if len(sure) == 1 and not maybe:
         (one,) = sure
         failed = [said_of(c) for c in conditions if one.verdicts.get(words(c)) is False]
@@ -147,15 +149,6 @@ def _of_one(
     if len(sure) + len(maybe) == 1:
         return f"{maybe[0].region.id}, which may be {words(selection)}, {be(1, what, negated=True)}"
     return f"whichever of {named([*sure, *maybe])} is {words(selection)}, it {be(1, what, negated=True)}"
-
-
-def _nothing(meant: Step, plan: Plan, last: CandidateSet) -> str:
-    """ "no ships were found", "no ships near the quay were found among 14 ships"."""
-    kind = chain_of(meant, plan)[0]
-    if not len(last):
-        return f"{amount(kind, plan, 0)} were found"
-    was = "was" if _is_picked(meant, plan) else "were"
-    return f"{amount(meant, plan, 0)} {was} found among {amount(kind, plan, len(last))}"
 
 
 def _which(meant: Step, plan: Plan, maybe: Sequence[Candidate]) -> str:

@@ -82,8 +82,12 @@ NOTHING = [
     ("are all planes longer than 90 m white?",
      "Unknown: no planes longer than 90 m were found among 4 planes, so whether all are white cannot be told."),
     ("is the ninth plane from the left red?",
-     "Unknown: nothing to call the ninth plane from the left was found among 4 planes, so whether the ninth plane from "
-     "the left is red cannot be told."),
+     "Unknown: there are only 4 planes, so whether the ninth plane from the left is red cannot be told."),
+    ("is the largest plane near a ship red?",
+     "Unknown: no planes near ships were found among 4 planes, so whether the largest plane near ships is red cannot "
+     "be told."),
+    ("is the plane nearest to the largest ship red?",
+     "Unknown: no ships were found, so whether the plane nearest to the largest ship is red cannot be told."),
 ]  # fmt: skip
 
 
@@ -240,6 +244,18 @@ def test_only_close_calls_that_decide_are_noted() -> None:
     assert asked("planes longer than 20 m in the right half").notes == ("2 close calls (borderline): plane-2, plane-4",)
 
 
+def test_what_is_missing_is_the_kind_not_its_rank() -> None:
+    assert asked("planes longer than the largest ship").text == (
+        "Found no planes longer than the largest ship; no ships were found."
+    )
+    assert asked("how far is the tank from the largest ship?").text == (
+        "The distance of tank-1 to the largest ship is unknown: no ships were found."
+    )
+    assert asked("planes near red buildings").text == (
+        "Found no planes near red buildings; no red buildings were found among 2 buildings."
+    )
+
+
 def test_a_distance_to_a_chosen_one_names_it() -> None:
     # building-1 ends at x 86, y 30, building-2 begins at 176, y 60: 90 px across and 30 down, 94.9 px = 47.4 m
     assert asked("how far is the leftmost building from the rightmost building?").text == (
@@ -250,7 +266,7 @@ def test_a_distance_to_a_chosen_one_names_it() -> None:
         "(building-1 47.43 m to building-2, building-2 47.43 m to building-1)."
     )
     assert asked("how far apart are the tanks?").text == (
-        "The distance of 1 tank to the nearest other tank is unknown: there is no other."
+        "The distance of tank-1 to the nearest other tank is unknown: there is no other."
     )
 
 
