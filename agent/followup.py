@@ -25,6 +25,7 @@ from .followup_mentions import Known, Setting, StandIns, refuse_unknown_id, take
 from .followup_patterns import (
     AGAIN,
     AND,
+    BOTH,
     DESCRIBE_THAT,
     GOING,
     HOW_MANY,
@@ -201,8 +202,8 @@ class _Reader(Swaps):
         """The turn whose set a line is about: "they" is not the one thing that was asked about last."""
         assert self.last is not None
         sets = self.last.sets
-        many = MANY.search(text) or ONES.search(text)
-        if len(sets) != 1 or not is_single(sets[0]) or not many or SINGLE.search(text):
+        plural_said = MANY.search(text) or ONES.search(text)
+        if len(sets) != 1 or not is_single(sets[0]) or not plural_said or SINGLE.search(text):
             return self.last
         for turn in reversed(self.setting.turns[:-1]):
             many = len(turn.sets) == 1 and not is_single(turn.sets[0])
@@ -232,6 +233,10 @@ class _Reader(Swaps):
         single = turn.about is not None and is_single(turn.about)
         if SINGLE.search(patched.text) and MANY.search(patched.text):
             patched = self._told_apart(patched, turn)
+        patched = self.nearest_to(patched, turn)
+        if (both := BOTH.search(patched.text)) and len(turn.ids) != 2:
+            told = f"{both[0]!r} of what? The last answer holds {len(turn.ids)}; name the things"
+            raise patched.refused(told, both.start(), both.end())
         where = self.where(turn, image)
         pointing = with_pronouns(patched, self.noun, turn.ids, single=single, where=where)
         for candidate in (pointing, *readings_on(pointing, self.noun)):

@@ -31,6 +31,11 @@ _BEFORE = re.compile(
     r"|got\s+it|i\s+see)\s*[,.!;:]+\s*(?=\w|\[)",
     re.IGNORECASE,
 )
+_BEHIND = re.compile(
+    r"[\s,]+(?:then|please|now|though|exactly|actually|thanks|thank\s+you)(?=[\s?!.]*$)|(?<=\bthem)\s+(?:all\s+)?again(?=[\s.!]*$)"
+    r"|(?<=\bthem)\s+all(?=[\s.!]*$)",
+    re.IGNORECASE,
+)
 _SMALL_TALK = re.compile(r"(?:(?:yes|no|well|right|please|now|then|and|but|so|also|ok|okay)(?!\w)|\W)*", re.IGNORECASE)
 
 
@@ -62,7 +67,9 @@ def is_small_talk(text: str) -> bool:
 
 
 def without_courtesy(patched: Patched) -> Patched:
-    """The text without a greeting or thanks in front of what it asks."""
+    """The text without a greeting or thanks in front of what it asks, and without "then" or "please" behind."""
     while (match := _BEFORE.match(patched.text)) is not None:
         patched = patched.cut(match.end())
+    while (match := _BEHIND.search(patched.text)) is not None and match.start() > 0:
+        patched = patched.replaced(match.start(), match.end(), "")
     return patched

@@ -14,6 +14,7 @@ _SEVERAL_IMAGES = re.compile(
     rf"(?:the\s+|my\s+|these\s+)?(?:{AMOUNT}\s+)?{IMAGE_NOUN}s\b|\b(?:every|each)\s+{IMAGE_NOUN}\b)",
     re.IGNORECASE,
 )
+_OTHER_ONE = re.compile(r"\b(?P<prep>in|on|for)\s+the\s+(?P<word>other)(?:\s+one)?(?=[\s?.!]*$)", re.IGNORECASE)
 ADD_ONE = "add one with '/image FILE'"
 
 
@@ -40,6 +41,7 @@ def take_image(patched: Patched, setting: Setting) -> tuple[Patched, int | None,
         QueryError: no such image, or "the other one" of several.
     """
     match = _image_pattern(setting.images).search(patched.text) if setting.images else None
+    match = match or (_OTHER_ONE.search(patched.text) if setting.images else None)
     if match is None:
         return patched, None, False
     number = _image_number(match, patched, setting)
@@ -66,13 +68,13 @@ def _image_pattern(names: tuple[str, ...]) -> re.Pattern[str]:
 def _image_number(match: re.Match[str], patched: Patched, setting: Setting) -> int:
     count = len(setting.images)
     listed = ", ".join(f"{n} {name}" for n, name in enumerate(setting.images, start=1))
-    called = match["name"] or match["plain"]
+    called = None if match.re is _OTHER_ONE else match["name"] or match["plain"]
     if called:
         fitting = [n for n, name in enumerate(setting.images, 1) if name.lower() == called.lower()]
         if len(fitting) > 1:
             raise _image_error(f"several images are called {called!r}; give its number: {listed}", match, patched)
         return fitting[0]
-    word = (match["number"] or match["word"]).lower()
+    word = (match["word"] or match["number"]).lower()
     if word == "other":
         if count == 1:
             raise _image_error(f"there is only one image, {setting.images[0]}; {ADD_ONE}", match, patched)

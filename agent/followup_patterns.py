@@ -53,7 +53,7 @@ WHAT_ELSE = _form(
 )
 GOING = _form(
     r"(?:please\s+)?(?:now\s+)?",
-    r"(?:(?:switch|go|change|move|turn)(?:\s+over)?(?:\s+to)?|use|take|open|look(?:\s+at)?)?\W*",
+    r"(?:(?:switch|go|change|move|turn|return)(?:\s+(?:over|back))?(?:\s+to)?|use|take|open|look(?:\s+at)?)?\W*",
 )
 AGAIN = _form(
     r"\s*(?:(?:and|now|then|but|also|so|do|ask|run|try|please|ok)\b[\s,]*)*(?:(?:what|how)\s+about\s*)?(?:the\s+)?",
@@ -106,6 +106,13 @@ ELLIPTIC = _form(
     r"|(?:to\s+the\s+)?(?:north|south|east|west|left|right)|above|below)",
 )
 """A relation without what it is to, as behind "and": "within 200 m", "on the south side"."""
+PLACE = _form(
+    r"(?:the\s+)?(?:(?:top|bottom|upper|lower|left|right|middle|cent(?:re|er)|north|south|east|west)(?:ern)?[\s-]*){1,2}",
+    r"(?:half|third|quarter|quadrant|corner|part|edge|side|area|of\s+the\s+image)?\s*",
+)
+"""A place without its preposition, as in "what about the bottom half?"."""
+NEAREST = _form(r"\b(?P<word>closest|nearest|farthest|furthest)(?:\s+(?:ones?|away|of\s+(?:them|those|all)))*[\s?!.]*$")
+BOTH = _form(r"\bboth(?:\s+of\s+(?:them|those|these))?(?=\s*(?:$|[?.!,]))")
 MANY = _form(r"\b(?:them|those|these|they)\b")
 SINGLE = _form(r"\b(?:it|(?:this|that)\s+(?:one|region|object)|(?:this|that)(?=\s*(?:$|[?.!,])))\b")
 ONES = _form(r"\bones\b")

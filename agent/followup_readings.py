@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..core.errors import QueryError
 from ..core.inflection import plural
-from .followup_patterns import AMOUNT_BEFORE, BEFORE_ONE, EXCEPT, LEAD, MANY, ONE, ONES, SINGLE, THEIRS
+from .followup_patterns import AMOUNT_BEFORE, BEFORE_ONE, EXCEPT, LEAD, MANY, ONE, ONES, PLACE, SINGLE, THEIRS
 from .followup_text import Patched
 from .parsing.tokens import tokenize
 from .parsing.verbs import VERBS
@@ -83,8 +83,9 @@ def _attributes_turned(patched: Patched, noun: str) -> Patched:
 
 def places_on(patched: Patched, noun: str) -> Iterator[Patched]:
     """A place without its preposition ("what about the bottom half?"), said of the noun."""
-    for preposition in ("in", "on", "at"):
-        yield patched.replaced(0, 0, f"the {plural(noun)} {preposition} ")
+    if PLACE.fullmatch(patched.text):
+        for preposition in ("in", "on", "at"):
+            yield patched.replaced(0, 0, f"the {plural(noun)} {preposition} ")
 
 
 def readings_on(patched: Patched, noun: str) -> Iterator[Patched]:
@@ -112,6 +113,7 @@ def readings_on(patched: Patched, noun: str) -> Iterator[Patched]:
     for start in dict.fromkeys((at, at + (article.end() if article else 0))):
         yield short.replaced(at, start, f"the {many} ")
         yield short.replaced(at, start, f"the {many} that are ")
+    yield from places_on(short.cut(at), noun)
 
 
 def _how_many(short: Patched, many: str) -> Iterator[Patched]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import Among, CountTest, Not, Output, Relation, Request, Selection, conjuncts
+from ..core.conditions import Among, CountTest, Not, Output, Pick, Relation, Request, Selection, conjuncts, walk
 from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
@@ -19,6 +19,7 @@ from .followup_patterns import (
     ELLIPTIC,
     IS_IT_THE,
     MANY,
+    NEAREST,
     SAME_FOR,
     THEIRS,
     TO_THEM,
@@ -127,15 +128,35 @@ class Swaps:
             return None
         if self.noun not in ranked.phrases or not ranked.picks or ranked.where is not None:
             return None
+        return self._ranked(ids, self._own(ranked, self.last.sets[0]).picks, turn, image)
+
+    def _ranked(self, ids: tuple[str, ...], ranks: tuple[Pick, ...], turn: Known, image: int | None) -> Ask:
+        """Whether regions are those at certain ranks of the set that they were listed in, else of their class."""
         listing = self.setting.listing
         inside = len(listing.sets) == 1 and set(ids) <= {*listing.ids, *listing.listed} and listing.image == turn.image
         whole = widened(listing.sets[0]) if inside else Selection(phrases=tuple(turn.labels[name] for name in ids[:1]))
-        parts = [*conjuncts(whole.where), *whole.picks, *ranked.picks, Among(ids=ids)]
+        parts = [*conjuncts(whole.where), *whole.picks, *ranks, Among(ids=ids)]
         target = Selection(phrases=whole.phrases, where=conjunction(parts))
         test = None if len(ids) == 1 else CountTest(op="==", n=len(ids))
         about = Selection(phrases=whole.phrases, where=Among(ids=ids), expected=len(ids))
         request = Request(outputs=(Output(verb="exists", target=target, test=test),))
         return self.asked(request, image, turn, about)
+
+    def _ranked_swapped(self, turn: Known, new: Selection, image: int | None) -> Ask | None:
+        """ "is it the largest?", then "and the longest?" or "and plane-4?"; None behind any other question."""
+        (output, *more), about = turn.request.outputs, turn.about
+        if more or output.verb != "exists" or about is None or not isinstance(about.where, Among):
+            return None
+        parts = conjuncts(output.target.where)
+        ranks = tuple(part for part in parts if isinstance(part, Pick))
+        if not ranks or parts[-1] != about.where:
+            return None
+        if self.noun in new.phrases and new.where is None and new.picks:
+            return self._ranked(about.where.ids, self._own(new, about).picks, turn, image)
+        meant = self.stand_ins.meanings.get(new.phrases[0])
+        if meant is None or not isinstance(meant.where, Among):
+            return None
+        return self._ranked(meant.where.ids, ranks[-1:], turn, image)
 
     # ---- another set, another condition
 
@@ -178,6 +199,8 @@ class Swaps:
         if self.asks_of_regions():
             rest, self.pointed = take_regions(rest, self.setting, self.stand_ins)
         rest = with_ones(rest.sub(MANY, plural(self.noun)), self.noun)
+        if self.last is not None:
+            rest = self.nearest_to(rest, self.last)
         completed = self._completed(rest)
         for candidate in (*completed, rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
             try:
@@ -190,6 +213,27 @@ class Swaps:
         raise rest.refused(
             f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships{where}'"
         )
+
+    def nearest_to(self, patched: Patched, turn: Known) -> Patched:
+        """ "(which one is) the closest?", to what the last request named; the text itself where it says to what.
+
+        Raises:
+            QueryError: nothing was named.
+        """
+        match = NEAREST.search(patched.text)
+        if match is None:
+            return patched
+        references = [node.reference for node in walk(turn.request) if isinstance(node, Output | Pick | Relation)]
+        named = list(dict.fromkeys(each for each in references if each is not None))
+        if len(named) != 1:
+            word = match["word"].lower()
+            joint = "to" if word in ("closest", "nearest") else "from"
+            hint = f"{word} {joint} what? Say e.g. 'the plane {word} {joint} the bridge'"
+            raise patched.refused(hint, match.start("word"), match.end("word"))
+        noun = self.stand_ins.noun(named[0], words(named[0]))
+        noun = noun if is_single(named[0]) else plural(noun)
+        joint = "to" if match["word"].lower() in ("closest", "nearest") else "from"
+        return patched.replaced(match.end("word"), len(patched.text), f" {joint} the {noun}")
 
     def _completed(self, rest: Patched) -> list[Patched]:
         """A relation without what it is to ("within 200 m"), with what the last request named there."""
@@ -217,6 +261,9 @@ class Swaps:
         if check is not None:
             asked = self._check_swapped(check, new)
             return self.asked(asked.request(), image, turn, asked.subject)
+        ranked = self._ranked_swapped(turn, new, image)
+        if ranked is not None:
+            return ranked
         base = self.base(patched, turn, image)
         target = self._instead(base, new)
         return self.asked(swapped(turn.request, base, target), image, turn)
@@ -224,19 +271,25 @@ class Swaps:
     def _instead(self, base: Selection, new: Selection) -> Selection:
         meanings = {**self.stand_ins.meanings, self.noun: base}
         if self.noun in new.phrases:
-            where = None if new.where is None else put_into(new.where, meanings)
-            return replaced(base, new.model_copy(update={"where": where}), base.phrases)
+            return replaced(base, self._own(new, base), base.phrases)
         if new.phrases[0] in self.stand_ins.meanings:
             return put_into(new, meanings)
         return replaced(base, put_into(new, meanings), new.phrases)
+
+    def _own(self, new: Selection, base: Selection) -> Selection:
+        """What is said of the noun, with the sets that its conditions refer to."""
+        meanings = {**self.stand_ins.meanings, self.noun: base}
+        where = None if new.where is None else put_into(new.where, meanings)
+        picks = tuple(put_into(pick, meanings) for pick in new.picks)
+        return new.model_copy(update={"where": where, "picks": picks})
 
     def _check_swapped(self, check: Check, new: Selection) -> Check:
         if self.noun not in new.phrases:
             subject = self._instead(check.subject, new)
             single = is_single(subject)
             return replace(check, subject=subject, every=not single and (check.every or is_single(check.subject)))
-        where = None if new.where is None else put_into(new.where, self.stand_ins.meanings | {self.noun: check.subject})
-        new = new.model_copy(update={"where": where})
+        new = self._own(new, check.subject)
+        where = new.where
         kinds = {kind_of(condition) for condition in conjuncts(where)}
         if kinds & {kind_of(condition) for condition in conjuncts(check.asked)}:
             before = Selection(phrases=new.phrases, where=check.asked)

@@ -188,6 +188,9 @@ def test_is_it_the_largest(harbour: Path) -> None:
     assert chat.say("is it the largest?").answer.verdict is False  # type: ignore[union-attr]
     assert chat.turn().about_ids == (second,)
     (largest,) = ids(chat, "the largest ship")
+    assert chat.say("is it the smallest?").answer.verdict is False  # type: ignore[union-attr]
+    assert chat.say("and the largest?").answer.verdict is True  # type: ignore[union-attr]
+    assert chat.say(f"and {second}?").answer.verdict is False  # type: ignore[union-attr]
     assert chat.say(f"is {largest} the largest?").answer.verdict is True  # type: ignore[union-attr]
     assert chat.say(f"is {second} the second largest?").answer.verdict is True  # type: ignore[union-attr]
 
@@ -325,6 +328,26 @@ def test_one_image_tells_how_to_add_another(harbour: Path) -> None:
     for line in ("and in the other image?", "in both images", "in image 2"):
         with pytest.raises(QueryError, match="'/image FILE'"):
             chat.say(line)
+
+
+def test_the_other_one_is_an_image_where_there_are_two(airports: list[Path]) -> None:
+    chat = talk(*airports)
+    assert said(chat, "planes", "the largest", "how long is it then?", "and in the other one?")[-1].startswith(
+        "measure"
+    )
+    assert chat.current == 2 and chat.say("go back to the first image").kind == "image" and chat.current == 1
+    assert chat.say("how many planes are there in the other one?").turn.image == 2  # type: ignore[union-attr]
+
+
+def test_nearest_to_what_was_named(harbour: Path) -> None:
+    chat = talk(harbour)
+    lines = ("ships", "how far are they from the cranes?", "which one is the closest?", "and the farthest?")
+    assert said(chat, *lines)[2:] == ["detect the ship nearest to cranes", "detect the ship farthest from cranes"]
+    chat.say("ships")
+    with pytest.raises(QueryError, match="closest to what"):
+        chat.say("which one is closest?")
+    with pytest.raises(QueryError, match="The last answer holds 7"):
+        chat.say("segment both")
 
 
 # ---- which river? ------------------------------------------------------------------------------------------------

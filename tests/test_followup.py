@@ -142,6 +142,8 @@ CASES = [
     ("segment the rest", "+segment all planes that are not longer than 20 m"),
     ("how long are the other planes?", "+measure the length of all planes that are not longer than 20 m"),
     ("which ones?", "+detect all planes longer than 20 m"),
+    ("just the top half", "+detect all planes longer than 20 m and in the top half"),
+    ("show them all again", "+detect all planes longer than 20 m"),
     ("how many is that?", "+count all planes longer than 20 m"),
     ("how many are left?", "+count all planes longer than 20 m"),
     ("and their average length?", "+measure the average length of all planes longer than 20 m"),
