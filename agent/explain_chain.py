@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.conditions import And, Condition, Pick, Selection
+from ..core.conditions import And, Condition, Pick, Provided, Selection
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate
 from ..core.wording import selecting, words
@@ -79,7 +79,7 @@ def one_of(selection: Selection) -> str:
 
 def said_of(condition: Condition) -> str:
     """What a condition says of its regions, after "is" or "are": "white", "not near the river", "the largest"."""
-    if isinstance(condition, Pick):
+    if isinstance(condition, Pick | Provided):
         return words(condition)
     return selecting(condition).removeprefix("select ").removeprefix("those ").removeprefix("that are ")
 

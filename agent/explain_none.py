@@ -89,6 +89,8 @@ def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, p
     if isinstance(condition, Pick):
         reason = judged[0].reasons.get(words(condition), "")
         return reason if reason.startswith("there are no") else f"there {_are(len(judged))} only {told}"
+    if isinstance(condition, Provided):
+        return f"it does not hold that {words(condition).removeprefix('provided ')}"
     best = _nearest(condition, judged, scene)
     only = f"the only {told.removeprefix('1 ')}" if len(judged) == 1 else ""
     if best is None:

@@ -70,7 +70,8 @@ def _asked_of_a_set(value: Truth, step: Step, plan: Plan, results: Results) -> s
     maybe = [c for c in last if belongs[c.region.id] is None]
     if step.args.get("test") == {"op": "==", "n": 0}:
         negated = conditions[-1]
-        assert isinstance(negated, Not)
+        if not isinstance(negated, Not):
+            return ""
         return _of_all(value.verdict, meant, plan, results, last, sure, maybe, said_of(negated.condition))
     return _of_one(value.verdict, meant, plan, results, last, sure, maybe, conditions)
 

@@ -53,8 +53,7 @@ def explanation_of(
     """
     conditions = conditions_of(plan)
     candidates = [*record["regions"], *record["rejected"]]
-    asked = list(dict.fromkeys(name for each in candidates for name in each["verdicts"]))
-    order = [name for name in conditions if name in asked] + [name for name in asked if name not in conditions]
+    order = _asked(candidates, conditions)
     emptied = _emptying(plan, observations)
     rows = [_row(each, order, conditions, scene, regions or {}) for each in candidates]
     return Explanation(
@@ -78,11 +77,15 @@ def in_order(candidates: Sequence[Mapping[str, Any]], plan: Plan, scene: SceneRe
         candidates: as `agent.answer.regions_json` gives them.
     """
     conditions = conditions_of(plan)
-    rows = []
-    for each in candidates:
-        cells = tuple(_cell(0, name, conditions.get(name), each, scene) for name in each["verdicts"])
-        rows.append(Row(_region(each, {}), each["status"], "", cells))
+    order = _asked(candidates, conditions)
+    rows = [_row(each, order, conditions, scene, {}) for each in candidates]
     return sorted(range(len(rows)), key=lambda place: _order(rows[place]))
+
+
+def _asked(candidates: Sequence[Mapping[str, Any]], conditions: Mapping[str, Node]) -> list[str]:
+    """The conditions that any of the candidates was asked, in the plan's order, then what tools of the user's asked."""
+    asked = list(dict.fromkeys(name for each in candidates for name in each["verdicts"]))
+    return [name for name in conditions if name in asked] + [name for name in asked if name not in conditions]
 
 
 def conditions_of(plan: Plan) -> dict[str, Node]:
