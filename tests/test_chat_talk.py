@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from surveyor.agent.chat_commands import respond
 from surveyor.agent.sessions import Sessions
 from surveyor.app import screen
 from surveyor.app.cli import main
-from surveyor.core.errors import QueryError, UsageError
-from surveyor.core.questions import Question
+from surveyor.core.errors import QueryError
 from surveyor.core.wording import words
 from surveyor.synth import draw_scene
 
@@ -49,11 +47,6 @@ def annotated(folder: Path, kind: str, *seeds: int) -> list[Path]:
 @pytest.fixture(scope="module")
 def harbour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return annotated(tmp_path_factory.mktemp("harbour"), "harbour", 7)[0]
-
-
-@pytest.fixture(scope="module")
-def airports(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return annotated(tmp_path_factory.mktemp("airports"), "airport", 7, 8)
 
 
 def talk(*images: Path, **options: object) -> Conversation:
@@ -290,55 +283,6 @@ def test_why_it_is_not_what_nobody_asked_for(harbour: Path) -> None:
     assert "white" in chat.say(f"why is {other} not white?").text
 
 
-# ---- several images ----------------------------------------------------------------------------------------------
-
-
-def test_the_same_of_each_image(airports: list[Path], tmp_path: Path) -> None:
-    for session in (None, "both"):
-        chat = talk(*airports, session=session, sessions=Sessions(tmp_path))
-        one = chat.say("how many planes are there?").text
-        reply = chat.say("in both images")
-        two = chat.say("and in the other image?").text
-        assert reply.kind == "answers" and [part.turn.image for part in reply.parts] == [1, 2]  # type: ignore[union-attr]
-        assert reply.text == f"image 1 (airport7.png): {one}\nimage 2 (airport8.png): {two}"
-        assert reply.to_dict()["parts"][1]["text"] == two
-        chat.undo()
-        assert chat.current == 2 and chat.turn().text == "in both images"
-        chat.undo()
-        assert [turn.text for turn in chat.turns] == ["how many planes are there?"], "a line is undone whole"
-        assert [part.text for part in chat.say("how many planes are there in all images?").parts] == [one, two]
-
-
-def test_a_line_of_each_image_is_answered_whole_or_not_at_all(airports: list[Path], tmp_path: Path) -> None:
-    paths = [Path(shutil.copy(path, tmp_path)) for path in (*airports, airports[0].with_name("scenes.json"))][:2]
-    first = talk(*paths, session="one", sessions=Sessions(tmp_path / "kept"))
-    first.say("planes")
-    first.use_image(2)
-    paths[1].unlink()
-    chat = talk(paths[0], session="one", sessions=Sessions(tmp_path / "kept"))
-    chat.use_image(2)
-    with pytest.raises(UsageError):
-        chat.say("planes in both images")
-    assert [turn.text for turn in chat.turns] == ["planes"] and len(chat.history) == 2
-
-
-def test_one_image_tells_how_to_add_another(harbour: Path) -> None:
-    chat = talk(harbour)
-    chat.say("ships")
-    for line in ("and in the other image?", "in both images", "in image 2"):
-        with pytest.raises(QueryError, match="'/image FILE'"):
-            chat.say(line)
-
-
-def test_the_other_one_is_an_image_where_there_are_two(airports: list[Path]) -> None:
-    chat = talk(*airports)
-    assert said(chat, "planes", "the largest", "how long is it then?", "and in the other one?")[-1].startswith(
-        "measure"
-    )
-    assert chat.current == 2 and chat.say("go back to the first image").kind == "image" and chat.current == 1
-    assert chat.say("how many planes are there in the other one?").turn.image == 2  # type: ignore[union-attr]
-
-
 def test_nearest_to_what_was_named(harbour: Path) -> None:
     chat = talk(harbour)
     lines = ("ships", "how far are they from the cranes?", "which one is the closest?", "and the farthest?")
@@ -350,45 +294,12 @@ def test_nearest_to_what_was_named(harbour: Path) -> None:
         chat.say("segment both")
 
 
-# ---- which river? ------------------------------------------------------------------------------------------------
-
-
-def test_what_was_meant_is_asked_once(airports: list[Path], tmp_path: Path) -> None:
-    questions: list[Question] = []
-
-    def answer(question: Question) -> str:
-        questions.append(question)
-        return question.options[-1]
-
-    chat = talk(*airports, answer=answer, session="one", sessions=Sessions(tmp_path))
-    first = ids(chat, "vehicles near the parking lot")
-    assert len(questions) == 1 and len(questions[0].options) > 1
-    meant = questions[0].options[-1]
-    assert ids(chat, "vehicles near the parking lot") == first
-    assert ids(chat, "segment the parking lot") == [meant]
-    chat.say("planes above the parking lot")
-    chat.say("how many vehicles are inside the parking lot?")
-    assert len(questions) == 1, "it is not asked again"
-    assert f"called {meant}" in chat.answer_of(2).text
-    again = talk(*airports, answer=answer, session="one", sessions=Sessions(tmp_path))
-    assert ids(again, "vehicles near the parking lot") == first and len(questions) == 1, "nor later"
-    assert f"called {meant}" in again.plan().to_yaml()
-    again.say("vehicles near the parking lot in image 2")
-    assert len(questions) == 2, "another image has others"
-
-
-def test_an_undone_answer_is_asked_again(airports: list[Path]) -> None:
-    questions: list[Question] = []
-
-    def answer(question: Question) -> str:
-        questions.append(question)
-        return question.options[0]
-
-    chat = talk(airports[0], answer=answer)
-    chat.say("vehicles near the parking lot")
-    chat.undo()
-    chat.say("vehicles near the parking lot")
-    assert len(questions) == 2
+def test_one_image_tells_how_to_add_another(harbour: Path) -> None:
+    chat = talk(harbour)
+    chat.say("ships")
+    for line in ("and in the other image?", "in both images", "in image 2"):
+        with pytest.raises(QueryError, match="'/image FILE'"):
+            chat.say(line)
 
 
 # ---- politeness --------------------------------------------------------------------------------------------------

@@ -279,7 +279,8 @@ WORDS = """of those them they it ones one only the first second third last two w
 other undo plane-1 plane-3 plane-99 region 4 #2 [1, 2, 3, 4] [1 2] box 10 20 30 40 a.jpg planes ships those-planes red
 largest longest longer than 50 m near river how many are there is any which segment describe count measure like else
 similar to now then but also except without left half their length its area this that switch ? , . ( ) [ ] ; -
-the_same zorp zorps drund quib what's at where""".split()
+the_same zorp zorps drund quib what's at where also add too others rest both images leave out remove is it closest
+top half bottom one's ones they thanks great hello again please within 200 side never which""".split()
 LINES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
 SETTINGS = st.sampled_from(
     [
@@ -289,6 +290,23 @@ SETTINGS = st.sampled_from(
         setting("the three largest planes near the river"),
         setting("count the planes and segment the ships"),
         setting("are there more ships than planes?"),
+        setting("planes", "the largest plane"),
+        Setting(
+            ("a.jpg",),
+            1,
+            (
+                Known(
+                    1,
+                    1,
+                    parse("are the planes red?"),
+                    KEPT[:1],
+                    OTHERS,
+                    dict.fromkeys((*KEPT, *OTHERS), "plane"),
+                    about=parse("planes").outputs[0].target,
+                    about_ids=KEPT,
+                ),
+            ),
+        ),
         setting("ships that are white, and planes longer than 5 m", current=2),
         Setting(("x", "x"), 1, (turn(1, "planes", kept=("7",), others=("a b", "[1]", "plane-(2")),)),
     ]
