@@ -96,6 +96,9 @@ def readings_on(patched: Patched, noun: str) -> Iterator[Patched]:
     many, short = plural(noun), bare(patched)
     text = short.text.lower()
     yield short
+    of = re.match(rf"(?:is|does)\s+the\s+(?:\w+\s+)?\w+est(\s+of\s+the\s+{many})\b", text)
+    if of is not None:  # "is the longest of them near the river?"
+        yield short.replaced(of.start(1), of.end(1), f" {noun}")
     if text.startswith("how many"):
         yield from _how_many(short, many)
         return

@@ -109,6 +109,14 @@ CHAINS = [
         ("is the largest ship near a building?", "segment it"),
         ("check whether there are any ships that are among the largest and near buildings", "segment the largest ship"),
     ),
+    (
+        ("ships", "is the largest of them near a building?", "how long is it?"),
+        (
+            None,
+            "check whether there are any ships that are among the largest and near buildings",
+            "measure the length of the largest ship",
+        ),
+    ),
     (("are all ships red? count them", "segment them"), (None, "segment all ships")),
     # a condition or a class in the place of what was asked
     (
