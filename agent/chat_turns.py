@@ -95,8 +95,7 @@ def turn_of(
         image, request: what was run.
         earlier: the turn that it builds on, where it looked at the same image.
     """
-    listed = [*answer.rejected]
-    listed.sort(key=lambda c: list(c.verdicts.values()).count(False))  # as the table shows them
+    listed = answer.rejected  # in the order of the table
     labels = {c.region.id: c.region.label for found in answer.references for c in found.kept}
     labels |= {c.region.id: c.region.label for c in (*answer.regions, *listed)}
     return Turn(
