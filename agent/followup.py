@@ -27,6 +27,7 @@ from .followup_patterns import (
     AND,
     BOTH,
     DESCRIBE_THAT,
+    EXCEPT,
     GOING,
     HOW_MANY,
     MANY,
@@ -37,6 +38,7 @@ from .followup_patterns import (
     SAYS_AGAIN,
     SINGLE,
     UNDO,
+    WHAT_IS_IT,
     WHAT_NEAR,
 )
 from .followup_pointing import after_lead, take_demonstratives, take_regions, visual_request
@@ -164,6 +166,8 @@ class _Reader(Swaps):
         if self.last is not None and HOW_MANY.fullmatch(patched.text):
             counted = Output(verb="count", target=self.base(patched, self._talked_of("those"), image))
             return self.asked(Request(outputs=(counted,)), image, self.last)
+        if self.last is not None and (it := WHAT_IS_IT.fullmatch(patched.text)):
+            patched = patched.cut(it.start("it"), it.end("it")).replaced(0, 0, "describe ")
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
         near = WHAT_NEAR.fullmatch(patched.text)
@@ -207,7 +211,8 @@ class _Reader(Swaps):
             return self.last
         for turn in reversed(self.setting.turns[:-1]):
             many = len(turn.sets) == 1 and not is_single(turn.sets[0])
-            if many and turn.image == self.last.image and set(turn.sets[0].phrases) & set(sets[0].phrases):
+            alike = set(turn.sets[0].phrases) & set(sets[0].phrases) or set(turn.ids) & set(self.last.ids)
+            if many and turn.image == self.last.image and alike:
                 return turn
         return self.last
 
@@ -231,6 +236,9 @@ class _Reader(Swaps):
         if found_one and SINGLE.search(patched.text):  # "are any of them red? describe it"
             turn = replace(turn, about=None)
         single = turn.about is not None and is_single(turn.about)
+        removes = EXCEPT.match(bare(patched).text) is not None
+        if removes and not turn.lists:  # "describe the second one", "remove it": from the list that it is in
+            turn = self.setting.listing
         if SINGLE.search(patched.text) and MANY.search(patched.text):
             patched = self._told_apart(patched, turn)
         patched = self.nearest_to(patched, turn)
@@ -250,6 +258,7 @@ class _Reader(Swaps):
             base = self.base(patched, turn, image)
             if any(output.target.phrases == (self.noun,) and output.target.picks for output in request.outputs):
                 base = base if SINGLE.search(patched.text) else widened(base)
+            base = widened(base) if removes else base
             if not begins_request(bare(pointing).text) and len(turn.request.outputs) == 1:
                 before = turn.request.outputs[0]
                 keep = only or (turn.is_question and AND.fullmatch(patched.text) is not None)

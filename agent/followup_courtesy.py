@@ -36,7 +36,9 @@ _BEHIND = re.compile(
     r"|(?<=\bthem)\s+all(?=[\s.!]*$)",
     re.IGNORECASE,
 )
-_SMALL_TALK = re.compile(r"(?:(?:yes|no|well|right|please|now|then|and|but|so|also|ok|okay)(?!\w)|\W)*", re.IGNORECASE)
+_SMALL_TALK = re.compile(
+    r"(?:(?:yes|no|what|huh|pardon|sorry|well|right|please|now|then|and|but|so|also|ok|okay)(?!\w)|\W)*", re.IGNORECASE
+)
 
 
 def courtesy(text: str) -> Kind | None:

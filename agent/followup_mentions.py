@@ -126,7 +126,7 @@ class Regions:
 
     def selection(self) -> Selection:
         """The set of them."""
-        classes = tuple(dict.fromkeys(self.turn.labels[name] for name in self.ids))
+        classes = tuple(dict.fromkeys(self.turn.labels[name].replace("_", " ") for name in self.ids))
         return Selection(phrases=classes, where=Among(ids=self.ids), expected=len(self.ids))
 
 

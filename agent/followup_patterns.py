@@ -122,6 +122,7 @@ BEFORE_ONE = _form(
     r"|\d+(?:st|nd|rd|th))|est|most|ed",
     rf"|\b(?:{_words('red orange yellow green blue purple brown white gr[ea]y black large small big')}))\s$",
 )
+WHAT_IS_IT = _form(_START, r"what\s+(?:is|are)\s+(?P<it>it|this|that|they|these|those)(?:\s+one)?[\s?!.]*")
 DESCRIBE_THAT = _form(_START, r"(?:describe|tell\s+me\s+(?:more\s+)?about)\s+(?:it|them|this|that|those|these)\W*")
 """Without a conversation before, "describe it" is about the whole image."""
 REMOVE = _form(

@@ -8,22 +8,25 @@ from ..core.conditions import Among, Selection
 from ..core.wording import words
 from .followup_edits import others_of
 from .followup_mentions import Known, Setting, StandIns, noun_forms
-from .followup_patterns import REMOVE
+from .followup_patterns import EXCEPT, REMOVE, SINGLE
+from .followup_readings import bare
 from .followup_text import Patched
 
 
 def not_removed(patched: Patched, setting: Setting) -> Patched:
-    """ "leave out the second one" as "without the second one"."""
+    """ "leave out the second one" as "without the second one", and "it" there as the region."""
     match = REMOVE.fullmatch(patched.text)
-    if match is None:
-        return patched
-    if not setting.turns:
-        raise patched.refused(
-            "this takes something out of an answer, and nothing was answered yet; ask e.g. 'planes except the largest'"
-        )
-    group = "what" if match["what"] else "before"
-    kept = patched.cut(match.start(group), match.end(group))
-    return kept.replaced(0, 0, "without ")
+    if match is not None:
+        if not setting.turns:
+            raise patched.refused(
+                "this takes something out of an answer, and nothing was answered yet; ask e.g. 'planes except the "
+                "largest'"
+            )
+        group = "what" if match["what"] else "before"
+        patched = patched.cut(match.start(group), match.end(group)).replaced(0, 0, "without ")
+    if setting.turns and len(setting.turns[-1].ids) == 1 and EXCEPT.match(bare(patched).text):
+        patched = patched.sub(SINGLE, setting.turns[-1].ids[0])
+    return patched
 
 
 def take_others(patched: Patched, setting: Setting, stand_ins: StandIns) -> tuple[Patched, Known | None]:
@@ -53,7 +56,7 @@ def take_others(patched: Patched, setting: Setting, stand_ins: StandIns) -> tupl
         raise patched.refused(f"the others than {listed}? Name the thing", match.start(), match.end())
     found = complement(last, setting)
     if found is None:
-        advice = f"there are no others: the last answer was about all {words(last.sets[0])}"
+        advice = f"there are no others: nothing was left out of {words(last.sets[0])!r}"
         raise patched.refused(advice, match.start(), match.end())
     noun = stand_ins.noun(found, match[0])
     return patched.replaced(match.start(), match.end(), f"the {noun}s"), last

@@ -36,6 +36,11 @@ def test_the_same_of_each_image(airports: list[Path], tmp_path: Path) -> None:
         assert [part.text for part in chat.say("how many planes are there in all images?").parts] == [one, two]
 
 
+def test_they_are_those_of_the_list_whatever_their_class_is_called(airports: list[Path]) -> None:
+    lines = ("planes", "is the first one white?", "are they in a row?")
+    assert said(talk(*airports), *lines)[-1] == "check whether there are exactly zero planes that are not in a row"
+
+
 def test_a_line_of_each_image_is_answered_whole_or_not_at_all(airports: list[Path], tmp_path: Path) -> None:
     paths = [Path(shutil.copy(path, tmp_path)) for path in (*airports, airports[0].with_name("scenes.json"))][:2]
     first = talk(*paths, session="one", sessions=Sessions(tmp_path / "kept"))

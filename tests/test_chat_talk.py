@@ -257,6 +257,20 @@ def test_put_in_and_taken_out(harbour: Path) -> None:
     assert sorted(ids(chat, "segment them")) == sorted(ships + cranes)
 
 
+def test_one_thing_is_taken_out_of_the_list_it_is_in(harbour: Path) -> None:
+    chat = talk(harbour)
+    ships = ids(chat, "ships")
+    chat.say("describe the second one")
+    chat.say("is it red?")
+    assert ids(chat, "remove it") == [ships[0], *ships[2:]]
+    (largest,) = ids(talk(harbour), "the largest ship")
+    alone = talk(harbour)
+    alone.say("the largest ship")
+    assert ids(alone, "without it") == [name for name in ships if name != largest]
+    assert words(chat.say("what is ship-9?").turn.request) == "describe the ship called ship-9"  # type: ignore[union-attr]
+    assert words(chat.say("what is it?").turn.request) == "describe the ship called ship-9"  # type: ignore[union-attr]
+
+
 def test_the_others(harbour: Path) -> None:
     chat = talk(harbour)
     ships, long = ids(chat, "ships"), ids(chat, "ships longer than 100 m")
@@ -268,7 +282,7 @@ def test_the_others(harbour: Path) -> None:
     two = ids(chat, "the two largest ships longer than 50 m")
     assert sorted(ids(chat, "the others")) == sorted(set(ships) - set(two)), "a superlative behind a condition"
     chat.say("ships")
-    with pytest.raises(QueryError, match="there are no others: the last answer was about all ships"):
+    with pytest.raises(QueryError, match="there are no others: nothing was left out of 'ships'"):
         chat.say("the others")
 
 

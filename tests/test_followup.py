@@ -206,6 +206,7 @@ REFUSED = [
     ("that plane", "could be any of 3", "that plane"),
     ("one of those", "which one of them", "one of those"),
     ("ok, yes.", "asks for nothing", "ok, yes."),
+    ("what?", "asks for nothing", "what?"),
     ("the same for", "", ""),
 ]
 
