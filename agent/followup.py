@@ -17,6 +17,7 @@ from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
 from .followup_checks import check_of, subject_of
+from .followup_completed import completed
 from .followup_courtesy import courtesy, is_small_talk, without_courtesy
 from .followup_edits import is_single, phrases_in, put_in, put_into, uses, widened, with_verb
 from .followup_images import take_image, take_images
@@ -29,6 +30,7 @@ from .followup_patterns import (
     DESCRIBE_THAT,
     EXCEPT,
     GOING,
+    HOW_FAR,
     HOW_MANY,
     MANY,
     OF_THOSE,
@@ -170,6 +172,8 @@ class _Reader(Swaps):
             patched = patched.cut(it.start("it"), it.end("it")).replaced(0, 0, "describe ")
         patched = take_boxes(patched, self.stand_ins)
         patched, self.pointed = take_regions(patched, self.setting, self.stand_ins)
+        if self.last is not None and HOW_FAR.fullmatch(patched.text):
+            return self._followed_up(patched, image, self._talked_of(patched.text), None)
         near = WHAT_NEAR.fullmatch(patched.text)
         if near is not None:
             patched = patched.replaced(0, near.start("where"), "objects ")
@@ -241,7 +245,7 @@ class _Reader(Swaps):
             turn = self.setting.listing
         if SINGLE.search(patched.text) and MANY.search(patched.text):
             patched = self._told_apart(patched, turn)
-        patched = self.nearest_to(patched, turn)
+        patched = completed(patched, turn, self.stand_ins)
         if (both := BOTH.search(patched.text)) and len(turn.ids) != 2:
             told = f"{both[0]!r} of what? The last answer holds {len(turn.ids)}; name the things"
             raise patched.refused(told, both.start(), both.end())

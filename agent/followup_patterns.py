@@ -111,6 +111,13 @@ PLACE = _form(
     r"(?:half|third|quarter|quadrant|corner|part|edge|side|area|of\s+the\s+image)?\s*",
 )
 """A place without its preposition, as in "what about the bottom half?"."""
+HOW_FAR = _form(_START, r"how\s+far(?:\s+away)?\s+(?:is|are)\s+(?P<whose>it|that|they|those|these)(?:\s+away)?[\s?!.]*")
+COMPARATIVE = _form(
+    r"\b(?:the\s+)?(?P<word>bigger|larger|smaller|longer|shorter|wider|narrower)\b(?!\s+than)",
+    r"(?:\s+of\s+(?:the\s+two|them|both))?",
+)
+"""Said of two; "which is bigger" is the biggest of them."""
+OTHER_END = _form(r"(?:of|to|from)\s+(?P<what>.+)")
 NEAREST = _form(r"\b(?P<word>closest|nearest|farthest|furthest)(?:\s+(?:ones?|away|of\s+(?:them|those|all)))*[\s?!.]*$")
 BOTH = _form(r"\bboth(?:\s+of\s+(?:them|those|these))?(?=\s*(?:$|[?.!,]))")
 MANY = _form(r"\b(?:them|those|these|they)\b")
@@ -132,7 +139,7 @@ REMOVE = _form(
 )
 WHICH_ONES = _form(
     _START,
-    r"(?:which(?:\s+ones?)?|what\s+ones?|where)(?P<are>\s+(?:is|are|do|does))?(?P<not>\s*(?:n't|n’t|\s+not))?[\s?!.]*",
+    r"(?:which(?:\s+ones?)?(?:\s+are\s+(?:they|those|these))?|what\s+ones?|where)(?P<are>\s+(?:is|are|do|does))?(?P<not>\s*(?:n't|n’t|\s+not))?[\s?!.]*",
 )
 IS_IT_THE = _form(
     _START,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..core.conditions import Among, CountTest, Not, Output, Pick, Relation, Request, Selection, conjuncts, walk
+from ..core.conditions import Among, CountTest, Output, Pick, Request, Selection, conjuncts
 from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
 from .followup_checks import Check, check_of
+from .followup_completed import completed, measured_instead, reference_of, relation_completed, with_reference
 from .followup_edits import is_single, joined, put_into, replaced, swapped, widened
 from .followup_kinds import kept_beside, kind_of
 from .followup_meanings import Ask
@@ -16,10 +17,9 @@ from .followup_mentions import Known, Setting, StandIns, take_boxes
 from .followup_patterns import (
     ALSO,
     AND,
-    ELLIPTIC,
     IS_IT_THE,
     MANY,
-    NEAREST,
+    OTHER_END,
     SAME_FOR,
     THEIRS,
     TO_THEM,
@@ -175,6 +175,9 @@ class Swaps:
         self.one_set(patched, self.last)
         rest = patched.cut(match.start("rest"), match.end("rest")).stripped(" ,;?!.")
         rest = rest.sub(TOO, "").stripped()
+        found = self._measured_or_related(rest, image)
+        if found is not None:
+            return found
         try:
             new = self._named(rest, self.where(self.last, image))
         except QueryError:
@@ -184,6 +187,30 @@ class Swaps:
         if quiet and self.noun in new.phrases:
             return None  # a further condition, unless it cannot hold together with those before
         return self._swapped(patched, image, self.last, new)
+
+    def _measured_or_related(self, rest: Patched, image: int | None) -> Ask | None:
+        """ "and the width?", "and from the quay?", "and of the tanks?" behind a measure or a relation; else None."""
+        assert self.last is not None
+        turn = self.last
+        measured = measured_instead(rest, turn, self.noun, self.parsed)
+        if measured is not None:
+            return self.asked(measured, image, turn, turn.about)
+        end = OTHER_END.fullmatch(rest.text)
+        if end is None:
+            return None
+        new = self._named(rest.cut(end.start("what"), end.end("what")))
+        if self.noun in new.phrases:
+            return None
+        outputs = turn.request.outputs
+        if len(outputs) == 1 and outputs[0].reference is not None and not rest.text.lower().startswith("of"):
+            far = outputs[0].model_copy(update={"reference": put_into(new, self.stand_ins.meanings)})
+            return self.asked(Request(outputs=(far,)), image, turn, turn.about)
+        reference = reference_of(turn.request)
+        if outputs[0].verb == "measure" or reference is None:
+            return self._swapped(rest, image, turn, new) if outputs[0].verb == "measure" else None
+        new = put_into(new, self.stand_ins.meanings)
+        about = None if turn.about is None else with_reference(turn.about, reference, new)
+        return self.asked(with_reference(turn.request, reference, new), image, turn, about)
 
     def replaced_instead(self, patched: Patched, image: int | None) -> Ask | None:
         """ "and in the bottom half" behind a question about the top half: the place is replaced; else None."""
@@ -199,10 +226,11 @@ class Swaps:
         if self.asks_of_regions():
             rest, self.pointed = take_regions(rest, self.setting, self.stand_ins)
         rest = with_ones(rest.sub(MANY, plural(self.noun)), self.noun)
+        instead: list[Patched] = []
         if self.last is not None:
-            rest = self.nearest_to(rest, self.last)
-        completed = self._completed(rest)
-        for candidate in (*completed, rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
+            rest = completed(rest, self.last, self.stand_ins)
+            instead = relation_completed(rest, self.last, self.stand_ins)
+        for candidate in (*instead, rest, *places_on(rest, self.noun), *readings_on(rest, self.noun)):
             try:
                 request = self.parsed(candidate)
             except QueryError:
@@ -213,47 +241,6 @@ class Swaps:
         raise rest.refused(
             f"{words(request)!r} is a request of its own; name a thing, as in 'the same for ships{where}'"
         )
-
-    def nearest_to(self, patched: Patched, turn: Known) -> Patched:
-        """ "(which one is) the closest?", to what the last request named; the text itself where it says to what.
-
-        Raises:
-            QueryError: nothing was named.
-        """
-        match = NEAREST.search(patched.text)
-        if match is None:
-            return patched
-        references = [node.reference for node in walk(turn.request) if isinstance(node, Output | Pick | Relation)]
-        named = list(dict.fromkeys(each for each in references if each is not None))
-        if len(named) != 1:
-            word = match["word"].lower()
-            joint = "to" if word in ("closest", "nearest") else "from"
-            hint = f"{word} {joint} what? Say e.g. 'the plane {word} {joint} the bridge'"
-            raise patched.refused(hint, match.start("word"), match.end("word"))
-        noun = self.stand_ins.noun(named[0], words(named[0]))
-        noun = noun if is_single(named[0]) else plural(noun)
-        joint = "to" if match["word"].lower() in ("closest", "nearest") else "from"
-        return patched.replaced(match.end("word"), len(patched.text), f" {joint} the {noun}")
-
-    def _completed(self, rest: Patched) -> list[Patched]:
-        """A relation without what it is to ("within 200 m"), with what the last request named there."""
-        sets = () if self.last is None else self.last.sets
-        where = sets[0].where if len(sets) == 1 else None
-        check = None if self.last is None else check_of(self.last.request, self.last.about)
-        parts = [*conjuncts(where), *(() if check is None else conjuncts(check.asked))]
-        inner = [part.condition if isinstance(part, Not) else part for part in parts]
-        named = [part.reference for part in inner if isinstance(part, Relation) and part.reference is not None]
-        if len(named) != 1 or ELLIPTIC.fullmatch(rest.text) is None:
-            return []
-        noun = self.stand_ins.noun(named[0], words(named[0]))
-        noun = noun if is_single(named[0]) else plural(noun)
-        joints = (" of", " from", "")
-        return [
-            rest.replaced(len(rest.text), len(rest.text), f"{joint} the {noun}").replaced(
-                0, 0, f"the {plural(self.noun)} "
-            )
-            for joint in joints
-        ]
 
     def _swapped(self, patched: Patched, image: int | None, turn: Known, new: Selection) -> Ask:
         """The request of a turn with its set, or conditions of it, replaced."""

@@ -9,7 +9,7 @@ from ..core.errors import QueryError
 from .followup_edits import narrowed, widened
 from .followup_meanings import Like, Why
 from .followup_mentions import Known, Setting, mention_patterns, mentioned, refuse_unknown_id
-from .followup_patterns import ABOUT, FATE, LIKE, MANY, NEGATED, SINGLE, WHAT_ELSE, WHY, WHY_ALL
+from .followup_patterns import ABOUT, AND, FATE, LIKE, MANY, NEGATED, SINGLE, WHAT_ELSE, WHY, WHY_ALL
 from .followup_readings import readings_on
 from .followup_text import Patched
 
@@ -32,10 +32,12 @@ def read_why(
         QueryError: it asks why, and it is not clear of what.
     """
     match = WHY.fullmatch(patched.text)
-    about = match or ABOUT.fullmatch(patched.text)
+    about = match or ABOUT.fullmatch(patched.text) or AND.fullmatch(patched.text)
     if about is None:
         return None
     rest = patched.cut(about.start(1))
+    if about.re is AND and not about["asks"]:
+        return None
     last = setting.turns[-1] if setting.turns else None
     if match is None and (last is None or asks_again or not is_mention(rest, setting)):
         return None

@@ -137,6 +137,25 @@ CHAINS = [
             "measure the length of the ship called ship-12",
         ),
     ),
+    # what the last request named is left out
+    (
+        ("which ship is nearest to the cranes?", "how far away is it?", "and from the quay?"),
+        (
+            "detect the ship nearest to cranes",
+            "measure the distance of the ship nearest to cranes to cranes",
+            "measure the distance of the ship nearest to cranes to the quay",
+        ),
+    ),
+    (
+        ("how many ships are within 50 m of a crane?", "and of a building?", "which ones are they?"),
+        (None, "count all ships within 50 m of buildings", "detect all ships within 50 m of buildings"),
+    ),
+    (
+        ("the average length of the ships", "and the width?", "and of the cranes?"),
+        (None, "measure the average width of all ships", "measure the average width of all cranes"),
+    ),
+    (("the two largest ships", "which is longer?"), (None, "detect the longest of the two largest ships")),
+    (("the two largest ships", "which of the two is wider?"), (None, "detect the widest of the two largest ships")),
     # which ones
     (
         ("ships", "are all longer than 90 m?", "which ones?"),

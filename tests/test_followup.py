@@ -118,6 +118,7 @@ CASES = [
     ("why region 4?", "why plane-4"),
     ("what about plane-4?", "why plane-4"),
     ("why?", "why"),
+    ("and plane-4?", "why plane-4"),
     ("what else is like plane-3?", "like plane-3"),
     ("find others similar to the second one", "like plane-2"),
     ("undo", "undo"),
