@@ -10,7 +10,6 @@ from ..core.errors import UnknownPhrase
 from ..core.lexicon import normalise, resolve
 
 N = TypeVar("N", bound=Node)
-C = TypeVar("C", bound=Node)
 
 
 def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:
@@ -67,7 +66,7 @@ def _understood(phrase: str, known: Sequence[str]) -> bool:
         return False
 
 
-def _renamed(condition: C, names: dict[str, str]) -> C:
+def _renamed(condition: Condition, names: dict[str, str]) -> Condition:
     """The condition with the classes of its own set renamed (references have names of their own)."""
     if isinstance(condition, ClassIs):
         return condition.model_copy(update={"phrase": names.get(condition.phrase, condition.phrase)})

@@ -72,10 +72,10 @@ class Draft:
         if output.verb == "compare" and output.other is not None:
             inputs = {"a": found, "b": self.selection(output.other)}
             if output.op is None:
-                args = {"names": [words(output.target), words(output.other)]}
-                return self.add("difference", "difference", inputs, args, words(output))
-            args = {"op": output.op} | ({"factor": output.factor} if output.factor != 1 else {})
-            return self.add("compare", "compare", inputs, args, words(output))
+                names = [words(output.target), words(output.other)]
+                return self.add("difference", "difference", inputs, {"names": names}, words(output))
+            way: dict[str, Any] = {"op": output.op} | ({} if output.factor == 1 else {"factor": output.factor})
+            return self.add("compare", "compare", inputs, way, words(output))
         if output.verb == "exists":
             test = output.test or AT_LEAST_ONE
             asked = [words(condition) for condition in asked_of(output)]

@@ -98,15 +98,14 @@ def _judge_mean(case: Case, condition: CompareWith, members: Members) -> Finding
     mean = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
 
     def why(index: int) -> str:
-        return f"{condition.attribute} is {values[index]:.4g} {unit}, the average {mean} {unit}".replace(
-            " ,", ","
-        ).strip()
+        own = f"{condition.attribute} is {values[index]:.4g} {unit}".rstrip()
+        return f"{own}, the average {mean} {unit}".rstrip()
 
     return Findings(codes, why)
 
 
 def _mean(certain: np.ndarray, open_: np.ndarray, *, largest: bool = False) -> float:
-    """The least mean that members in doubt (least first) can lead to, or with `largest` (greatest first) the greatest."""
+    """The least mean that members in doubt can lead to, least first; with `largest` the greatest, greatest first."""
     sums = np.concatenate([[certain.sum()], certain.sum() + np.cumsum(open_)])
     means = [total / number for number, total in enumerate(sums, start=len(certain)) if number]
     return float(max(means) if largest else min(means))

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from ...core import lexicon
 from ...core.conditions import (
-    And,
     ClassIs,
     Colour,
     Condition,
     CountTest,
+    Group,
     Not,
     Or,
     Orientation,
@@ -22,16 +23,14 @@ from ...core.conditions import (
     SizeWord,
 )
 from ...core.inflection import is_plural, singular
-from .noun import NounPhrase, Rank, conjunction, disjunction
-from .ranks import HAVING, RankReader
-from .verbs import EVERYTHING, VERBS
+from .noun import Rank, conjunction, disjunction
+from .owning import OwningReader
+from .verbs import VERBS
 from .vocabulary import (
     APPROXIMATE,
-    ATTRIBUTES,
     COLOURS,
     IN_A_ROW,
     ORIENTATIONS,
-    PLACES,
     RELATIONS,
     SHAPES,
     SIZES,
@@ -42,34 +41,11 @@ Item = Condition | Rank
 _PRONOUNS = ("that", "which", "who")
 _SINGULAR_VERBS = ("is", "has", "does", "was", "lies", "stands", "sits", "touches", "contains", "overlaps", "crosses")
 _PLURAL_VERBS = ("are", "have", "do", "were", "lie", "stand", "sit", "touch", "contain", "overlap", "cross")
-_ROOFS = ("roof", "roofs", "rooftop", "rooftops", "roofing")
+_BY_THEMSELVES = ("by themselves", "by itself", "on their own", "on its own", "all alone", "standing alone", "alone")
 _MOORED = ("moored", "docked", "berthed", "anchored")
-_EXCEPT = (
-    "except for",
-    "except",
-    "excluding",
-    "other than",
-    "apart from",
-    "besides",
-    "not including",
-    "not counting",
-    "with the exception of",
-    "but not",
-    "but no",
-    "but leave out",
-    "leave out",
-    "leaving out",
-    "but ignore",
-    "ignoring",
-    "ignore",
-    "disregarding",
-    "omitting",
-    "but skip",
-    "skipping",
-)
 
 
-class ConditionReader(RankReader):
+class ConditionReader(OwningReader):
     """Reads single conditions and their combinations."""
 
     # ---- single conditions ----
@@ -109,6 +85,8 @@ class ConditionReader(RankReader):
         start = self.at
         if self.speaks_of_owner():
             return None
+        if self.take(*_BY_THEMSELVES):
+            return self.noted(Not(condition=Group(form="group")), start)
         if self.take("of type", "of class"):
             noun = self.class_name()
             return self.noted(ClassIs(phrase=noun), start)
@@ -120,7 +98,7 @@ class ConditionReader(RankReader):
             moored = self.text(-1) in _MOORED and self.take("at", "to") is not None
             if moored and self.reference_ahead():
                 return self.noted(
-                    self._related(lambda s, q: Relation(relation="adjacent", reference=s, quantifier=q)), start
+                    self.related(lambda s, q: Relation(relation="adjacent", reference=s, quantifier=q)), start
                 )
             self.at -= moored
             self.skip("directly")
@@ -148,7 +126,7 @@ class ConditionReader(RankReader):
         if self.text(-1) in ("is", "are", "not"):
             single = self.take("a", "an") is not None
             name = self.noun_words() if self.may_name() else ""
-            if name and (single or is_plural(name)):
+            if name and (single or (name.endswith("s") and is_plural(name)) or lexicon.concept(name) is not None):
                 return self.noted(ClassIs(phrase=singular(name)), start)
         self.at = start
         return None
@@ -160,12 +138,6 @@ class ConditionReader(RankReader):
     def noun_words(self) -> str:
         """The words of a class name as written, "" when none come next."""
         raise NotImplementedError
-
-    def _image_ahead(self) -> bool:
-        back = self.at
-        found = self.skip_image()
-        self.at = back
-        return found
 
     def class_name(self) -> str:
         """A class name in the singular. Raises QueryError when none comes next."""
@@ -188,123 +160,6 @@ class ConditionReader(RankReader):
                 self.refuse("which one of them? Say 'the largest', or drop 'one of'", start, start + 2)
             return None
         return self.noted(rank.pick, start)
-
-    def _with(self) -> Condition | None:
-        start = self.at
-        negative = self.take("without") is not None
-        if not negative and self.take(*HAVING) is None:
-            return None
-        if self.superlative_attribute() is not None:
-            self.at = start
-            return None
-        if not negative:
-            sized = not self._amount_ahead() or self._unit_after_amount()
-            found = self.attribute_clause(start) or (self.comparison() if sized else None)
-            if found is not None:
-                return found
-            negative = self.take("no", "not any") is not None
-        roof = self._roof()
-        if roof is not None:
-            return self.noted(Not(condition=roof) if negative else roof, start)
-        if not self.reference_ahead():
-            self.at = start
-            return None
-        owner = self.at
-        found = self._had()
-        self._refuse_own_side(owner)
-        return self.noted(Not(condition=found) if negative else found, start)
-
-    def _roof(self) -> Condition | None:
-        """ "(with) a red roof": the colour that is seen of a building."""
-        start = self.at
-        self.take("a", "an", "the")
-        colours = self._colours()
-        if colours is not None and self.take(*_ROOFS):
-            return colours
-        self.at = start
-        return None
-
-    def _colours(self) -> Condition | None:
-        """ "red", "grey or brown"; "grey and brown" of many things is either too."""
-        found: list[Condition] = []
-        while (colour := self.take_from(COLOURS)) is not None:
-            found.append(Colour(word=colour))  # type: ignore[arg-type]
-            back = self.at
-            if not self.take("or", "and", ", or", ",") or self.peek_from(COLOURS) is None:
-                self.at = back
-                break
-        return disjunction(found) if found else None
-
-    def _refuse_own_side(self, start: int) -> None:
-        """Refuses "(with a pool) on the north side": a side of the thing, which would pass for one of the image."""
-        back = self.at
-        for place in range(start, back + 1):
-            self.at = place
-            if not self.take("on the", "at the", "to the", "on its", "on their") or not self.take_from(PLACES):
-                continue
-            if self.take("side", "end", "hand side") and not self._image_ahead() and not self.sees("of"):
-                self.refuse(
-                    "on which side a thing has another cannot be asked; turn it round: 'pools north of a house'",
-                    place,
-                    self.at,
-                )
-        self.at = back
-
-    def _had(self) -> Condition:
-        """What a thing has: inside it, or where the words go on "next to them", "nearby", "within 50 m"."""
-        outer, self.owner_follows = self.owner_follows, True
-        found = self._related(lambda s, q: Relation(relation="contains", reference=s, quantifier=q))
-        self.owner_follows = outer
-        self.take("in it", "in them", "on it", "on them", "inside", "inside it", "inside them")
-        back = self.at
-        if self.take("nearby", "close by", "around", "around it", "around them", "in the vicinity"):
-            return _moved(found, relation="near")
-        if self.take("within"):
-            distance = self.quantity() if self._quantity_follows() else None
-            if distance is not None and not distance.is_area and not self.sees("of a", "of the", "from"):
-                self.take("of it", "of them")
-                return _moved(found, relation="within", distance=distance)
-            self.at = back
-        kind = self.take_from(RELATIONS)
-        if kind in ("near", "adjacent") and self.take("it", "them"):
-            return _moved(found, relation=kind)
-        self.at = back
-        if self.take("less than", "not more than", "no more than", "at most", "under", "closer than", "up to"):
-            distance = self.quantity() if self._quantity_follows() else None
-            if (
-                distance is not None
-                and not distance.is_area
-                and self.take("away from it", "away from them", "from it", "from them", "away")
-            ):
-                return _moved(found, relation="within", distance=distance)
-        self.at = back
-        return found
-
-    def _covering(self) -> Condition | None:
-        """ "covering more than 400 px2", "occupying an area of 2 ha", "of length 1 km or more"."""
-        start = self.at
-        found = None
-        if self.take("covering", "occupying", "that cover", "that occupy", "which cover", "which occupy"):
-            found = self.attribute_clause(start) or self.comparison()
-        elif self.take("of") and self.peek_from(ATTRIBUTES) is not None:
-            found = self.attribute_clause(start)
-        elif self.peek_from(ATTRIBUTES) is not None:
-            found = self.attribute_clause(start)
-        if found is None:
-            self.at = start
-        return found
-
-    def _whose(self) -> Condition | None:
-        start = self.at
-        if self.take("whose") is None:
-            return None
-        if self.take(*_ROOFS) and self.take("is", "are"):
-            found = self._colours()
-        else:
-            found = self.attribute_clause(start)
-        if found is None:
-            self.refuse_word("e.g. 'whose length is at least 40 m'")
-        return found
 
     def _provided(self) -> Condition | None:
         """ "provided there are more than five ships", "if there are any ships"."""
@@ -342,7 +197,11 @@ class ConditionReader(RankReader):
             predicate = True
         if self.text() in ("is", "are", "was", "were") and self.take("is", "are", "was", "were"):
             predicate = True
-        if predicate and self.text() in ("both", "also", "all", "either") and not self.phrase_ahead():
+        if (predicate and self.text() in ("both", "also", "all", "either") and not self.phrase_ahead()) or (
+            self.text() == "either" and self.peek_from(RELATIONS) is None
+        ):
+            self.at += 1
+        if self.text() in ("just", "simply") and self.text(1) == "not":
             self.at += 1
         found = self._negated(predicate) if self._negation() else self._bracket() or self.atom(predicate=predicate)
         if found is None:
@@ -350,7 +209,7 @@ class ConditionReader(RankReader):
         return found
 
     def _negation(self) -> bool:
-        if self.sees("not as", "not so"):
+        if self.sees("not as", "not so", "not both"):
             return False
         return self.sees("not", "neither", "do not", "does not") and not self._not_an_amount()
 
@@ -467,50 +326,6 @@ class ConditionReader(RankReader):
 
     # ---- exceptions ----
 
-    def exceptions(self, head: NounPhrase) -> list[Condition]:
-        """ "except the largest", "other than the ships", "but not those near the river"; empty when none comes."""
-        start = self.at
-        self.take(",")
-        if not self.sees("but not", "but no"):
-            self.take("and", "but") if self.text(1) in ("not", "without") or self.sees("and") else None
-        if self.take(*_EXCEPT, "not", "without", "but") is None or not self._exception_ahead(start):
-            self.at = start
-            return []
-        found: list[Condition] = []
-        while True:
-            found.append(self._exception(head))
-            back = self.at
-            if not (self.take(", and", ", or", ",", "and", "or", "nor") and self._exception_ahead(back)):
-                self.at = back
-                return found
-
-    def _exception_ahead(self, start: int) -> bool:
-        if self.phrase_ahead():
-            return self.text(-1) not in ("without", "but") or self.tokens[start - 1].text in EVERYTHING
-        back = self.at
-        found = self.rank_after(True) is not None or self.ones_ahead()
-        if not found and self.text(-1) in ("except", "for", "excluding"):
-            found = self.factor(predicate=True) is not None
-        self.at = back
-        return found
-
-    def ones_ahead(self) -> bool:
-        """Whether "those", "the ones" or "the white ones" comes next."""
-        raise NotImplementedError
-
-    def _exception(self, head: NounPhrase) -> Condition:
-        start = self.at
-        rank = self.rank_after(True)
-        if rank is not None:
-            return self.noted(Not(condition=rank.pick), start)
-        if not self.phrase_ahead() and not self.ones_ahead():
-            return self.noted(Not(condition=self._required(True)), start)
-        return self.noted(Not(condition=self.excepted(head)), start)
-
-    def excepted(self, head: NounPhrase) -> Condition:
-        """The condition that a noun phrase after "except" stands for."""
-        raise NotImplementedError
-
     # ---- relative clauses ----
 
     def clause_number(self) -> bool | None:
@@ -521,15 +336,6 @@ class ConditionReader(RankReader):
     def clause_ahead(self) -> bool:
         """Whether a relative clause comes next."""
         return self.text() in _PRONOUNS and self.text(1) not in ("", ".")
-
-
-def _moved(found: Condition, **changes: object) -> Condition:
-    """ "without a tank next to them": the relation of what a thing has, where the words tell another than inside."""
-    if isinstance(found, Relation):
-        return found.model_copy(update=changes)
-    assert isinstance(found, And | Or)
-    parts = tuple(_moved(part, **changes) for part in found.conditions)
-    return found.model_copy(update={"conditions": parts})
 
 
 def _is_place(item: Item) -> bool:

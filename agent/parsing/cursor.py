@@ -119,7 +119,9 @@ class Cursor:
             if meant is not None:
                 self.refuse(f"did not understand {word!r}; did you mean {meant!r}?", place)
         if self.text() in ("me", "us") and self.at:
-            self.refuse(f"{self.text(-1)!r} is not something that can be asked here; say find, segment, count, measure or describe", self.at - 1)  # fmt: skip
+            self.refuse(
+                f"{self.text(-1)!r} cannot be asked; say find, segment, count, measure or describe", self.at - 1
+            )
         if self.peek_from(VIEWPOINT):
             self.refuse(
                 f"{self.text()!r} depends on where one stands; say 'left of', 'north of', 'next to' "
@@ -142,7 +144,10 @@ class Cursor:
                 says = "cannot be asked" if word in UNSEEN else "says too little"
                 self.refuse(f"{word!r} {says}: {VAGUE[word]}", place)
             if STANDING.match(self.tokens, place) and (after == "" or not (after.isalpha() and after in RESERVED)):
-                self.refuse(f"whether things are {word!r} cannot be told; leave it out, or say where, e.g. {word!r} 'near the quay'", place)  # fmt: skip
+                where = "'near the quay'"
+                self.refuse(
+                    f"whether things are {word!r} cannot be told; leave it out, or say where, e.g. {where}", place
+                )
 
     def _past_copula(self) -> int:
         """The word after "that is", "are": what the trouble is about."""

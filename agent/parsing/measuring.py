@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...core.conditions import Attribute, Output, Selection, Summary, Unit
 from .noun import NounPhrase
 from .sets import SetReader
@@ -35,6 +37,11 @@ _MEASURE_OPENINGS = (
 )
 
 
+_BEFORE_OWNER = frozenset(
+    "is are know measure calculate compute determine estimate give me tell report find show get list want".split()
+)
+
+
 class MeasureReader(SetReader):
     """Reads requests for measurements."""
 
@@ -50,6 +57,13 @@ class MeasureReader(SetReader):
 
     def _measure(self) -> list[Output]:
         start = self.at
+        self._possessive_first()
+        self._attribute_first()
+        if self.take("add up", "sum up", "add together") and self.take("the", "all the", "all"):
+            attributes = self._attribute_list()
+            if attributes and self.take("of"):
+                return self._summarised("total", attributes, self.target())
+        self.at = start
         if self.take("how many") and self.peek_from(UNITS) is not None:  # "how many metres long is the bridge"
             unit = self.take_from(UNITS)
             attribute = _HOW_MUCH.get(f"how {self.text()}", "length")
@@ -98,6 +112,44 @@ class MeasureReader(SetReader):
             self.refuse_word(f"'of' and a thing, e.g. 'measure the {attributes[0]} of the longest plane'")
         self.at = start
         return []
+
+    def _possessive_first(self) -> None:
+        """ "(I want to know) the largest vessel's length" becomes "... the length of the largest vessel"."""
+        for place in range(self.at, min(len(self.tokens) - 1, self.at + 12)):
+            token = self.tokens[place]
+            found = ATTRIBUTES.match(self.tokens, place + 1) if token.text.endswith(("'s", "s'")) else None
+            if found is None:
+                continue
+            begin = place
+            while begin > self.at and self.tokens[begin - 1].text not in _BEFORE_OWNER:
+                begin -= 1
+            owner = [*self.tokens[begin:place], replace(token, text=token.text.removesuffix("'s").removesuffix("'"))]
+            named = self.tokens[place + 1 : place + 1 + found[1]]
+            rest = self.tokens[place + 1 + found[1] :]
+            self.tokens = [*self.tokens[:begin], *named, replace(named[-1], text="of"), *owner, *rest]
+            return
+
+    def _attribute_first(self) -> None:
+        """ "largest field: area in hectares" becomes "area of largest field in hectares"."""
+        for place in range(self.at + 1, len(self.tokens) - 1):
+            found = ATTRIBUTES.match(self.tokens, place + 1) if self.tokens[place].text == ":" else None
+            if found is None:
+                continue
+            rest = self.tokens[place + 1 + found[1] :]
+            if rest and rest[0].text in (",", "in") and len(rest) == 2:
+                rest = [replace(rest[0], text="in"), rest[1]]
+            elif rest:
+                return
+            named = self.tokens[place + 1 : place + 1 + found[1]]
+            thing = self.tokens[self.at : place]
+            self.tokens = [
+                *self.tokens[: self.at],
+                *named,
+                replace(self.tokens[place], text="of", kind="word"),
+                *thing,
+                *rest,
+            ]
+            return
 
     def mentioned_or_refuse(self, at: int) -> None:
         """Refuses "their" where nothing was named before."""
@@ -239,7 +291,7 @@ class MeasureReader(SetReader):
 
     def _unit(self, attribute: Attribute) -> Unit | None:
         start = self.at
-        if not self.take("in"):
+        if not self.take(", in", "in"):
             return None
         unit = self.take_from(UNITS)
         if unit is None:

@@ -9,9 +9,38 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...core.conditions import And, ClassIs, Compare, Condition, Provided, Selection
+from ...core import lexicon
+from ...core.conditions import And, ClassIs, Compare, Condition, Not, Or, Provided, Selection
 from .names import NameReader
 from .noun import NounPhrase, Rank, conjunction
+from .verbs import EVERYTHING
+
+_EXCEPT = (
+    "except for",
+    "except",
+    "excluding",
+    "other than",
+    "apart from",
+    "besides",
+    "not including",
+    "not counting",
+    "with the exception of",
+    "but not",
+    "but no",
+    "save for",
+    "aside from",
+    "with the exclusion of",
+    "but leave out",
+    "leave out",
+    "leaving out",
+    "but ignore",
+    "ignoring",
+    "ignore",
+    "disregarding",
+    "omitting",
+    "but skip",
+    "skipping",
+)
 
 
 class ModifierReader(NameReader):
@@ -25,6 +54,8 @@ class ModifierReader(NameReader):
         self.subject: Selection | None = None
         self.referred: Selection | None = None
         self.grouped: Literal["group", "row"] | None = None
+        self.each_at: list[int] = []
+        """Where "each" or "every" stood before a thing referred to, which a number cannot be given for."""
 
     def noun_phrase(self, *, nested: bool, elliptic: bool = False) -> NounPhrase:
         """One noun phrase with the conditions that belong to it."""
@@ -58,13 +89,23 @@ class ModifierReader(NameReader):
             items += more
         if items:
             condition, ranks = self.combined(items, phrase.start)
-            phrase.posts = condition
+            phrase.posts = self._but_not_both(condition)
             if len(items) > 1 and not ranks and items[-1][0] == "" and all(joint in ("", "and") for joint, _ in items):
                 before, _ = self.combined(items[:-1], phrase.start)
                 last, _ = self.combined(items[-1:], phrase.start)
                 phrase.divided = None if last is None else (before, last)
             phrase.ranks += ranks
         self.pending_distance(phrase, required=True)
+
+    def _but_not_both(self, condition: Condition | None) -> Condition | None:
+        """ "next to the quay or in the top half, but not both"."""
+        start = self.at
+        if not self.take(", but not both", "but not both", ", not both") or not isinstance(condition, Or):
+            self.at = start
+            return condition
+        if len(condition.conditions) != 2:
+            self.refuse("'not both' takes two: 'near the river or near the road, but not both'", start, self.at)
+        return And(conditions=(condition, Not(condition=And(conditions=condition.conditions))))
 
     def _clause(self, phrase: NounPhrase, nested: bool) -> list[tuple[str, Condition | Rank]]:
         number = self.clause_number()
@@ -114,6 +155,10 @@ class ModifierReader(NameReader):
         else:
             inner = self.noun_phrase(nested=True, elliptic=True)
         same = not inner.phrases or inner.phrases == head.phrases
+        strange = inner.form == "bare" and inner.plural is False and not same and not inner.has_determiner
+        if strange and lexicon.concept(inner.phrases[0]) is None:
+            self.at = inner.start
+            self.refuse_word("a condition or a class of things after 'not'")
         parts: list[Condition] = [] if same else [ClassIs(phrase=inner.phrases[0])]
         parts += inner.adjectives + ([inner.posts] if inner.posts is not None else [])
         if inner.ranks and not parts and len(inner.ranks) == 1:
@@ -124,3 +169,43 @@ class ModifierReader(NameReader):
                 "this exception is not understood; say e.g. 'all planes except the largest'", inner.start, self.at
             )
         return condition
+
+    def exceptions(self, head: NounPhrase) -> list[Condition]:
+        """ "except the largest", "other than the ships", "but not those near the river"; empty when none comes."""
+        start = self.at
+        self.take(",")
+        if not self.sees("but not", "but no"):
+            self.take("and", "but") if self.text(1) in ("not", "without") or self.sees("and") else None
+        if self.take(*_EXCEPT, "not", "without", "but") is None or not self._exception_ahead(start):
+            self.at = start
+            return []
+        found: list[Condition] = []
+        while True:
+            found.append(self._exception(head))
+            back = self.at
+            if not (self.take(", and", ", or", ",", "and", "or", "nor") and self._exception_ahead(back)):
+                self.at = back
+                return found
+
+    def _exception_ahead(self, start: int) -> bool:
+        if self.phrase_ahead():
+            return self.text(-1) not in ("without", "but") or self.tokens[start - 1].text in EVERYTHING
+        back = self.at
+        found = self.rank_after(True) is not None or self.ones_ahead()
+        if not found and self.text(-1) in ("except", "for", "excluding"):
+            found = self.factor(predicate=True) is not None
+        self.at = back
+        return found
+
+    def _exception(self, head: NounPhrase) -> Condition:
+        start = self.at
+        rank = self.rank_after(True)
+        if rank is not None:
+            return self.noted(Not(condition=rank.pick), start)
+        if not self.phrase_ahead() and not self.ones_ahead():
+            return self.noted(Not(condition=self._required(True)), start)
+        return self.noted(Not(condition=self.excepted(head)), start)
+
+    def ones_ahead(self) -> bool:
+        """Whether "those", "the ones" or "the white ones" comes next."""
+        raise NotImplementedError

@@ -169,6 +169,8 @@ class NameReader(ConditionReader):
             return token.text not in ("most", "hand")
         if token.text == "of":
             return self.may_name(1) and self.text(1) not in ("type", "class")
+        if token.text in ("green", "orange", "square") and is_plural(words[-1].strip(" -")):
+            return False  # "are all courts green"
         if token.text in NOUN_TAILS:
             follows = self.text(1) in NOUN_TAILS or self.text(1) in ("the", "a", "an", "of", "all")
             return not self.may_name(1) and not follows

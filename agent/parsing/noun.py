@@ -28,6 +28,7 @@ class NounPhrase:
         plural: number of the noun; None when its form does not tell.
         number: "the two planes": 2.
         top: "the top ten", which has to say by what.
+        other_at: where "other" stood in "the other bridge".
         quantifier: "all", or "any" where the wording says "at least one of"; None when left open.
         amount: "at least two ships", of a reference.
         group: "(groups of three) ships": the condition that stands for it.
@@ -58,6 +59,7 @@ class NounPhrase:
     selection: Selection | None = None
     points_back: bool = False
     top: bool = False
+    other_at: int | None = None
     divided: tuple[Condition | None, Condition] | None = None
 
     @property

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import CountTest, Not, Pick, Selection
+from ...core.conditions import CountTest, Not
 from ...core.inflection import is_plural, plural, singular
-from .modifiers import ModifierReader
 from .noun import NounPhrase, Rank
+from .ranked import RankedPhraseReader
 from .relations import group_condition
+from .reserved import ADJECTIVES
 from .verbs import EVERYTHING
-from .vocabulary import AMOUNTS, ATTRIBUTES, GROUPS, OF_TWO, PLACES, SUPERLATIVES
-from .vocabulary import Rank as RankKind
+from .vocabulary import AMOUNTS, GROUPS, PLACES, SUPERLATIVES
 
-_ALL = ("all of the", "all the", "all of", "all", "each of the", "each of", "each", "every one of the", "every")
+_ALL = (
+    "each and every",
+    "all of the",
+    "all the",
+    "all of",
+    "all",
+    "each of the",
+    "each of",
+    "each",
+    "every one of the",
+    "every",
+)
 _BOTH = ("both of the", "both the", "both of", "both")
 _SOME = ("at least one of the", "at least one of", "at least one", "one of the", "one of", "some of the", "some of")
 _INDEFINITE = ("another", "several", "any of the", "any of", "any other", "any", "some other", "some", "a", "an")
@@ -33,10 +44,9 @@ _SEEN_FROM_ABOVE = tuple(
     for part in ("roof", "roofs", "rooftop", "rooftops", "outline", "outlines", "footprint", "footprints", "shape")
     for the in ("the", "all", "each", "every")
 )
-_PENDING = Selection(phrases=("?",))  # "the nearest plane": the reference is still to come
 
 
-class PhraseReader(ModifierReader):
+class PhraseReader(RankedPhraseReader):
     """Reads noun phrases; their lists come from `coordination`, which a subclass gives."""
 
     def coordination(self, *, nested: bool) -> list[NounPhrase]:
@@ -55,10 +65,16 @@ class PhraseReader(ModifierReader):
             self._skip_opening()
         ranked = bracket and self.text(-1) not in ("(", "the") and self.text() in ("to", "from", "of")
         found = (
-            ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None)
-        ) or (self.referred is not None and self.at == back and self.sees("it", "them", "one"))
+            (ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None))
+            or (self.sees("one", "ones") and bool(self.opened) and self.at > 0 and self._adjective_before())
+            or (self.referred is not None and self.at == back and self.sees("it", "them", "one"))
+        )
         self.at = back
         return found
+
+    def _adjective_before(self) -> bool:
+        """Whether the word before the reading place is an adjective ("brown" of "brown ones")."""
+        return ADJECTIVES.match(self.tokens, self.at - 1) is not None
 
     def ones_ahead(self) -> bool:
         """Whether "those", "the ones" or "the white ones" comes next."""
@@ -75,6 +91,7 @@ class PhraseReader(ModifierReader):
         self.take("other")
         if self._amount_of_things() is not None:
             self.take("of the", "of these", "of those", "of")
+            self.take("other")
         self.take_from_number()
         while self._skip_rank():
             back = self.at
@@ -174,6 +191,10 @@ class PhraseReader(ModifierReader):
         self._noun(phrase, elliptic)
         if phrase.has_determiner and phrase.phrases and not self.opened:
             self._more_nouns(phrase)
+        if phrase.other_at is not None and not any(phrase.phrases == outer.phrases for outer in self.opened):
+            self.refuse(
+                f"the other {phrase.phrases[0] if phrase.phrases else 'one'} than which?", phrase.other_at, self.at
+            )
         if phrase.number is not None and not phrase.ranks and (phrase.top or self.sees("by")):
             self._rank_by(phrase)
         if ranks is not None:
@@ -182,11 +203,12 @@ class PhraseReader(ModifierReader):
         return phrase
 
     def _determiner(self, phrase: NounPhrase) -> None:
+        self.take("both ,")  # "both, the widest and the narrowest road"
         start = self.at
         self.skip("only", "just")
         if self.take(*_ALL):
             phrase.form, phrase.quantifier = "all", "all"
-            if self.text(-1) == "every" and self.text() in ("second", "third", "other", "fourth"):
+            if self.text(-1) == "every" and self.text() in ("second", "third", "fourth", "fifth"):
                 self.refuse("one in so many cannot be asked; say 'the second plane from the left'", start, self.at + 1)
         elif self.take(*_BOTH):
             phrase.form, phrase.quantifier, phrase.number = "all", "all", 2
@@ -199,14 +221,20 @@ class PhraseReader(ModifierReader):
             *_DEFINITE
         ):
             phrase.form = "the"
+        if self.opened and self.text(-1) in ("each", "every") and self.at == start + 1:
+            self.each_at.append(start)
         if phrase.form == "all":
             self.take("the")
         if self.text(-1) in _SINGULAR_DETERMINERS and self.at > start:
             phrase.plural = False
-        if self.take("other") and not self.opened:
-            self.refuse("'other' than what? Say 'all planes except the largest'", self.at - 1)
+        if self.take("other"):
+            if not self.opened:
+                self.refuse("'other' than what? Say 'all planes except the largest'", self.at - 1)
+            phrase.other_at = self.at - 1 if phrase.form == "the" else None
         if self.opened and phrase.form in ("bare", "a") and phrase.quantifier is None:
             phrase.amount = self._amount_of_things()
+            if phrase.amount is not None:
+                self.take("other")
         number_start = self.at
         if self.text() == "top" and self._number_ahead(1):  # "the top three largest planes"
             self.at += 1
@@ -271,130 +299,12 @@ class PhraseReader(ModifierReader):
         self.at = back
         return found
 
-    def _rank_before(self, phrase: NounPhrase) -> tuple[int, int] | None:
-        """Reads ranks before the noun; returns an ordinal that still needs "from the left"."""
-        back = self.at
-        ranks = self.ranks()
-        kind = self.take_from(SUPERLATIVES) or (self._of_two() if ranks is None else None)
-        if kind is None:
-            if ranks is not None:
-                phrase.has_determiner = True
-                phrase.number = None
-            return ranks
-        if ranks is not None and ranks[0] == 0:
-            self.refuse("say which end: 'the largest' or 'the smallest'", back, self.at)
-        number = phrase.number if phrase.number is not None else self.take_from_number()
-        first, count = ranks or (1, number or 1)
-        reference = _PENDING if kind[0] == "distance" else None
-        pick = Pick(by=kind[0], order=kind[1], first=first, count=count, reference=reference)
-        phrase.ranks.append(Rank(pick, ranks is not None or number is not None))
-        phrase.has_determiner = True
-        self._other_ranks(phrase)
-        return None
-
-    def _of_two(self) -> RankKind | None:
-        """ "(the) larger (of the two planes)"."""
-        kind = self.take_from(OF_TWO)
-        if kind is None or self.sees("of both", "of the two", "of these two", "of those two", "of the 2", "of two"):
-            return kind
-        self.at -= 1
-        return None
-
-    def _other_ranks(self, phrase: NounPhrase) -> None:
-        """ "(the largest) and the smallest (plane)"."""
-        while True:
-            back = self.at
-            self.take(", and the", "and the", ", and", "and", ", the", ",")
-            ranks = self.ranks() if self.at > back else None
-            kind = self.take_from(SUPERLATIVES) if self.at > back else None
-            if kind is None or kind[0] == "distance" or self.opened:
-                self.at = back
-                return
-            first, count = ranks or (1, 1)
-            phrase.others.append(Rank(Pick(by=kind[0], order=kind[1], first=first or 1, count=count), True))
-
-    def _picked_from(self, phrase: NounPhrase) -> NounPhrase:
-        """ "the largest of the three left-most planes"."""
-        self.take("of all the", "of all", "of")
-        if self.antecedent is not None and self.take("them", "these", "those"):
-            phrase.base = self.antecedent
-        else:
-            phrase.base = self.selection_of(self._bare_list())
-            pick = phrase.ranks[0].pick
-            if phrase.base.expected is not None and pick.first + pick.count - 1 > phrase.base.expected:
-                only = phrase.base.expected
-                self.refuse(f"there can be no {pick.first + pick.count - 1} of {only}; the words name {only} in all", phrase.start, self.at)  # fmt: skip
-        phrase.plural = phrase.ranks[0].pick.count > 1
-        return phrase
-
-    def _bare_list(self) -> list[NounPhrase]:
-        """ "planes and ships" after "the largest of": only nouns without a determiner of their own go on."""
-        phrases = [self.noun_phrase(nested=bool(self.opened))]
-        while True:
-            back = self.at
-            if (
-                not self.take(", and", ",", "and", "or")
-                or not self.reference_ahead()
-                or self.core_ahead().has_determiner
-            ):
-                self.at = back
-                return phrases
-            phrases.append(self.noun_phrase(nested=bool(self.opened)))
-
     def core_ahead(self) -> NounPhrase:
         """The noun phrase ahead without what follows its noun; nothing is read."""
         back, spans = self.at, dict(self.spans)
         ahead = NounPhrase(back, form="the", plural=False, has_determiner=True) if self.sees("(") else self._core(False)
         self.at, self.spans = back, spans
         return ahead
-
-    def _nearest_of(self, phrase: NounPhrase) -> NounPhrase:
-        """ "the nearest to the bridge [of the planes]"."""
-        self.pending_distance(phrase, required=True)
-        if self.sees("of"):
-            return self._picked_from(phrase)
-        if self.antecedent is None:
-            self.refuse_word("a noun, e.g. 'the plane nearest to the bridge'")
-        phrase.base = self.antecedent
-        return phrase
-
-    def pending_distance(self, phrase: NounPhrase, *, required: bool) -> None:
-        """Reads "to the bridge" for "the nearest plane to the bridge"."""
-        rank = phrase.ranks[0] if phrase.ranks else None
-        if rank is None or rank.pick.reference != _PENDING:
-            return
-        if self.text() in ("to", "from", "away"):
-            self.opened.append(phrase)
-            pick = self.distance_pick(rank.pick.order, (rank.pick.first, rank.pick.count), None)
-            self.opened.pop()
-            if pick is not None:
-                phrase.ranks[0] = Rank(pick, rank.counted)
-                return
-        if required:
-            word = "nearest to" if rank.pick.order == "min" else "farthest from"
-            self.refuse(f"{word} what? Say 'the plane {word} the bridge'", phrase.start, self.at)
-
-    def _rank_by(self, phrase: NounPhrase) -> None:
-        """ "(the top ten buildings) by area"."""
-        start = self.at
-        attribute = self.take_from(ATTRIBUTES) if self.take("by", "in", "in terms of") else None
-        if attribute in ("length", "width", "area"):
-            phrase.ranks.append(Rank(Pick(by=attribute, order="max", count=phrase.number or 1), True))
-            return
-        self.at = start
-        if phrase.top:
-            self.refuse("the top ones by what? Say 'the ten largest planes'", phrase.start, self.at)
-
-    def _rank_from_side(self, phrase: NounPhrase, ranks: tuple[int, int]) -> None:
-        pick = self.rank_side(ranks)
-        if pick is None:
-            noun = phrase.phrases[0] if phrase.phrases else "plane"
-            self.refuse(
-                f"counted from where? Say 'the second {noun} from the left' or 'the second largest {noun}'",
-                phrase.start,
-                self.at,
-            )
-        phrase.ranks.append(Rank(pick, True))
 
     def _noun(self, phrase: NounPhrase, elliptic: bool) -> None:
         start = self.at
@@ -423,12 +333,17 @@ class PhraseReader(ModifierReader):
             return
         if self.peek_from(PLACES) is not None:
             self.refuse("say where after the noun: 'planes in the top left corner', or 'the leftmost plane'", start)
-        if self.antecedent is not None and (pronoun or phrase.ranks):
+        some_of = phrase.has_determiner and phrase.number is not None and not self.ended
+        if self.antecedent is not None and (pronoun or phrase.ranks or some_of):
             phrase.plural = {"one": False, "ones": True, "them": True}.get(self.take(*_PRONOUNS) or "")
             phrase.base = self.antecedent
             return
         if elliptic:
             self.take("one", "ones")
+            return
+        if self.opened and phrase.adjectives and self.text() in ("one", "ones"):  # "green fields next to brown ones"
+            phrase.plural = self.take("one", "ones") == "ones"
+            phrase.phrases = self.opened[0].phrases
             return
         if pronoun and len(self.mentioned) > 1:
             self.refuse(f"{self.text()!r} could be any of several sets named before; name the thing")

@@ -1,7 +1,7 @@
 """What people say around what they ask: "Hi there!", "For my thesis, ...", "Journalist here.", "Best regards, Maria".
 
-Such words ask for nothing. They are left out, and told in the answer. A sentence that might narrow the request ("we only
-care about the north", "I have two rivers here") is not taken for one, so that the reader stops at it with an error.
+Such words ask for nothing. They are left out, and told in the answer. A sentence that might narrow the request ("we
+only care about the north", "I have two rivers here") is not taken for one: the reader stops at it with an error.
 """
 
 from __future__ import annotations
@@ -12,6 +12,21 @@ from .verbs import OPENINGS, VERBS
 from .vocabulary import AMOUNTS, COLOURS, COMPARATIVES, ORIENTATIONS, PLACES, RELATIONS, SHAPES, SIZES, SUPERLATIVES
 
 _SELF = ("i", "we", "my", "our")
+_WONDERING = (
+    "wonder",
+    "wonders",
+    "ask",
+    "asks",
+    "asked",
+    "asking",
+    "know",
+    "knows",
+    "see",
+    "find",
+    "out",
+    "tell",
+    "wondering",
+)
 _CIRCUMSTANCES = ("after", "before", "since", "because", "following", "given", "as", "today", "tomorrow")
 _PURPOSES = frozenset(
     """article articles assessment assignment audit blog book campaign case class client course customer dashboard
@@ -21,10 +36,9 @@ _PURPOSES = frozenset(
 )
 _NARROWING = frozenset(
     """only just solely not no nor never none except excluding exclude ignore ignoring skip without unless if when than
-    all each every both either between outside inside within whose which that where there these those them they it
-    other same""".split()
+    all each every both either between outside inside within whose which that where these those other same""".split()
 )
-_PLAIN_PREPOSITIONS = ("in", "on", "by", "over", "around", "across", "under", "above", "below")
+_PLAIN_PREPOSITIONS = ("at", "in", "on", "by", "over", "around", "across", "under", "above", "below")
 _TELLING: tuple[PhraseTable, ...] = (COLOURS, SIZES, SHAPES, ORIENTATIONS, COMPARATIVES, SUPERLATIVES, PLACES)
 _ENDS = (".", "!", ":", ";", ",")
 _MAX_WORDS = 25
@@ -45,8 +59,8 @@ _MANNERS = frozenset("a lot so very much in advance again indeed team everyone a
 _IN_PASSING: PhraseTable[bool] = PhraseTable(
     dict.fromkeys(
         (
-            "if possible", "if at all possible", "if that is possible", "if that is possible at all", "if it is possible",
-            "if you can", "if you could", "if you do not mind", "if that is ok", "if that is okay", "by the way",
+            "if possible", "if at all possible", "if that is possible", "if that is possible at all",
+            "if it is possible", "if you can", "if you could", "if you do not mind", "if that is ok", "by the way",
             "of course", "for what it is worth", "as it were", "so to speak", "quickly", "say",
         ),
         True,
@@ -78,6 +92,8 @@ def skip_preamble(cursor: QuantityReader) -> tuple[str, ...]:
         cursor.at = stop
         while cursor.take(*_ENDS, "and", "so", "therefore", "hence"):
             pass
+        if cursor.text() in ("need", "want") and cursor.text(1) != "to":
+            cursor.at += 1
     if cursor.ended:
         cursor.at, asides = begin, []
     return tuple(asides)
@@ -136,15 +152,16 @@ def _clause_end(cursor: QuantityReader) -> int | None:
     of_self = of_self or (cursor.text() in _CIRCUMSTANCES and _speaks_of_self(cursor))
     role = cursor.sees("as a", "as an", "speaking as a", "speaking as an", "as part of")
     role = role or cursor.sees("quick question", "a quick question", "short question", "one question", "question")
-    purpose = cursor.sees("for my", "for our", "for a", "for an", "for the", "this is for", "it is for")
+    purpose = cursor.text() in ("for", "evidence", "material", "background") or cursor.sees("this is for", "it is for")
     for stop in range(start + 1, min(len(cursor.tokens), start + _MAX_WORDS)):
         colon = any(token.text == ":" for token in cursor.tokens[stop : start + _MAX_WORDS])
         if (of_self or role or purpose) and not colon and _request_begins(cursor, stop):
-            return stop if _is_harmless(cursor, start, stop) else None
+            return stop if _is_harmless(cursor, start, stop, counted=purpose) else None
         if cursor.tokens[stop].text in _ENDS:
-            own = of_self or role or (purpose and any(t.text in _PURPOSES for t in cursor.tokens[start:stop]))
+            meant = purpose and any(token.text in _PURPOSES for token in cursor.tokens[start:stop])
+            own = of_self or role or meant
             here = cursor.tokens[stop - 1].text == "here" and 2 <= stop - start <= 5
-            if (own or here) and _is_harmless(cursor, start, stop, here):
+            if (own or here) and _is_harmless(cursor, start, stop, here, counted=meant):
                 return stop
             if of_self and stop < len(cursor.tokens) - 1:
                 cursor.refuse("this could narrow what is asked; put it into the request itself", start, stop)
@@ -168,12 +185,15 @@ def _request_begins(cursor: QuantityReader, place: int) -> bool:
     """Whether "I would like to", "could you", "and need to know" comes there, so that no comma is needed."""
     tokens, text = cursor.tokens, cursor.tokens[place].text
     if text in ("and", "so") and place + 1 < len(tokens):
-        return bool(OPENINGS.match(tokens, place + 1) or (VERBS.match(tokens, place + 1)))
+        needs = tokens[place + 1].text in ("need", "want")
+        return needs or bool(OPENINGS.match(tokens, place + 1) or VERBS.match(tokens, place + 1))
+    if tokens[place - 1].text in _WONDERING:
+        return text in ("which", "how", "where", "what", "whether", "if")
     opens = text in ("i", "we", "could", "can", "would", "will")
     return opens and bool(OPENINGS.match(tokens, place) or VERBS.match(tokens, place))
 
 
-def _is_harmless(cursor: QuantityReader, start: int, stop: int, here: bool = False) -> bool:
+def _is_harmless(cursor: QuantityReader, start: int, stop: int, here: bool = False, counted: bool = False) -> bool:
     """Whether none of the words could be a condition."""
     for place in range(start, stop - here):
         token = cursor.tokens[place]
@@ -186,7 +206,7 @@ def _is_harmless(cursor: QuantityReader, start: int, stop: int, here: bool = Fal
             return False
         if here and cursor.tokens[place].text in ("are", "is"):
             return False
-    return not _has_number(cursor, start, stop)
+    return counted or not _has_number(cursor, start, stop)
 
 
 def _has_number(cursor: QuantityReader, start: int, stop: int) -> bool:

@@ -5,105 +5,17 @@ from __future__ import annotations
 from typing import Literal
 
 from ...core.conditions import And, Aspect, Compare, Comparison, Condition, Quantity, Unit
-from .cursor import Cursor
+from ...core.inflection import is_plural
+from .numerals import NumberReader
 from .vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
 
-_UNITS_AND_TEENS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen".split()
-)
-_SMALL = {word: n for n, word in enumerate(_UNITS_AND_TEENS)}
-_TENS = {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _AS_AREA: dict[Unit, Unit] = {"px": "px2"}
 _FOLLOWING = frozenset("and or but that which who in on at of from to near with is are not long wide large".split())
 Measured = Literal["length", "width", "area", "perimeter"]
 
 
-class QuantityReader(Cursor):
+class QuantityReader(NumberReader):
     """Reads numbers and measured conditions."""
-
-    def number(self) -> float | None:
-        """A number in digits ("1,250", "2.5") or words ("three hundred and fifty"); None when none comes next."""
-        if not self.ended and self.tokens[self.at].kind == "number":
-            return None if self.text(1) in ("st", "nd", "rd", "th") else self._digits()
-        start = self.at
-        unit = UNITS.match(self.tokens, start + (2 if self.text() == "half" else 1))
-        if unit is not None and len(self.text(2 if self.text() == "half" else 1)) > 2:  # "half an acre", "a mile"
-            if self.take("half a", "half an"):
-                return 0.5
-            if self.take("a", "an"):
-                return 1.0
-        if self.text() in ("a", "half") and self.text(1) in (*_SCALES, "dozen", "a"):
-            half = self.take("half a") is not None
-            if not half:
-                self.at += 1
-            elif self.text() not in (*_SCALES, "dozen"):
-                self.at = start
-                return None
-            return (0.5 if half else 1.0) * self._scaled(1)
-        if self.text() not in _SMALL and self.text() not in _TENS:
-            return None
-        return float(self._spelt())
-
-    def _digits(self) -> float:
-        text = self.text()
-        whole, _, _ = text.partition(".")
-        groups = whole.split(",")
-        if text.count(".") > 1 or any(len(group) != 3 for group in groups[1:]) or len(groups[0]) > 15:
-            self.refuse(f"{text!r} is not a number that can be read; write 1,250 or 2.5")
-        self.at += 1
-        value = float(text.replace(",", ""))
-        if self.text() in _SCALES:
-            value *= _SCALES[self.text()]
-            self.at += 1
-        return value
-
-    def _spelt(self) -> int:
-        total = 0
-        while True:
-            part = 0
-            if self.text() in _TENS:
-                part = _TENS[self.text()]
-                self.at += 1
-                if 0 < _SMALL.get(self.text(), 0) < 10:
-                    part += _SMALL[self.text()]
-                    self.at += 1
-            elif self.text() in _SMALL:
-                part = _SMALL[self.text()]
-                self.at += 1
-            scaled = self._scaled(part)
-            total += scaled
-            more = self.text() == "and" and (self.text(1) in _SMALL or self.text(1) in _TENS)
-            if scaled < 100 or not (more or self.text() in _SMALL or self.text() in _TENS):
-                return total
-            self.take("and")
-
-    def _scaled(self, value: int) -> int:
-        while self.text() in _SCALES or self.text() == "dozen":
-            value *= _SCALES.get(self.text(), 12)
-            self.at += 1
-        return value
-
-    def whole_number(self) -> int | None:
-        """A count: a whole number that no unit follows; None (and nothing read) otherwise."""
-        start = self.at
-        value = self.number()
-        if value is None:
-            return None
-        if self.peek_from(UNITS) is not None and not self._unit_is_noun():
-            self.at = start
-            return None
-        if self.text() in ("times", "x"):
-            self.at = start
-            return None
-        if value != int(value) or value > 1_000_000:
-            self.refuse(f"{value:g} is not a number of things; write a whole number", start)
-        return int(value)
-
-    def _unit_is_noun(self) -> bool:
-        """Whether a spelt-out unit is the thing counted: "two yards", never "2 m"."""
-        return self.text() in ("yards", "acres") and self.text(1) in ("", "that", "near", "next")
 
     def quantity(self, *, inherit: bool = False) -> Quantity | None:
         """A number with its unit; None when no number comes next.
@@ -126,7 +38,12 @@ class QuantityReader(Cursor):
             shown = f"{value:g}"
             unknown = not self.ended and self.tokens[self.at].kind == "word" and self.text() not in _FOLLOWING
             of = f"{self.text()!r} is no unit; say" if unknown else f"{shown} of what? Say"
-            self.refuse(f"{of} '{shown} m' or '{shown} px'", start, self.at + unknown)
+            many = (
+                f"; for a number of things, 'are there more than {shown}?'"
+                if unknown and is_plural(self.text())
+                else ""
+            )
+            self.refuse(f"{of} '{shown} m' or '{shown} px'{many}", start, self.at + unknown)
         return Quantity(value=value, unit=unit)
 
     # ---- comparisons ----
@@ -146,6 +63,8 @@ class QuantityReader(Cursor):
             return self._range(start, "")
         if self._of_amount():
             self.at += 1
+            if self.peek_from(APPROXIMATE) and (about := self._about(start)) is not None:
+                return about
         if self.take("exceeding", "exceeds", "exceed"):
             return self._bounded(start, "", ">")
         op = self._amount()
@@ -185,6 +104,9 @@ class QuantityReader(Cursor):
         if self.text() not in ("measuring", "measure", "measures", "of", "with"):
             return False
         self.at += 1
+        if self.peek_from(APPROXIMATE) and self._number_ahead(1):
+            self.at -= 1
+            return True
         ahead = (self._amount_ahead() and self._unit_after_amount()) or self._quantity_ahead()
         self.at -= 1
         return ahead
@@ -255,8 +177,13 @@ class QuantityReader(Cursor):
 
     def _compared(self, start: int, attribute: str, op: Comparison, quantity: Quantity) -> Condition:
         named = self.take_from(MEASURED)
+        if named in ("length", "width") and attribute in ("length", "width") and named != attribute:
+            self.refuse(f"{attribute} or {named}? Say 'longer than 40 m' or 'wider than 40 m'", start, self.at)
         named = named if named is not None else attribute
-        return self.noted(self.compare(start, named, op, quantity), start)
+        found = self.noted(self.compare(start, named, op, quantity), start)
+        if self.sees("each )", "each ,", "each .") or (self.sees("each") and self.at + 1 == len(self.tokens)):
+            self.at += 1
+        return found
 
     def _range(self, start: int, attribute: str) -> Condition:
         low = self.quantity(inherit=True)

@@ -121,6 +121,10 @@ class RankReader(LikenessReader):
         self.take("away")
         self.take("to", "from", "of")
         first, count = ranks or (1, number or 1)
+        if (side := self._image_side()) is not None:
+            by, end = side
+            order = end if order == "min" else ("max" if end == "min" else "min")
+            return Pick(by=by, order=order, first=first or 1, count=count)  # type: ignore[arg-type]
         if self._image_centre():
             return Pick(by="centre", order=order, first=first or 1, count=count)  # type: ignore[arg-type]
         if not self.reference_ahead():
@@ -133,6 +137,20 @@ class RankReader(LikenessReader):
             self.refuse("nearest to each of several cannot be asked; ask for one", phrases[0].start)
         reference = self.selection_of(phrases)
         return Pick(by="distance", order=order, first=first or 1, count=count, reference=reference)  # type: ignore[arg-type]
+
+    def _image_side(self) -> tuple[str, str] | None:
+        """ "(nearest to) the left edge of the image": the order that starts there; None (nothing read) otherwise."""
+        start = self.at
+        self.take("the")
+        place = self.take_from(PLACES)
+        if (
+            place in FROM_SIDE
+            and self.take("edge", "border", "side", "margin")
+            and (self.skip_image() or not self.sees("of"))
+        ):
+            return FROM_SIDE[place]
+        self.at = start
+        return None
 
     def _image_centre(self) -> bool:
         """Moves over "the centre of the image"; whether it did."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 from ...core.conditions import (
     UNCOUNTED,
-    And,
     Condition,
     CountTest,
     Direction,
     Group,
     Not,
-    Quantity,
     Relation,
     Selection,
 )
-from ...core.inflection import singular
+from .distances import Build, Quantifier
 from .noun import NounPhrase, conjunction, disjunction
-from .positions import PositionReader
+from .sides import SideReader
 from .vocabulary import (
     AMOUNTS,
     DIAGONALS,
@@ -28,45 +25,20 @@ from .vocabulary import (
     OR_MORE,
     PLACES,
     RELATIONS,
-    SIDES_OF_VIEW,
     UNITS,
     UPRIGHT,
     VIEWPOINT,
 )
 
-Quantifier = Literal["any", "all"]
-Build = Callable[[Selection, Quantifier], Condition]
-_SIDE_WORDS = ("side", "bank", "shore", "flank")
-_CLOSER = {"closer than": "within", "nearer than": "within", "farther than": "beyond", "further than": "beyond"}
 _GROUP_RANKS: dict[str, Literal["largest", "smallest"]] = {
     **dict.fromkeys(("largest", "biggest", "longest"), "largest"),
     **dict.fromkeys(("smallest", "shortest"), "smallest"),
 }
-_CENTRES = ("centre of", "center of", "middle of", "image", "picture", "viewer", "camera")
 _FURTHER: dict[str, Direction] = {"up": "above", "down": "below"}
 
 
-class RelationReader(PositionReader):
+class RelationReader(SideReader):
     """Reads relations; the noun phrases they refer to come from `references`, which a subclass gives."""
-
-    owner_follows = False
-    """Whether a thing that another has is being read, so that "of it" may speak of the owner."""
-    antecedent: Selection | None
-    """The set that was named before: what "it" stands for where a request begins."""
-    referred: Selection | None
-    """The last thing that a relation of this request named: what "it" stands for inside a relation."""
-
-    def references(self, *, pair: bool = False) -> tuple[list[NounPhrase], str]:
-        """The noun phrases after a relation and the word that joins them ("and", "or", "")."""
-        raise NotImplementedError
-
-    def selection_of(self, phrases: list[NounPhrase]) -> Selection:
-        """One set from one or several noun phrases."""
-        raise NotImplementedError
-
-    def reference_ahead(self) -> bool:
-        """Whether a noun phrase comes next."""
-        raise NotImplementedError
 
     def relation(self) -> Condition | None:
         """A relation; None (nothing read) when the words are none."""
@@ -83,96 +55,6 @@ class RelationReader(PositionReader):
 
     # ---- forms ----
 
-    def distance(self) -> Condition | None:
-        """ "within 50 m of", "at least 2 km away from", "less than 30 px from"."""
-        start = self.at
-        self.take("at a distance of", "at distances of")
-        relation: str | None = "within" if self.take("within a radius of", "in a radius of", "within") else None
-        radius = relation is not None and self.take("a", "an") is not None
-        for words, meaning in _CLOSER.items():
-            if relation is None and self.take(words):
-                relation = meaning
-        if relation is None:
-            op = self.take_from(AMOUNTS)
-            relation = None if op is None or op == "==" else "beyond" if op in (">", ">=") else "within"
-            if op is None:
-                relation = "beyond" if self.take("beyond", "outside") else None
-        if relation is None or not self._quantity_follows():
-            self._refuse_exact_distance(start)
-            return None
-        distance = self.quantity()
-        away = self.take("away")
-        radius = radius and self.take("radius", "distance", "range", "perimeter") is not None
-        if distance is not None and relation == "within" and (both := self._distance_and_side(start, distance)):
-            return both
-        if distance is None or not self.take("of", "from", "to", *(("around",) if radius else ())):
-            if away:
-                self.refuse_word("from what, e.g. 'from the river'")
-            self.at = start
-            return None
-        if distance.is_area:
-            self.refuse("a distance is a length; use m, km, ft or px", start, self.at)
-        kind: Literal["within", "beyond"] = "within" if relation == "within" else "beyond"
-        return self._related(
-            lambda s, q: Relation(relation=kind, reference=s, distance=distance, quantifier=q), each=kind == "beyond"
-        )
-
-    def _distance_and_side(self, start: int, distance: Quantity) -> Condition | None:
-        """ "within 50 m north of the terminal": both of one thing, so that it has to be one ("the ...")."""
-        back = self.at
-        self.take("to the", "on the")
-        direction = self.take_from(PLACES)
-        self.take("side")
-        if direction is None or not self.take("of") or not self.reference_ahead() or distance.is_area:
-            self.at = back
-            return None
-        stop = self.at
-        phrases, joint = self.references()
-        if joint or phrases[0].plural is not False or phrases[0].form != "the":
-            self.refuse(
-                "a distance and a direction from one thing only; say 'within 50 m north of the terminal'", start, stop
-            )
-        reference, side = self.selection_of(phrases), direction
-        near = Relation(relation="within", reference=reference, distance=distance)
-        return And(conditions=(near, Relation(relation="toward", reference=reference, direction=side)))
-
-    def speaks_of_owner(self) -> bool:
-        """Whether "within 10 m of them" comes next after a thing that another has ("houses with a tree ...")."""
-        if not self.owner_follows:
-            return False
-        back = self.at
-        self.take("within") or self.take_from(AMOUNTS) or self.take("closer than", "nearer than")
-        found = self.number() is not None and self.take_from(UNITS) is not None
-        self.take("away")
-        found = found and self.take("of", "from", "to") is not None and self.text() in ("it", "them")
-        self.at = back
-        return found
-
-    def _quantity_follows(self) -> bool:
-        back = self.at
-        found = self.number() is not None
-        self.at = back
-        return found
-
-    def _refuse_exact_distance(self, start: int) -> None:
-        """Goes back to `start`; refuses "50 m from" there."""
-        self.at = start
-        if self._quantity_follows() and self.text(-1) != "of":
-            back = self.at
-            quantity = self._lenient_quantity()
-            if quantity is not None and self.sees("from", "away from", "north", "south", "east", "west", "left of"):
-                self.refuse(
-                    "exact distances are not met; say 'within 50 m of' or 'more than 50 m from'", back, self.at + 1
-                )
-        self.at = start
-
-    def _lenient_quantity(self) -> Quantity | None:
-        back = self.at
-        self.number()
-        unit_follows = self.text() not in ("", ",") and self.tokens[self.at].kind == "word"
-        self.at = back
-        return self.quantity() if unit_follows and self.whole_number() is None else None
-
     def _further(self) -> Condition | None:
         start = self.at
         self.skip("located", "lying")
@@ -187,53 +69,7 @@ class RelationReader(PositionReader):
             self.at = start
             return None
         meant = direction
-        return self._related(lambda s, q: Relation(relation="further", reference=s, direction=meant, quantifier=q))
-
-    def _side(self) -> Condition | None:
-        """ "on the east bank of the river"; the words before "of" must name a side."""
-        start = self.at
-        self.take("on", "at", "along", "to")
-        self.take("the", "its")
-        direction = self.take_from(PLACES)
-        self.take("hand")
-        if direction is None or (named := self.take(*_SIDE_WORDS)) is None:
-            self.at = start
-            return None
-        sides = [direction, *self._other_sides()]
-        if not self.take("of"):
-            owned = "its" in [token.text for token in self.tokens[start : start + 3]]
-            if len(sides) == 1 and (named in ("bank", "shore") or owned):
-                return self._side_of_same(direction, start)
-            self.at = start
-            return None
-        return self._related(
-            lambda s, q: disjunction(
-                [Relation(relation="side", reference=s, direction=side, quantifier=q) for side in sides]
-            )
-        )
-
-    def _other_sides(self) -> list[Direction]:
-        """ "(on the east bank) or on the west bank (of the river)"."""
-        found: list[Direction] = []
-        while True:
-            start = self.at
-            if not self.take("or on the", "or the", "or"):
-                return found
-            direction = self.take_from(PLACES)
-            if direction is None or not self.take(*_SIDE_WORDS):
-                self.at = start
-                return found
-            found.append(direction)
-
-    def _side_of_same(self, direction: Direction, start: int) -> Condition | None:
-        """ "(near the river and) on the east bank": a side of the thing named last."""
-        reference = self.referred or self.antecedent
-        if reference is None:
-            if self.skip_image():
-                self.at = start
-                return None
-            self.refuse(f"the bank of what? Say '{' '.join(t.text for t in self.tokens[start : self.at])} of the river'", start, self.at)  # fmt: skip
-        return Relation(relation="side", reference=reference, direction=direction)
+        return self.related(lambda s, q: Relation(relation="further", reference=s, direction=meant, quantifier=q))
 
     def _toward(self) -> Condition | None:
         """ "left of", "to the north-east of", "above", "above and to the left of", "left or right of"."""
@@ -255,7 +91,7 @@ class RelationReader(PositionReader):
                 [Relation(relation="toward", reference=reference, direction=d, quantifier=quantifier) for d in found]
             )
 
-        return self._related(build)
+        return self.related(build)
 
     def _direction(self) -> Direction | None:
         """ "to the north", "above", "above and to the left", "to the north and to the east"."""
@@ -302,7 +138,7 @@ class RelationReader(PositionReader):
             return None
         if relation == "between":
             return self._between(start)
-        found = self._related(lambda s, q: _relation(kind, s, "any" if negated else q), joint=kind == "surrounded")
+        found = self.related(lambda s, q: _relation(kind, s, "any" if negated else q), joint=kind == "surrounded")
         return Not(condition=found) if negated else found
 
     def _either_relation(self, first: str) -> Condition | None:
@@ -317,7 +153,7 @@ class RelationReader(PositionReader):
         def build(reference: Selection, quantifier: Quantifier) -> Condition:
             return disjunction([_relation(kind, reference, quantifier) for kind in kinds])
 
-        return self._related(build)
+        return self.related(build)
 
     def _row(self) -> Condition:
         """ "in a row", with "of at least four"."""
@@ -371,73 +207,6 @@ class RelationReader(PositionReader):
             return None
         return CountTest(op=(more[1] if more else op) or "==", n=number)
 
-    def _seen_side(self) -> Condition | None:
-        """ "on the same side of the river as the church", "on this side of the runway", "across the river from it"."""
-        start = self.at
-        kind = self.take_from(SIDES_OF_VIEW) or self._side_named(start)
-        if isinstance(kind, Selection):
-            phrases, joint = self.references()
-            return self._across("same_side", phrases, kind) if joint != "and" else None
-        if kind is None and self.take("across") and self.reference_ahead():
-            phrases, joint = self.references()
-            if joint == "and" or not self.take("from"):
-                self.at = start
-                return None
-            return self._as_seen("other_side", phrases, start)
-        if kind is None or kind == "across" or not self.reference_ahead():
-            self.at = start
-            return None
-        phrases, joint = self.references()
-        if joint == "and":
-            self.refuse("the sides of one thing at a time, e.g. 'on the same side of the river as the church'", start)
-        if self.take("as" if kind == "same_side" else "from"):
-            return self._as_seen(kind, phrases, start)
-        if kind == "same_side" and "same" in [token.text for token in self.tokens[start : start + 4]]:
-            self.refuse_word("'as' and a thing, e.g. 'on the same side of the river as the church'")
-        return self._across(kind, phrases, None)
-
-    def _side_named(self, start: int) -> Selection | None:
-        """ "on the terminal side of (the runway)": the thing that names the side; None (nothing read) otherwise."""
-        if self.take("on the", "at the", "along the"):
-            for length in (1, 2, 3):
-                words = [token.text for token in self.tokens[self.at : self.at + length]]
-                if len(words) == length and self.text(length) == "side" and self.text(length + 1) == "of":
-                    if not all(self.may_name(ahead) for ahead in range(length)):
-                        break
-                    self.at += length + 2
-                    if self.reference_ahead():
-                        return Selection(phrases=(singular(" ".join(words)),))
-                    break
-        self.at = start
-        return None
-
-    def may_name(self, ahead: int = 0) -> bool:
-        """Whether the token may name a class."""
-        raise NotImplementedError
-
-    def _as_seen(self, kind: str, reference: list[NounPhrase], start: int) -> Condition:
-        if self.take("the", "me", "us"):
-            if self.text(-1) != "the" or (self.take(*_CENTRES) and (self.skip_image() or True)):
-                return self._across(kind, reference, None)
-            self.at -= 1
-        if not self.reference_ahead():
-            self.refuse_word("a thing to look from, e.g. 'the church'")
-        phrases, joint = self.references()
-        if joint == "and" or phrases[0].amount is not None:
-            self.refuse("look from one thing at a time", start, self.at)
-        return self._across(kind, reference, self.selection_of(phrases))
-
-    def _across(self, kind: str, phrases: list[NounPhrase], viewpoint: Selection | None) -> Condition:
-        self.refuse_amount(phrases[0])
-        quantifier = phrases[0].quantifier or "any"
-        target = self.selection_of(phrases)
-        return Relation(relation=kind, reference=target, second=viewpoint, quantifier=quantifier)  # type: ignore[arg-type]
-
-    def refuse_amount(self, phrase: NounPhrase) -> None:
-        """Refuses "at least two ships" where no number of things can be asked."""
-        if phrase.amount is not None:
-            self.refuse("how many cannot be asked here; say 'all ships' or 'one of the ships'", phrase.start, self.at)
-
     def _place_of_a_thing(self) -> bool:
         back = self.at
         self.take("the")
@@ -484,7 +253,7 @@ class RelationReader(PositionReader):
         reference = found.reference.model_copy(update={"expected": None} if bare else {})
         return found.model_copy(update={"reference": reference, "amount": amount, "quantifier": "any"})
 
-    def _related(self, build: Build, *, joint: bool = False, each: bool = False) -> Condition:
+    def related(self, build: Build, *, joint: bool = False, each: bool = False) -> Condition:
         """The condition over the noun phrases that follow: "near A and B" is both, "near A or B" is either.
 
         Args:

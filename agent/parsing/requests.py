@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Literal
 
 from ...core.conditions import (
-    Not,
     Output,
     Request,
     Selection,
@@ -15,34 +14,30 @@ from ...core.conditions import (
 from .checks import find_contradiction
 from .noun import NounPhrase, conjunction
 from .preamble import skip_preamble
-from .questions import QuestionReader
 from .relations import group_condition
+from .sentences import LEAVE_OUT, OF_THEM, SentenceReader
 from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
 from .vocabulary import ATTRIBUTES
 
+_CAN_YOU = [
+    f"{can} {who} {see}".split()
+    for can in ("can", "do", "could")
+    for who in ("you", "we", "i")
+    for see in ("see", "count", "find", "spot")
+]
 _ORDERLY = ("first", "firstly", "second", "secondly", "third", "thirdly", "finally", "lastly", "afterwards")
-_LEAVE_OUT = (
-    "leave out",
-    "but leave out",
-    "ignore",
-    "but ignore",
-    "skip",
-    "exclude",
-    "omit",
-    "do not include",
-    "do not count",
-    "disregard",
-)
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
 _ENDS = (";", ".", "?", "!", ",")
 _TRAILING = (
-    "parked here", "moored here", "standing here", "located", "situated", "positioned", "found", "placed", "lie", "stand", "sit", "visible", "present", "seen",
+    "parked here", "moored here", "standing here", "located", "situated", "positioned", "found", "placed", "lie",
+    "stand", "sit", "visible", "present", "seen",
     "shown", "there", "are there", "is there", "exist", "for me", "in total", "altogether",
-    "only", "nothing else", "that is all", "that is it", "in degrees", "thanks", "thank you", "thx", "cheers", "together", "are", "is",
+    "only", "nothing else", "that is all", "that is it", "in degrees", "thanks", "thank you", "thx", "cheers",
+    "together", "are", "is",
 )  # fmt: skip
 
 
-class RequestReader(QuestionReader):
+class RequestReader(SentenceReader):
     """Reads whole requests; what was said before them and asks for nothing stands in `asides`."""
 
     asides: tuple[str, ...] = ()
@@ -56,13 +51,18 @@ class RequestReader(QuestionReader):
         outputs: list[Output] = []
         self._separators()
         self.asides = skip_preamble(self)
+        self._drop_yes_no()
         while not self.ended:
             self.subject, self.grouped, self.referred = None, None, None
-            if outputs and self.take(*_LEAVE_OUT):
+            found: list[Output] = []
+            if outputs and self.take(*LEAVE_OUT):
                 outputs = self._without(outputs)
-                found = []
+            elif outputs and (narrowed := self._narrowing(outputs)):
+                outputs = narrowed
             else:
+                self.each_at = []
                 found = self.only_if(self._output())
+                self._refuse_number_for_each(found)
             outputs += found
             self._remember(found or outputs)
             if self.ended:
@@ -72,7 +72,7 @@ class RequestReader(QuestionReader):
                 self.refuse_word("a condition, 'and' or the end of the query")
             if self.ended:
                 self._refuse_open_end()
-            elif not self.begins_request():
+            elif not self.begins_request() and not (self.text(-1) == "then" and self.reference_ahead()):
                 self.at = back
                 self.skip(",", ";", "and")
                 self.refuse_word("a condition or another request")
@@ -84,23 +84,6 @@ class RequestReader(QuestionReader):
                 if selection is not None:
                     find_contradiction(self, selection)
         return Request(outputs=tuple(outputs))
-
-    def _without(self, outputs: list[Output]) -> list[Output]:
-        """The outputs without what a sentence of its own leaves out: "Find the ships. Leave out the small ones."."""
-        start = self.at
-        if len({output.target for output in outputs}) > 1:
-            self.refuse("leave out of which? Say it with the thing: 'the ships except the small ones'", start - 1)
-        target = outputs[0].target
-        if target.picks:
-            self.refuse("say what to leave out before the superlative: 'the largest ship that is not red'", start - 1)
-        head = NounPhrase(start, phrases=target.phrases, plural=True)
-        self.opened = [head]
-        self.antecedent = None
-        condition = Not(condition=self.excepted(head))
-        self.opened = []
-        where = conjunction([*conjuncts(target.where), condition])
-        left = target.model_copy(update={"where": where, "expected": None})
-        return [output.model_copy(update={"target": left}) for output in outputs]
 
     def _remember(self, outputs: list[Output]) -> None:
         """Keeps what "it", "them" and "their" look back to: one set, or several that only "their" can take."""
@@ -137,22 +120,29 @@ class RequestReader(QuestionReader):
 
     def begins_request(self) -> bool:
         """Whether a new request comes next: a verb, a question word, or anything after a full stop."""
-        if self.sees(*_LEAVE_OUT):
+        if self.sees(*LEAVE_OUT, *OF_THEM, "only those", "only the ones", "keep"):
             return True
         starts = ("how", "which", "what", "where", "is", "are", "does", "do", "check", "can", "could", "would", "tell")
         return (
             self.peek_from(VERBS) is not None
             or self.peek_from(OPENINGS) is not None
-            or (self.text() in _ORDERLY and (self.text(1) == "," or VERBS.match(self.tokens, self.at + 1) is not None))
+            or self._orderly()
             or self.text() in starts
             or (self.text() in ("their", "its") and ATTRIBUTES.match(self.tokens, self.at + 1) is not None)
             or self.text(-1) in (";", ".", "?", "!")
         )
 
+    def _orderly(self) -> bool:
+        """Whether "first" or "finally" comes next and tells the order of requests, rather than a rank."""
+        after = self.text(1)
+        return self.text() in _ORDERLY and (
+            after in (",", "the", "all", "every") or VERBS.match(self.tokens, self.at + 1) is not None
+        )
+
     # ---- forms ----
 
     def _output(self) -> list[Output]:
-        if self.text() in _ORDERLY and (self.text(1) == "," or VERBS.match(self.tokens, self.at + 1)):
+        if self._orderly():
             self.at += 1
             self.skip(",", "of", "all")
         start = self.at
@@ -184,35 +174,14 @@ class RequestReader(QuestionReader):
             if self.ended:
                 self.refuse_word("a request, e.g. 'find the planes'")
             return self._output()
-        asked = self.tokens[self.at].text in ("any", "anything", "anyone") and self.tokens[-1].text == "?"
+        led = self._led_by_place()
+        if led:
+            return led
+        asked = self.yes_no or (self.text() in ("any", "anything", "anyone") and self.tokens[-1].text == "?")
         counted = self._count_behind()
         targets = self.target()
         found = self._outputs("count" if counted else "exists" if asked else "detect", targets)
         self._trailing()
-        return found
-
-    def _among_these(self) -> list[Output]:
-        """ "among the buildings north of the river, find the largest ones": a set, then what is asked of it."""
-        if not self.take("among", "out of", "of", "from among", "considering only", "looking only at"):
-            return []
-        whole = self.tokens
-        stop = next(
-            (k for k in range(self.at, len(whole)) if whole[k].text in (",", ":") and self._request_at(k + 1)), None
-        )
-        if stop is None:
-            self.refuse_word("a comma and what to do with them, e.g. 'among the ships, find the longest one'")
-        self.tokens, self.opened = whole[:stop], []
-        named = self.selections_of(self.coordination(nested=False))
-        if len(named) != 1 or not self.ended:
-            self.refuse_word("one set, e.g. 'among the ships near the quay, find the longest one'")
-        self.tokens, self.at = whole, stop + 1
-        self.antecedent, self.mentioned = named[0].model_copy(update={"expected": None}), (named[0],)
-        return self._output()
-
-    def _request_at(self, place: int) -> bool:
-        back, self.at = self.at, place
-        found = self.begins_request()
-        self.at = back
         return found
 
     def _count_behind(self) -> bool:
@@ -249,8 +218,9 @@ class RequestReader(QuestionReader):
         return [_per_group(Output(verb=verb, target=target, per=per)) for target in targets]
 
     def _verb(self) -> list[Output]:
+        opening, found = OPENINGS.match(self.tokens, self.at), VERBS.match(self.tokens, self.at)
         verb = self.take_from(VERBS)
-        if verb is None:
+        if verb is None or (opening is not None and found is not None and opening[1] > found[1]):
             return []
         verbs = [verb]
         while True:
@@ -277,9 +247,11 @@ class RequestReader(QuestionReader):
         targets = self.target()
         if where:
             self.take("are", "is")
-        if self.take("as polygons", "as masks", "as outlines", "as segments", "with masks"):
+        if self.take("as polygons", "as masks", "as outlines", "as segments", "with masks", "outlined", "segmented"):
             verbs = ["segment" if each == "detect" else each for each in verbs]
-        self.take("as boxes", "as bounding boxes")
+        if self.take("counted"):
+            verbs = ["count" if each == "detect" else each for each in verbs]
+        self.take("as boxes", "as bounding boxes", "marked", "highlighted", "shown", "marked up", "circled")
         return [output for each in verbs for output in self._outputs(each, targets)]  # type: ignore[arg-type]
 
     def _question_ahead(self) -> bool:
@@ -295,6 +267,10 @@ class RequestReader(QuestionReader):
         if self.antecedent is not None and (found := self._of_those()):
             return found
         self.take("of")
+        for place in range(self.at + 1, min(len(self.tokens), self.at + 8)):
+            if [token.text for token in self.tokens[place : place + 3]] in _CAN_YOU:
+                self.tokens = [*self.tokens[:place], *self.tokens[place + 3 :]]
+                break
         targets = self._with_predicate()
         return [_per_group(Output(verb="count", target=target, per=self.grouped)) for target in targets]
 
@@ -366,6 +342,13 @@ class RequestReader(QuestionReader):
         """ "more ships than tanks?"."""
         return self._compared_sets(self.at) if self.at == 0 and self.sees("more", "fewer", "as many") else []
 
+    def _ranked_of_those(self) -> Selection:
+        """ "(which) has the largest area" of the set named before."""
+        rank = self.having_rank()
+        if rank is None or self.antecedent is None:
+            self.refuse_word("e.g. 'has the largest area'")
+        return self.antecedent.model_copy(update={"picks": (*self.antecedent.picks, rank.pick), "expected": None})
+
     def _look(self) -> list[Output]:
         """ "what does the largest ship look like"."""
         if not self.take("what does", "what do") or not self.reference_ahead():
@@ -377,6 +360,9 @@ class RequestReader(QuestionReader):
         if self.take("which is", "which are", "which one is", "which ones are", "what is", "what are"):
             following = self.reference_ahead() or (self.antecedent is not None and self.sees("the"))
             return self._outputs("detect", self.target()) if following else []
+        if self.antecedent is not None and self.take("which has", "which one has", "which have"):
+            self.at -= 1
+            return self._outputs("detect", [self._ranked_of_those()])
         if self.take("which of", "what of") or (self.take("which", "what") and self.noun_follows()):
             return self._outputs("detect", self._with_predicate())
         if self.text(-1) == "which" and (self.whole_number() or self.sees("one")):

@@ -56,20 +56,25 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "radius": "say 'length' or 'width'",
     "height": "heights cannot be seen from above; lengths, widths and areas can",
     **dict.fromkeys(("sort", "sorted", "rank", "ranked"), "lists are not ordered; ask for 'the five longest ships'"),
+    "most": "say how many, e.g. 'are more than five planes white?'",
+    "many": "say how many, e.g. 'more than five planes'",
+    "few": "say how many, e.g. 'fewer than five planes'",
     "non": "say what they are instead, e.g. 'that are not white'",
     **dict.fromkeys(("percentage", "percent", "share", "proportion", "fraction"), "say 'the total area of the trees'"),
     "minus": "a rank or a size cannot be negative",
     "negative": "a rank or a size cannot be negative",
 }
 _FUNCTION_WORDS = """a an the this that these those which who whose what where when why how if whether because while is
-    are was were be been am do does did have has had having can could would will shall should may might must not no nor
-    neither either and or but except excluding than then as of at by for from in inside into on onto off out over under
-    to towards toward up down with without within between among amongst during since until near it its they them their
-    he she his her you your me my we us our i there here all every each any both some several many much few most more
-    less fewer least other others another such only own same so too very really quite just also even else apart besides
-    instead about around across against through per via versus vs one ones two three four five six seven eight nine ten
-    eleven twelve twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million dozen half first second
-    third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last""".split()
+    are was were be been am do does did have has had having can could would will shall should may
+    might must not no nor neither either and or but except excluding than then themselves itself
+    alone as of at by for from in inside into on onto off out over under to towards toward up down
+    with without within between among amongst during since until near it its they them their he
+    she his her you your me my we us our i there here all every each any both some several many
+    much few most more less fewer least other others another such only own same so too very really
+    quite just also even else apart besides instead about around across against through per via
+    versus vs one ones two three four five six seven eight nine ten eleven twelve twenty thirty
+    forty fifty sixty seventy eighty ninety hundred thousand million dozen half first second third
+    fourth fifth sixth seventh eighth ninth tenth eleventh twelfth last""".split()
 # Words of the grammar that may also stand inside a class name, but not begin it ("shopping centre", "toll area").
 NOUN_TAILS = frozenset(
     """center centre corner side edge border boundary half quadrant quarter bank shore image picture area areas surface
@@ -80,14 +85,18 @@ _TABLES = (
     PLACES, AMOUNTS, APPROXIMATE, COMPARATIVES, OR_MORE, MEASURED, ATTRIBUTES, SIZES, SHAPES, COLOURS, ORIENTATIONS,
     SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT,
 )  # fmt: skip
-_OPEN = """contour contours polygon polygons helpful great nice good lovely useful kind possible task running shaped sized vicinity proximity neighbourhood neighborhood location locations description masks boxes
-    outlines box bounding shape view frame map screen scene aerial line lines row rows laid built standing lying sitting footprint
-    excess minimum maximum total surface photo roof roofs ground floor satellite
-    kind aspect ratio ratios"""
-_OTHERS = """provided twice thrice times same
-    corner corners edge edges border borders boundary margin half quadrant quarter centre center middle central
-    average mean median total combined distance distances bank shore closer nearer farther further touching
-    check nothing separately individually firstly secondly thirdly finally lastly afterwards leave leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered together"""
+_OPEN = """contour contours polygon polygons helpful great nice good lovely useful kind possible task running
+    shaped sized vicinity proximity neighbourhood neighborhood location locations description masks
+    boxes outlines box bounding shape view frame map screen scene aerial line lines row rows laid built
+    standing lying sitting footprint excess minimum maximum total surface photo roof roofs ground floor
+    satellite kind aspect ratio ratios"""
+_OTHERS = """provided twice thrice times same corner corners edge edges border borders boundary margin half quadrant
+    quarter centre center middle central average mean median total combined distance distances bank
+    shore closer nearer farther further touching marked highlighted circled outlined segmented counted
+    keep check nothing separately individually firstly secondly thirdly finally lastly afterwards leave
+    leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring
+    exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered
+    together"""
 RESERVED = (frozenset(word for table in _TABLES for word in table.words()) - frozenset(_OPEN.split())) | frozenset(
     [*_FUNCTION_WORDS, *VAGUE, *_OTHERS.split()]
 )

@@ -31,6 +31,7 @@ _CONTRACTED = {
     "'ll": ("", "will"),
 }
 _WITH_IS = {"what", "where", "that", "which", "there", "who", "it", "here", "how"}
+_PICTURES = ("image", "picture", "photo", "scene", "frame")
 _SAME_AS = {"whichever": "which", "okay": "ok", "thru": "through"}
 _COMPASS = {"n": "north", "s": "south", "e": "east", "w": "west"}
 _LIMITS = frozenset("than least most over under above below exceeding between and to > < >= <= =".split())
@@ -124,6 +125,11 @@ def tokenize(query: str) -> list[Token]:
             continue
         if text in "\"'" and kind == "symbol":
             continue
+        spaced = plain[match.start() - 1 : match.start()].isspace() and plain[match.end() : match.end() + 1].isspace()
+        if text in "/|" and spaced:
+            text = ","
+        if text.endswith("'s") and text[:-2] in _PICTURES:
+            text = text[:-2]
         tokens += [Token(part, start, stop, kind, glue) for part in _opened(text)]
         glue = False
     tokens = [token for token in _rejoined(tokens) if token.text not in _POLITE]

@@ -6,7 +6,7 @@ from .tokens import PhraseTable
 
 _DETECT = (
     "detect find show locate highlight list identify select mark get display spot return search point give "
-    "pick localize localise map provide".split()
+    "pick localize localise map provide take".split()
 )
 VERBS: PhraseTable[str] = PhraseTable(
     dict.fromkeys(_DETECT, "detect")
@@ -15,7 +15,29 @@ VERBS: PhraseTable[str] = PhraseTable(
         ("look for", "search for", "point out", "point to", "pick out", "point at", "i am looking for"), "detect"
     )
     | dict.fromkeys(
-        ("i want", "i want to see", "i would like to see", "i need", "let me see", "draw boxes around"), "detect"
+        (
+            "i want",
+            "i want to see",
+            "i would like to see",
+            "i need",
+            "let me see",
+            "draw boxes around",
+            "we need",
+            "we want",
+            "we look for",
+            "i look for",
+            "we are looking for",
+            "we search for",
+            "i only want",
+            "i just want",
+            "i only need",
+            "we only need",
+            "we only want",
+            "i just need",
+            "we just need",
+            "we want to see",
+        ),
+        "detect",
     )
     | dict.fromkeys(("give me the location of", "give me the locations of", "the location of"), "detect")
     | {
@@ -58,7 +80,7 @@ VERBS: PhraseTable[str] = PhraseTable(
             "the polygons",
             "contours",
         )
-        for of in ("of", "for")
+        for of in ("of", "for", "around", "round", "on")
     }
     | dict.fromkeys(("where can i find", "where can we find", "where do you see", "where can i see"), "detect")
     | {

@@ -133,8 +133,8 @@ OR_MORE: PhraseTable[tuple[str, Comparison]] = PhraseTable(
 )
 MEASURED: PhraseTable[str] = PhraseTable(
     {
-        **dict.fromkeys(("long", "in length", "in diameter"), "length"),
-        **dict.fromkeys(("wide", "in width", "across", "broad"), "width"),
+        **dict.fromkeys(("long", "in length", "in diameter", "length"), "length"),
+        **dict.fromkeys(("wide", "in width", "across", "broad", "width"), "width"),
         **dict.fromkeys(("in area", "in size", "large", "big"), "size"),
         "in perimeter": "perimeter",
     }
@@ -309,6 +309,12 @@ RELATIONS: PhraseTable[str] = PhraseTable(
         **dict.fromkeys(("between", "in between"), "between"),
         **{f"running {along}": "adjacent" for along in ("along", "alongside", "next to", "beside")},
         **{f"running {over}": "overlaps" for over in ("across", "over")},
+        **{
+            f"{go} {over}": "overlaps"
+            for go in ("go", "goes", "going", "pass", "passes", "passing", "lead", "leads", "leading", "run", "runs")
+            for over in ("across", "over")
+        },
+        **dict.fromkeys(("crossed by", "cut by", "intersected by", "spanned by"), "overlaps"),
         **dict.fromkeys(("running parallel to", "running parallel with"), "parallel"),
         **dict.fromkeys(("running perpendicular to", "running at right angles to"), "perpendicular"),
         **dict.fromkeys(("running between",), "between"),
@@ -374,7 +380,8 @@ IMAGE = PhraseTable(
 )
 STANDING = PhraseTable(
     dict.fromkeys(
-        "located situated positioned placed found lying standing sitting parked moored docked anchored berthed built stacked stored waiting "
+        "located situated positioned placed found lying standing sitting parked moored docked anchored berthed built "
+        "stacked stored waiting "
         "lie lies stand stands sit sits seen visible".split(),
         True,
     )
