@@ -101,7 +101,10 @@ class ConditionReader(OwningReader):
                     self.related(lambda s, q: Relation(relation="adjacent", reference=s, quantifier=q)), start
                 )
             self.at -= moored
-            self.skip("directly")
+            self.skip("directly", "roughly", "approximately")
+            rank = self.rank_after(True)
+            if rank is not None:
+                return rank
             found = self.position() or self.distance() or self.relation()
             if found is None and (self.ended or self.text() in "?.;" or self._image_ahead()):
                 self.at = start
@@ -195,6 +198,8 @@ class ConditionReader(OwningReader):
         if self.text() in _PRONOUNS:
             self.at += 1
             predicate = True
+            if self.text() in ("run", "runs", "stretch", "go", "goes"):  # "roads that run roughly parallel to"
+                self.at += 1 + (self.text(1) in ("roughly", "approximately"))
         if self.text() in ("is", "are", "was", "were") and self.take("is", "are", "was", "were"):
             predicate = True
         if (predicate and self.text() in ("both", "also", "all", "either") and not self.phrase_ahead()) or (

@@ -128,12 +128,18 @@ class Cursor:
                 "or 'on the east side of'"
             )
         stop = self._end_of_trouble()
+        if trouble > self.at and trouble < stop:
+            shown = " ".join(token.text for token in self.tokens[trouble:stop])
+            self.refuse(f"did not understand {shown!r} here: expected {expected}", trouble, stop)
         shown = " ".join(token.text for token in self.tokens[self.at : stop])
         hint = "; say 'in', 'next to' or 'near' for 'at'" if self.text() == "at" else ""
         self.refuse(f"did not understand {shown!r} here: expected {expected}{hint}", self.at, stop)
 
     def _refuse_vague(self, trouble: int) -> None:
         """Refuses at the first word of the clause that says too little, whatever reading stopped at before it."""
+        opened = False
+        while trouble + 1 < len(self.tokens) and self.tokens[trouble].text in ("the", "a", "an"):
+            trouble += 1
         for place in range(trouble, min(len(self.tokens), trouble + 7)):
             word = self.tokens[place].text
             after = self.tokens[place + 1].text if place + 1 < len(self.tokens) else ""
@@ -143,7 +149,12 @@ class Cursor:
             if word in VAGUE and not relative and (place == trouble or word not in APPEARANCES):
                 says = "cannot be asked" if word in UNSEEN else "says too little"
                 self.refuse(f"{word!r} {says}: {VAGUE[word]}", place)
-            if STANDING.match(self.tokens, place) and (after == "" or not (after.isalpha() and after in RESERVED)):
+            opened = opened or word not in RESERVED
+            if (
+                not opened
+                and STANDING.match(self.tokens, place)
+                and (after == "" or not (after.isalpha() and after in RESERVED))
+            ):
                 where = "'near the quay'"
                 self.refuse(
                     f"whether things are {word!r} cannot be told; leave it out, or say where, e.g. {where}", place

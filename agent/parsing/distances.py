@@ -58,7 +58,7 @@ class DistanceReader(PositionReader):
         start = self.at
         self.take("at a distance of", "at distances of")
         relation: str | None = "within" if self.take("within a radius of", "in a radius of", "within") else None
-        radius = relation is not None and self.take("a", "an") is not None
+        radius = relation is not None and not self._quantity_follows() and self.take("a", "an") is not None
         for words, meaning in _CLOSER.items():
             if relation is None and self.take(words):
                 relation = meaning

@@ -147,7 +147,8 @@ class ModifierReader(NameReader):
 
     def excepted(self, head: NounPhrase) -> Condition:
         """The condition that a noun phrase after "except" stands for."""
-        if self.take("those", "the ones", "ones"):
+        any_that = self.text() in ("any", "all") and self.text(1) in ("that", "which")
+        if (any_that and self.take("any", "all")) or self.take("those", "the ones", "ones"):
             inner = NounPhrase(self.at, phrases=head.phrases, plural=True)
             self.opened.append(inner)
             self.posts(inner, nested=True)

@@ -39,7 +39,9 @@ class NumberReader(Cursor):
             elif self.text() not in (*_SCALES, "dozen"):
                 self.at = start
                 return None
-            return (0.5 if half else 1.0) * self._scaled(1)
+            value = (0.5 if half else 1.0) * self._scaled(1)
+            more = self.text() == "and" and (self.text(1) in _SMALL or self.text(1) in _TENS)
+            return value + (self._spelt() if more and self.take("and") else 0)
         if self.text() not in _SMALL and self.text() not in _TENS:
             return None
         return self._and_a_part(float(self._spelt()))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ...core.conditions import And, Colour, Condition, Not, Or, Relation
+from ...core.conditions import And, Colour, Condition, Not, Or, Orientation, Relation
 from .noun import disjunction
 from .ranks import HAVING, RankReader
-from .vocabulary import ATTRIBUTES, COLOURS, PLACES, RELATIONS
+from .vocabulary import ATTRIBUTES, COLOURS, LINES, PLACES, RELATIONS
 
+_AXES = ("long side", "long axis", "longer side", "length", "axis")
+_RUNS = ("runs", "run", "points", "point", "lies", "goes", "stretches")
 _ROOFS = ("roof", "roofs", "rooftop", "rooftops", "roofing")
 _NEARER = (
     "within a radius of", "in a radius of", "within a distance of", "at a distance of less than", "within", "inside",
@@ -136,8 +138,13 @@ class OwningReader(RankReader):
         start = self.at
         if self.take("whose") is None:
             return None
-        if self.take(*_ROOFS) and self.take("is", "are"):
+        if (self.take(*_ROOFS) and self.take("is", "are")) or (
+            self.take("colour", "color", "colours", "colors") and self.take("is", "are")
+        ):
             found = self._colours()
+        elif self.take(*(f"{axis} {runs}" for axis in _AXES for runs in _RUNS)):
+            line = next((line for line, forms in LINES.items() if self.take(*forms)), None)
+            found = None if line is None else Orientation(word=line)  # type: ignore[arg-type]
         elif self.take("distance to", "distance from"):
             found = self._whose_distance()
         else:

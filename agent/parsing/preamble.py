@@ -6,7 +6,9 @@ only care about the north", "I have two rivers here") is not taken for one: the 
 
 from __future__ import annotations
 
+from ...core import lexicon
 from .quantities import QuantityReader
+from .reserved import RESERVED
 from .tokens import PhraseTable
 from .verbs import OPENINGS, VERBS
 from .vocabulary import AMOUNTS, COLOURS, COMPARATIVES, ORIENTATIONS, PLACES, RELATIONS, SHAPES, SIZES, SUPERLATIVES
@@ -27,12 +29,13 @@ _WONDERING = (
     "tell",
     "wondering",
 )
+_WANTING = ("wants", "needs", "asks", "asked", "wanted", "requires", "wonders", "says", "said")
 _CIRCUMSTANCES = ("after", "before", "since", "because", "following", "given", "as", "today", "tomorrow")
 _PURPOSES = frozenset(
     """article articles assessment assignment audit blog book campaign case class client course customer dashboard
     dissertation exercise homework inspection insurance inventory job lecture lesson magazine newspaper paper permit
     piece plan planning poster presentation project proposal report research review story study survey talk task
-    teaching thesis training work""".split()
+    newsletter brochure bulletin website leaflet teaching thesis training work""".split()
 )
 _NARROWING = frozenset(
     """only just solely not no nor never none except excluding exclude ignore ignoring skip without unless if when than
@@ -61,7 +64,8 @@ _IN_PASSING: PhraseTable[bool] = PhraseTable(
         (
             "if possible", "if at all possible", "if that is possible", "if that is possible at all",
             "if it is possible", "if you can", "if you could", "if you do not mind", "if that is ok", "by the way",
-            "of course", "for what it is worth", "as it were", "so to speak", "quickly", "say",
+            "of course", "would you say", "i mean", "for what it is worth", "as it were", "so to speak", "quickly",
+            "say",
         ),
         True,
     )
@@ -159,7 +163,7 @@ def _clause_end(cursor: QuantityReader) -> int | None:
             return stop if _is_harmless(cursor, start, stop, counted=purpose) else None
         if cursor.tokens[stop].text in _ENDS:
             meant = purpose and any(token.text in _PURPOSES for token in cursor.tokens[start:stop])
-            own = of_self or role or meant
+            own = of_self or role or meant or _is_told(cursor, start, stop) or _is_label(cursor, start, stop)
             here = cursor.tokens[stop - 1].text == "here" and 2 <= stop - start <= 5
             if (own or here) and _is_harmless(cursor, start, stop, here, counted=meant):
                 return stop
@@ -169,6 +173,28 @@ def _clause_end(cursor: QuantityReader) -> int | None:
         if cursor.tokens[stop].kind != "word":
             return None
     return None
+
+
+def _is_told(cursor: QuantityReader, start: int, stop: int) -> bool:
+    """ "There has been a flood warning.", "The insurer wants to see hazards.": a sentence of its own, no request."""
+    texts = [token.text for token in cursor.tokens[start:stop]]
+    if cursor.tokens[stop].text not in (".", "!"):
+        return False
+    return cursor.sees("there is been", "there has been", "there was", "there were", "it was", "it has been") or (
+        texts[0] in ("the", "a", "his", "her", "their") and any(text in _WANTING for text in texts[1:5])
+    )
+
+
+def _is_label(cursor: QuantityReader, start: int, stop: int) -> bool:
+    """ "Berthing plan: which ships ...", "Evacuation planning. I need ...": a title, which names no class of things."""
+    texts = [token.text for token in cursor.tokens[start:stop]]
+    if cursor.tokens[stop].text not in (":", ".") or len(texts) > 4 or any(text in RESERVED for text in texts):
+        return False
+    if any(lexicon.concept(" ".join(texts[first:])) for first in range(len(texts))) or stop + 1 >= len(cursor.tokens):
+        return False
+    after = cursor.tokens[stop + 1].text
+    asks = after in ("which", "how", "where", "what", "is", "are", "do", "does")
+    return asks or bool(VERBS.match(cursor.tokens, stop + 1) or OPENINGS.match(cursor.tokens, stop + 1))
 
 
 def _speaks_of_self(cursor: QuantityReader) -> bool:

@@ -110,7 +110,7 @@ class QuestionReader(ComparingReader):
     def only_if(self, outputs: list[Output]) -> list[Output]:
         """The outputs with a trailing "if there are more than five (of them)"."""
         start = self.at
-        self.take(",")
+        self.take(", but", ",", "but")
         if not self.take("only if", "if", "provided that", "provided", "as long as"):
             self.at = start
             return outputs

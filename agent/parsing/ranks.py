@@ -143,12 +143,10 @@ class RankReader(LikenessReader):
         start = self.at
         self.take("the")
         place = self.take_from(PLACES)
-        if (
-            place in FROM_SIDE
-            and self.take("edge", "border", "side", "margin")
-            and (self.skip_image() or not self.sees("of"))
-        ):
-            return FROM_SIDE[place]
+        if place in FROM_SIDE:
+            edge = self.take("edge", "border", "side", "margin") is not None
+            if self.skip_image() or (edge and not self.sees("of")):
+                return FROM_SIDE[place]
         self.at = start
         return None
 

@@ -28,11 +28,20 @@ _CAN_YOU = [
 _ORDERLY = ("first", "firstly", "second", "secondly", "third", "thirdly", "finally", "lastly", "afterwards")
 Verb = Literal["detect", "segment", "count", "measure", "describe", "exists", "compare"]
 _ENDS = (";", ".", "?", "!", ",")
+_TO_BE = tuple(
+    f"{must} be" for must in ("should", "must", "have to", "has to", "need to", "needs to", "ought to", "shall")
+)
+_DONE: dict[Verb, tuple[str, ...]] = {
+    "detect": ("marked", "highlighted", "found", "shown", "located", "identified", "detected", "listed", "mapped"),
+    "segment": ("segmented", "outlined", "masked", "delineated", "traced"),
+    "count": ("counted", "tallied"),
+    "describe": ("described",),
+}
 _TRAILING = (
     "parked here", "moored here", "standing here", "located", "situated", "positioned", "found", "placed", "lie",
     "stand", "sit", "visible", "present", "seen",
     "shown", "there", "are there", "is there", "exist", "for me", "in total", "altogether",
-    "only", "nothing else", "that is all", "that is it", "in degrees", "thanks", "thank you", "thx", "cheers",
+    "only", "either", "nothing else", "that is all", "that is it", "in degrees", "thanks", "thank you", "thx", "cheers",
     "together", "are", "is",
 )  # fmt: skip
 
@@ -128,7 +137,7 @@ class RequestReader(SentenceReader):
             or self.peek_from(OPENINGS) is not None
             or self._orderly()
             or self.text() in starts
-            or (self.text() in ("their", "its") and ATTRIBUTES.match(self.tokens, self.at + 1) is not None)
+            or (self.text() in ("the", "their", "its") and ATTRIBUTES.match(self.tokens, self.at + 1) is not None)
             or self.text(-1) in (";", ".", "?", "!")
         )
 
@@ -180,9 +189,20 @@ class RequestReader(SentenceReader):
         asked = self.yes_no or (self.text() in ("any", "anything", "anyone") and self.tokens[-1].text == "?")
         counted = self._count_behind()
         targets = self.target()
-        found = self._outputs("count" if counted else "exists" if asked else "detect", targets)
+        passive = self._to_be_done()
+        found = self._outputs("count" if counted else "exists" if asked else passive or "detect", targets)
         self._trailing()
         return found
+
+    def _to_be_done(self) -> Verb | None:
+        """ "(the tanks) should be marked", "have to be counted"; None where no such words come."""
+        start = self.at
+        if self.take(*_TO_BE):
+            for verb, participles in _DONE.items():
+                if self.take(*participles):
+                    return verb
+        self.at = start
+        return None
 
     def _count_behind(self) -> bool:
         """ "plane count": takes the word away when it ends the query."""

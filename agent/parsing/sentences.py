@@ -55,6 +55,8 @@ class SentenceReader(QuestionReader):
         self.skip(",")
         kept = self.take("keep only", "only keep", "keep just", "keep", "take only", "take", "only", "just", "but only")
         self.take("only", "just")
+        if of_them and self.take(*LEAVE_OUT):
+            return self._without(outputs)
         ones = self.sees("the", "those", "ones") or self.whole_number_ahead()
         if not (of_them or kept) or not ones or len({output.target for output in outputs}) > 1:
             self.at = start
@@ -62,11 +64,27 @@ class SentenceReader(QuestionReader):
         target = outputs[0].target.model_copy(update={"expected": None})
         self.opened, self.antecedent = [], target
         phrase = self.noun_phrase(nested=False)
+        if phrase.base is None and kept in ("only", "just", "keep only", "keep just", "but only", "only keep"):
+            return self._of_class(outputs, phrase, start)
         if phrase.base != target or (phrase.posts is None and not phrase.ranks and not phrase.adjectives):
             self.at = start
             return []
         left = self.selection_of([phrase])
         return [output.model_copy(update={"target": left}) for output in outputs]
+
+    def _of_class(self, outputs: list[Output], phrase: NounPhrase, start: int) -> list[Output]:
+        """ "What's in the top half? Just the courts please."."""
+        target, own = outputs[0].target, self.selection_of([phrase])
+        if target.picks or own.picks or target.phrases not in (("object",), own.phrases):
+            self.refuse("only these of which? Say it in one request, e.g. 'courts in the top half'", start, self.at)
+        where = conjunction([*conjuncts(target.where), *conjuncts(own.where)])
+        left = target.model_copy(update={"phrases": own.phrases, "where": where, "expected": own.expected})
+        return [
+            Output(verb="detect", target=left)
+            if output.verb == "describe"
+            else output.model_copy(update={"target": left})
+            for output in outputs
+        ]
 
     def whole_number_ahead(self) -> bool:
         """Whether a count comes next."""

@@ -7,8 +7,10 @@ left of the runway and ships" is planes and ships.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 from ...core.conditions import ClassIs, Condition, Selection, walk
+from ...core.inflection import is_plural, plural
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .phrases import PhraseReader
 
@@ -62,6 +64,8 @@ class SetReader(PhraseReader):
             if not self.reference_ahead():
                 self.at = back
                 break
+            if not nested and self.text(-1) == "," and phrases[0].plural and self._keyword_ahead():
+                self.refuse_keyword()
             alone = not nested and len(phrases) == 1 and not phrases[0].others and phrases[0].posts is None
             first = self.selection_of(phrases) if alone and self.referred is None else None
             self.referred = first or self.referred  # "the runway and the planes within 50 m of it"
@@ -69,6 +73,22 @@ class SetReader(PhraseReader):
             phrases[-1].points_back = _mentions(phrases[-1].posts, first)
         self.referred = outer if outer is not None else self.referred
         return phrases
+
+    def refuse_keyword(self) -> NoReturn:
+        """Refuses "white cars, parking lot"."""
+        start = self.at
+        name = self.noun_words()
+        self.refuse(
+            f"is {name!r} to be looked for too? Say 'and {plural(name)}', or where: 'near the {name}'", start, self.at
+        )
+
+    def _keyword_ahead(self) -> bool:
+        """Whether a bare singular ends the list: "white cars, parking lot" may be two things or a thing at a place."""
+        back = self.at
+        name = self.noun_words() if self.may_name() else ""
+        ends = self.ended or self.text() in (",", ".", "?", ";")
+        self.at = back
+        return bool(name) and not is_plural(name) and ends
 
     def _others_ahead(self) -> bool:
         """Whether "those" or "the ones" comes next, with a condition of its own behind it."""

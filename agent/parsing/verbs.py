@@ -36,6 +36,8 @@ VERBS: PhraseTable[str] = PhraseTable(
             "i just need",
             "we just need",
             "we want to see",
+            *(f"{may} {who} have" for may in ("could", "can", "may") for who in ("i", "we")),
+            *("i would like", "we would like", "i am hunting for", "hunting for", "box"),
         ),
         "detect",
     )
@@ -115,7 +117,7 @@ what we want is|all i need is|all we need is|what i would like is|i am after|we 
 we are interested in|would you kindly|could you kindly|can you kindly|basically|simply|essentially|
 is it possible to|would it be possible to|i am asked to|we are asked to|i have to|we have to|my task is to|
 our task is to|the task is to|your task is to|i hope you can|maybe you can|perhaps you could|it is important to know|
-it would be good to know|it would help to know|it would be useful to know|it would be nice to know"""
+it would be good to know|would you say|it would help to know|it would be useful to know|it would be nice to know"""
 _KIND = ("helpful", "great", "nice", "good", "lovely", "useful", "wonderful", "kind", "fantastic", "awesome")
 OPENINGS = PhraseTable(
     dict.fromkeys((phrase.strip() for phrase in _OPENINGS.split("|")), True)

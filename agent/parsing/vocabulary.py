@@ -182,7 +182,7 @@ COLOURS = PhraseTable(
     }
     | {f"gray {w}": "grey" for w in ("coloured", "colored", "roofed")}
 )
-_LINES = {
+LINES = {
     "horizontal": ("horizontal", "horizontally", "east west", "west east", "east to west", "west to east"),
     "vertical": ("vertical", "vertically", "north south", "south north", "north to south", "south to north"),
     "diagonal": ("diagonal", "diagonally"),
@@ -200,17 +200,12 @@ _TURNED = (
     "moored",
 )
 ORIENTATIONS = PhraseTable(
-    {form: line for line, forms in _LINES.items() for form in forms if not form.endswith("ly") and " to " not in form}
-    | {f"{verb} {form}": line for verb in _TURNED for line, forms in _LINES.items() for form in forms}
-    | {f"{form} {verb}": line for verb in _TURNED for line, forms in _LINES.items() for form in forms}
-    | {
-        f"{verb} {form}": line
-        for verb in ("facing", "pointing")
-        for line, forms in _LINES.items()
-        for form in forms[2:]
-    }
-    | {f"with a {line} orientation": line for line in _LINES}
-    | {f"with {line} orientation": line for line in _LINES}
+    {form: line for line, forms in LINES.items() for form in forms if not form.endswith("ly") and " to " not in form}
+    | {f"{verb} {form}": line for verb in _TURNED for line, forms in LINES.items() for form in forms}
+    | {f"{form} {verb}": line for verb in _TURNED for line, forms in LINES.items() for form in forms}
+    | {f"{verb} {form}": line for verb in ("facing", "pointing") for line, forms in LINES.items() for form in forms[2:]}
+    | {f"with a {line} orientation": line for line in LINES}
+    | {f"with {line} orientation": line for line in LINES}
 )
 Rank = tuple[
     Literal["area", "length", "width", "aspect", "distance", "x", "y", "centre", "score"], Literal["max", "min"]
