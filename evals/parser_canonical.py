@@ -92,6 +92,8 @@ def _output(output: Output) -> Tree:
     if output.verb == "compare" and (output.op in ("<", "<=") or (output.op == "==" and _swap(tree))):
         tree["target"], tree["other"] = tree["other"], tree["target"]
         tree["op"] = _TURNED[output.op]
+        if output.factor != 1:
+            tree["factor"] = round(1 / output.factor, 6)
     return tree
 
 

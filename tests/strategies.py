@@ -104,6 +104,11 @@ def groups() -> st.SearchStrategy[Group]:
     )
 
 
+def factors() -> st.SearchStrategy[float]:
+    """So many times as long, so many times as many."""
+    return st.just(1.0) | st.integers(1, 90).map(lambda n: n / 10)
+
+
 @st.composite
 def likenesses(draw: st.DrawFn, depth: int) -> CompareWith:
     """Comparisons with another region."""
@@ -113,8 +118,8 @@ def likenesses(draw: st.DrawFn, depth: int) -> CompareWith:
         attribute=draw(st.sampled_from(["length", "width", "area", "aspect"])),
         op=draw(st.sampled_from(OPS)),  # type: ignore[arg-type]
         reference=reference,
-        factor=draw(st.just(1.0) | st.integers(1, 90).map(lambda n: n / 10)),
-        quantifier="any" if single or draw(st.booleans()) else "all",
+        factor=draw(factors()),
+        quantifier=draw(st.sampled_from(["any", "mean"] if single else ["any", "all", "mean"])),  # type: ignore[arg-type]
     )
 
 
@@ -174,7 +179,7 @@ def relations(draw: st.DrawFn, depth: int) -> Relation:
 @st.composite
 def picks(draw: st.DrawFn, depth: int) -> Pick:
     """Superlatives and ordinals."""
-    by = draw(st.sampled_from(["area", "length", "width", "aspect", "distance", "x", "y", "score"]))
+    by = draw(st.sampled_from(["area", "length", "width", "aspect", "distance", "x", "y", "centre", "score"]))
     reference = draw(selections(depth - 1)) if by == "distance" else None
     return Pick(
         by=by,  # type: ignore[arg-type]
@@ -227,6 +232,8 @@ def selections(draw: st.DrawFn, depth: int = 2) -> Selection:
         st.lists(st.sampled_from(PHRASES), min_size=1, max_size=3 if draw(st.booleans()) else 1, unique=True)
     )
     where = draw(st.none() | conditions(depth).filter(_possible)) if depth > 0 else draw(st.none() | adjectives())
+    if len(phrases) == 1 and Not(condition=ClassIs(phrase=phrases[0])) in conjuncts(where):
+        where = None  # "planes that are not of type plane"
     ranks = tuple(draw(st.lists(picks(depth), max_size=2))) if depth > 0 and draw(st.booleans()) else ()
     expected = None if ranks else draw(st.none() | st.integers(1, 13))
     return Selection(phrases=tuple(phrases), where=where, picks=ranks, expected=expected)
@@ -253,6 +260,8 @@ def outputs(draw: st.DrawFn, depth: int = 2) -> Output:
         target = target.model_copy(update={"expected": None})
     if verb == "compare":
         parts |= {"op": draw(st.none() | st.sampled_from(OPS)), "other": draw(selections(depth))}
+        if parts["op"] is not None:
+            parts["factor"] = draw(factors())
     return Output(**parts, target=target)
 
 

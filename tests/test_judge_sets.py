@@ -1,13 +1,18 @@
 """Rules on other regions' sizes, directions, sides and numbers: hand-worked scenes. Letters: T, F, U a candidate."""
 
+import operator
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scenes_by_hand import RIVER, SHIP, box, kept, outlined, scene, together, turned, undecided, verdicts
 from surveyor.core.conditions import Aspect, CompareWith, CountTest, Group, Provided, Relation, Selection
 from surveyor.core.errors import UsageError
 from surveyor.core.wording import words
-from surveyor.tools import STRICT
-from surveyor.tools.count import count_groups, difference
+from surveyor.tools import STRICT, judge
+from surveyor.tools.count import compare, count_groups, difference
 from surveyor.tools.measure import distance, measure
+from surveyor.tools.values import Count
 
 CHURCH = Selection(phrases=("church",))
 
@@ -56,6 +61,110 @@ def test_a_region_is_not_compared_with_itself_and_nothing_with_none():
     assert verdicts(ships, node, ships) == "F"
     assert verdicts(long(30), node, kept()) == "F"
     assert verdicts(long(60), node, undecided(box("s", 0, 0, 40, 10, "ship"))) == "U"
+
+
+# ---- the mean of others ------------------------------------------------------------------------------------
+
+
+def than_average(op=">", factor=1.0, attribute="length", reference=SHIP):
+    return CompareWith(attribute=attribute, op=op, reference=reference, factor=factor, quantifier="mean")
+
+
+@pytest.mark.parametrize(
+    ("op", "factor", "expected"),
+    [
+        (">", 1, "FFT"),  # 30, 60, 90 against the mean of 40 and 80
+        (">=", 1, "FTT"),
+        ("<", 1, "TFF"),
+        ("<=", 1, "TTF"),
+        ("==", 1, "FTF"),
+        (">=", 1.5, "FFT"),  # 90
+        (">", 1.5, "FFF"),
+        ("==", 0.5, "TFF"),  # 30
+    ],
+)
+def test_lengths_against_the_mean_of_ships(op, factor, expected):
+    assert verdicts(long(30, 60, 90), than_average(op, factor), SHIPS) == expected
+
+
+def test_a_candidate_is_part_of_its_own_average():
+    ships = kept(*(box(f"s{i}", 0, 20 * i, length, 20 * i + 10, "ship") for i, length in enumerate((30, 30, 90))))
+    # the mean is 50; without itself the third would have 30 to be compared with, the others 60
+    assert verdicts(ships, than_average("<=", 2), ships) == "TTT"
+    assert verdicts(ships, than_average("==", 0.6), ships) == "TTF"
+    alone = kept(ships.candidates[2].region)
+    assert verdicts(alone, than_average(">"), alone) == "F"
+    assert verdicts(alone, than_average(">="), alone) == "T"
+    assert verdicts(alone, than_average("=="), alone) == "T"
+
+
+def test_strictly_a_tenth_beside_the_mean():
+    assert verdicts(long(54, 57, 63, 66), than_average(">"), SHIPS, bands=STRICT) == "FUUT"  # 0.9 and 1.1 x 60
+    assert verdicts(long(54, 57, 63, 66), than_average("<"), SHIPS, bands=STRICT) == "TUUF"
+    assert verdicts(long(57, 63, 64, 69), than_average("=="), SHIPS, bands=STRICT) == "TTUF"  # 3 px, and 9 px
+
+
+def test_undecided_members_bound_the_mean():
+    ships = together(SHIPS, undecided(box("s180", 500, 90, 680, 100, "ship")))  # 60, or 100 with the third
+    planes = long(59, 60, 61, 99, 100, 101)
+    assert verdicts(planes, than_average(">"), ships) == "FFUUUT"
+    assert verdicts(planes, than_average("<"), ships) == "TUUUFF"
+    assert "the average 60 to 100 px" in judge(scene(), planes, than_average(), {"ships": ships}).why(2)
+
+
+def test_the_bounds_take_only_those_that_move_the_mean_that_way():
+    ships = together(
+        kept(box("s100", 0, 0, 100, 10, "ship")),
+        undecided(*(box(f"s{length}", 0, 50, length, 60, "ship") for length in (90, 10, 400))),
+    )
+    # least: 100 and 10 give 55; greatest: 100 and 400 give 250
+    assert verdicts(long(54, 56, 249, 251), than_average(">"), ships) == "FUUT"
+
+
+def test_as_long_as_an_average_that_lies_between_its_bounds():
+    ships = together(
+        kept(box("s40", 0, 0, 40, 10, "ship")),
+        undecided(box("s20", 0, 20, 20, 30, "ship"), box("s120", 0, 40, 120, 50, "ship")),
+    )
+    # 40, 30, 80 or 60: at both bounds 60 is 10 % off and more, with both in it is the mean
+    assert verdicts(long(20, 60, 100), than_average("=="), ships) == "FUF"
+    assert verdicts(long(20, 60, 100), than_average("=="), ships, bands=STRICT) == "FUF"
+
+
+def test_an_average_of_perhaps_none():
+    doubtful = undecided(box("s40", 0, 0, 40, 10, "ship"))
+    assert verdicts(long(30, 60), than_average(">"), doubtful) == "FU"
+    assert verdicts(long(30, 60), than_average("<="), doubtful) == "UF"
+
+
+def test_an_average_of_none():
+    gone = type(SHIPS)((SHIPS.candidates[0].judged("earlier", False),))
+    for none in (kept(), gone):
+        for op in (">", "<=", "=="):
+            assert verdicts(long(30), than_average(op), none) == "F"
+        assert judge(scene(), long(30), than_average(), {"ships": none}).why(0) == (
+            "there are no ships to compare with"
+        )
+
+
+def test_an_average_needs_no_scale_and_tells_it_where_there_is_one():
+    for on, told in (
+        (scene(), "length is 90 px, the average 60 px"),
+        (scene(gsd_m=0.5), "length is 45 m, the average 30 m"),
+    ):
+        assert verdicts(long(30, 90), than_average(), SHIPS, on=on) == "FT"
+        assert judge(on, long(30, 90), than_average(), {"ships": SHIPS}).why(1) == told
+    area = judge(scene(), long(30), than_average(attribute="area"), {"ships": SHIPS})
+    assert area.why(0) == "area is 300 px2, the average 600 px2"
+
+
+def test_average_aspects_and_one_without_end():
+    boxes = kept(box("a", 0, 0, 20, 10), box("b", 0, 0, 30, 10), box("c", 0, 0, 40, 10))
+    assert verdicts(boxes, than_average(attribute="aspect"), {"ships": boxes}) == "FFT"  # 2, 3 and 4
+    line = kept(box("a", 0, 0, 20, 10), box("line", 0, 0, 40, 0))
+    assert verdicts(line, than_average("<", attribute="aspect"), {"ships": line}) == "TF"
+    assert verdicts(line, than_average(">", attribute="aspect"), {"ships": line}) == "FF"
+    assert verdicts(line, than_average("<", attribute="aspect"), {"ships": line}, bands=STRICT) == "TU"
 
 
 def test_aspect_is_long_side_over_short_side():
@@ -231,6 +340,52 @@ def test_nothing_has_a_total_of_none_but_no_mean():
     assert measure(scene(), kept(), "length", summary="total").overall.value == 0
     assert measure(scene(), kept(), "length", summary="mean").overall.value is None
     assert measure(scene(), long(20), "length", "m", summary="total").overall.value is None  # no scale
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "op", "factor", "expected"),
+    [
+        (Count(6), Count(3), ">=", 2, True),
+        (Count(5), Count(3), ">=", 2, False),
+        (Count(6), Count(3), ">", 2, False),
+        (Count(3), Count(6), ">=", 0.5, True),
+        (Count(2), Count(6), ">=", 0.5, False),
+        (Count(6), Count(3), "==", 2, True),
+        (Count(7), Count(3), "==", 2, False),
+        (Count(0), Count(0), ">=", 2, True),
+        (Count(5, 2), Count(3), ">=", 2, None),  # 5 to 7 against 6
+        (Count(6), Count(2, 1), ">=", 2, True),  # against 4 to 6
+        (Count(6), Count(3, 1), ">=", 2, None),  # against 6 to 8
+        (Count(5), Count(3, 1), ">=", 2, False),
+        (Count(5, 2), Count(3), "==", 2, None),
+        (Count(7, 2), Count(3, 1), "==", 2, None),  # 7 to 9 against 6 or 8
+        (Count(7), Count(3, 1), "==", 2, False),  # between 6 and 8, and neither
+        (Count(1, 1), Count(3), "==", 0.5, False),  # 1 or 2 against 1.5
+        (Count(4, 4), Count(3), "==", 2, None),  # fails at both ends
+        (Count(55), Count(50), ">=", 1.1, True),  # 1.1 * 50 is 55.00000000000001 in floating point
+        (Count(55), Count(50), "==", 1.1, True),
+        (Count(55), Count(50), ">", 1.1, False),
+        (Count(55), Count(49, 1), "==", 1.1, None),
+    ],
+)
+def test_so_many_times_as_many(a, b, op, factor, expected):
+    assert compare(a, b, op, factor).verdict is expected
+
+
+def test_so_many_times_as_many_is_told():
+    assert compare(Count(5, 2), Count(3), ">=", 2).reason == ("5 to 7 may or may not be at least 2 times as many as 3")
+    assert compare(Count(1), Count(3), "<", 0.5).reason == "1 is fewer than 0.5 times as many as 3"
+    assert compare(long(30, 60), SHIPS, "==").reason == "2 is as many as 2"
+
+
+NUMBERS = st.builds(Count, st.integers(0, 8), st.integers(0, 4))
+
+
+@given(NUMBERS, NUMBERS, st.sampled_from([">", ">=", "<", "<=", "=="]), st.integers(1, 40))
+def test_a_factor_is_right_whichever_way_the_undecided_turn_out(a, b, op, tenths):
+    holds = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq}[op]
+    worlds = {holds(10 * n, tenths * m) for n in range(a.n, a.at_most + 1) for m in range(b.n, b.at_most + 1)}
+    assert compare(a, b, op, tenths / 10).verdict is (worlds.pop() if len(worlds) == 1 else None)
 
 
 def test_two_numbers_and_what_lies_between_them():

@@ -103,6 +103,9 @@ def test_trees_that_mean_the_same_are_equal(one: str, other: str) -> None:
         ("ships that are red or longer than 40 m", "ships that are red and longer than 40 m"),
         ("count the ships", "ships"),
         ("are there more ships than cars?", "are there more cars than ships?"),
+        ("are there fewer than 4 times as many ships as cars?", "are there more than 4 times as many cars as ships?"),
+        ("ships larger than average", "ships larger than all ships"),
+        ("the most central ship", "the leftmost ship"),
     ],
 )
 def test_trees_that_differ_stay_apart(one: str, other: str) -> None:

@@ -111,6 +111,55 @@ def test_nearest_and_farthest():
     assert verdicts(placed(125, 500, 810), rank("distance", "min", reference=SHIP), SHIPS, bands=STRICT) == "FFT"
 
 
+def around(*offsets):
+    """Boxes 10 px wide whose centres lie so far, to the right and down, from the centre of 1000 x 1000 px."""
+    return kept(*(box(f"p{i}", 495 + x, 495 + y, 505 + x, 505 + y) for i, (x, y) in enumerate(offsets)))
+
+
+def test_most_and_least_central():
+    made = around((30, 40), (0, 0), (0, -120), (-400, 300), (400, 0))  # 50, 0, 120, 500 and 400 px off
+    assert verdicts(made, rank("centre", "min")) == "FTFFF"
+    assert verdicts(made, rank("centre", "min", first=2)) == "TFFFF"
+    assert verdicts(made, rank("centre", "min", count=3)) == "TTTFF"
+    assert verdicts(made, rank("centre", "max")) == "FFFTF"
+    assert verdicts(made, rank("centre", "max", count=2)) == "FFFTT"
+    found = judge(scene(), made, rank("centre", "min"), {})
+    assert found.why(0) == "distance from the centre 50, rank 2 of 5"
+
+
+def test_central_is_told_by_the_centre_of_each_image_and_of_each_box():
+    made = kept(box("wide", 300, 490, 700, 590), box("low", 500, 695, 510, 705))  # centres (500, 540) and (505, 700)
+    assert verdicts(made, rank("centre", "min")) == "TF"
+    # the centre of 1000 x 1400 px is (500, 700): 160 and 5 px off, though the first box is no farther to the side
+    assert verdicts(made, rank("centre", "min"), on=scene(1000, 1400)) == "FT"
+    assert verdicts(made, rank("centre", "min"), on=scene(1000, 1400, gsd_m=0.5)) == "FT"
+
+
+def test_as_central_as_another_is_unknown():
+    made = around((-100, 0), (0, 100), (300, 0))
+    assert verdicts(made, rank("centre", "min")) == "UUF"
+    assert verdicts(made, rank("centre", "min", count=2)) == "TTF"
+    assert verdicts(made, rank("centre", "max")) == "FFT"
+
+
+def test_central_with_an_undecided_one():
+    doubtful = undecided(box("p9", 495, 495, 505, 505))  # 0 px off
+    made = together(doubtful, around((50, 0), (120, 0)))
+    assert verdicts(made, rank("centre", "min")) == "TUF"
+    assert verdicts(made, rank("centre", "min", first=2)) == "FUU"
+    assert verdicts(made, rank("centre", "max")) == "FFT"
+
+
+def test_central_strictly_takes_a_fifth_less_and_8_px():
+    limits = {"bands": STRICT}
+    assert verdicts(around((50, 0), (0, 40)), rank("centre", "min"), **limits) == "FT"  # .8 x 50, and 10 px
+    assert verdicts(around((49, 0), (0, 40)), rank("centre", "min"), **limits) == "UU"
+    assert verdicts(around((28, 0), (0, 20)), rank("centre", "min"), **limits) == "FT"  # 8 px
+    assert verdicts(around((27, 0), (0, 20)), rank("centre", "min"), **limits) == "UU"  # .74 x 27, but 7 px
+    assert verdicts(around((50, 0), (0, 40)), rank("centre", "max"), **limits) == "TF"
+    assert verdicts(around((49, 0), (0, 40)), rank("centre", "max"), **limits) == "UU"
+
+
 def test_nearest_to_others_of_the_same_set():
     three = kept(*(box(f"ship-{x}", x, 0, x + 10, 10, "ship") for x in (0, 100, 500)))
     assert verdicts(three, rank("distance", "max", reference=SHIP), three) == "FFT"

@@ -83,7 +83,7 @@ atoms = st.one_of(
         op=OPS,
         reference=st.just(SHIP),
         factor=st.sampled_from([0.5, 1.0, 2.0]),
-        quantifier=st.sampled_from(["any", "all"]),
+        quantifier=st.sampled_from(["any", "all", "mean"]),
     ),
     st.builds(Group, form=st.sampled_from(["group", "row"]), test=NUMBERS),
     st.builds(Group, form=st.just("group"), which=st.sampled_from(["largest", "smallest"])),
@@ -143,6 +143,13 @@ positions = st.one_of(
     st.builds(Position, frame=st.just("quadrant"), place=st.sampled_from(["top left", "bottom right"])),
     st.builds(Position, frame=st.just("edge"), place=st.sampled_from(["left", "top", "any"])),
     st.builds(Relation, relation=st.sampled_from(["same_side", "other_side"]), reference=st.just(SHIP)),
+    st.builds(
+        Pick,
+        by=st.just("centre"),
+        order=st.sampled_from(["max", "min"]),
+        first=st.integers(1, 3),
+        count=st.integers(1, 3),
+    ),
 )
 anywhere = st.one_of(atoms, positions)
 conditions = st.recursive(
@@ -336,6 +343,20 @@ def test_what_a_pick_says_is_right_whichever_way_the_undecided_turn_out(planes, 
         for member, verdict in zip(members, there, strict=True):
             if verdict != 1 and said[member.region.id] != 1:
                 assert verdict == said[member.region.id]
+
+
+@CASES
+@given(candidate_sets(), candidate_sets("ship-", 4), OPS, st.sampled_from([0.5, 1.0, 2.0]), bands)
+def test_what_a_mean_says_is_right_whichever_way_the_undecided_turn_out(planes, ships, op, factor, limits):
+    """For each way to decide the undecided members: a true or false verdict is the verdict in that world."""
+    node = CompareWith(attribute="length", op=op, reference=SHIP, factor=factor, quantifier="mean")
+    said = codes(planes, node, ships, limits)
+    doubtful = [c for c in ships if c.status is None]
+    for world in range(2 ** len(doubtful)):
+        present = [c for bit, c in enumerate(doubtful) if world >> bit & 1]
+        members = [Candidate(c.region) for c in ships if c.status is True or c in present]
+        there = codes(planes, node, CandidateSet(tuple(members)), limits)
+        assert all(one in (1, other) for one, other in zip(said, there, strict=True))
 
 
 @pytest.mark.parametrize("limits", [CRISP, STRICT])

@@ -113,15 +113,20 @@ def compare(a: CandidateSet | Count, b: CandidateSet | Count, op: Comparison, fa
     """
     first, second = (part if isinstance(part, Count) else count(part) for part in (a, b))
     holds = _OPERATORS[op]
-    firsts, seconds = (sorted({part.n, part.at_most}) for part in (first, second))
-    outcomes = {bool(holds(n, factor * m)) for n in firsts for m in seconds}
-    wanted = (factor * m for m in range(second.n, second.at_most + 1)) if op == "==" else ()
-    if any(first.n <= number <= first.at_most and number == int(number) for number in wanted):
+    firsts = (first.n, first.at_most)
+    outcomes = {bool(holds(n, _times(factor, m))) for n in firsts for m in (second.n, second.at_most)}
+    wanted = (_times(factor, m) for m in range(second.n, second.at_most + 1)) if op == "==" else ()
+    if any(first.n <= number <= first.at_most and number.is_integer() for number in wanted):
         outcomes.add(True)
     verdict = _agreed(outcomes)
     said = {True: "is", False: "is not", None: "may or may not be"}[verdict]
     between = _BETWEEN[op] if factor == 1 else f"{_IN_WORDS[op]} {factor:g} times as many as"
     return Truth(verdict, f"{_number(first)} {said} {between} {_number(second)}")
+
+
+def _times(factor: float, number: int) -> float:
+    """Their product without rounding in the last digits: 1.1 x 50 is 55, not 55.00000000000001."""
+    return float(f"{factor * number:.12g}")
 
 
 def _agreed(outcomes: set[bool]) -> Verdict:

@@ -89,8 +89,12 @@ def _judge_mean(case: Case, condition: CompareWith, members: Members) -> Finding
         return case.all(FALSE, f"there are no {words(condition.reference)} to compare with")
     low, high = _mean(certain, open_), _mean(certain, open_[::-1], largest=True)
     values = case.layout.scaled(scale).values(condition.attribute)
-    first, second = (rules.compared(values, condition.factor * mean, condition.op, case.bands) for mean in (low, high))
+    least, most = condition.factor * low, condition.factor * high
+    first, second = (rules.compared(values, asked, condition.op, case.bands) for asked in (least, most))
     codes = np.where(first == second, first, UNKNOWN).astype(np.int8)
+    if condition.op == "==":  # what fails at both ends may hold between them
+        between = (values > least) & (values < most)
+        codes[between] = np.maximum(codes[between], UNKNOWN)
     if not len(certain):
         codes = np.minimum(codes, UNKNOWN)  # perhaps there are none
     unit = "m" if case.gsd_xy_m else "px"

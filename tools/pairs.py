@@ -170,14 +170,16 @@ def compared_pairs(a: Layout, b: Layout, attribute: str, op: Comparison, factor:
 def compared(values: np.ndarray, asked: np.ndarray | float, op: Comparison, bands: Bands) -> np.ndarray:
     """Codes of "value op asked". With a gap, 10 % to either side are unknown; "==" holds within 10 % (5, false 15)."""
     wanted = np.asarray(asked, dtype=np.float64)
-    slack = _SAME * np.maximum(np.abs(wanted), _SAME)
+    slack = np.where(np.isfinite(wanted), _SAME * np.maximum(np.abs(wanted), _SAME), 0.0)
     with np.errstate(invalid="ignore"):
         off = np.abs(values - wanted)
+        endless = np.isnan(off)  # both are: as long as each other
         if op == "==":
-            return np.where(np.isnan(off), TRUE, bands.equal.codes(off - slack, wanted)).astype(np.int8)  # both endless
+            return np.where(endless, TRUE, bands.equal.codes(off, wanted)).astype(np.int8)
         codes = (bands.more if op in (">", ">=") else bands.fewer).codes(values, wanted)
-        same = (off <= slack) | np.isnan(off)
+        same = (off <= slack) | endless
     exact = same & (~np.asarray(bands.gap) | (wanted == 0))
+    codes = np.where(endless, UNKNOWN, codes)
     return np.where(exact, TRUE if op in (">=", "<=") else FALSE, codes).astype(np.int8)
 
 
