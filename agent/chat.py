@@ -28,6 +28,7 @@ from .chat_turns import (
     Reply,
     chosen_in,
     names_regions,
+    notes_by_image,
     places_of,
     query_of,
     query_text,
@@ -200,7 +201,7 @@ class Conversation(Memory):
             raise
         parts = tuple(replies[image] for image in sorted(replies))
         told = [f"image {image} ({self.images[image - 1].name}): {replies[image].text}" for image in sorted(replies)]
-        notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+        notes = notes_by_image({f"image {image}": replies[image].notes for image in sorted(replies)})
         return Reply("answers", "\n".join(told), self.turn(), None, None, notes, parts[0].understood, parts)
 
     def _asked(self, text: str, meaning: Ask, *, notes: tuple[str, ...] = (), line: int | None = None) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -62,6 +62,20 @@ class Reply:
             "answer": None if self.answer is None else self.answer.to_dict(),
             **({"parts": [part.to_dict() for part in self.parts]} if self.parts else {}),
         }
+
+
+def notes_by_image(notes: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The notes of answers on several images, each with those that it is of.
+
+    Example:
+        >>> notes_by_image({"image 1": ("it is dark",), "image 2": ("it is dark", "1 close call")})
+        ('image 1, image 2: it is dark', 'image 2: 1 close call')
+    """
+    places: dict[str, list[str]] = {}
+    for image, told in notes.items():
+        for note in dict.fromkeys(told):
+            places.setdefault(note, []).append(image)
+    return tuple(f"{', '.join(images)}: {note}" for note, images in places.items())
 
 
 def places_of(phrase: str, text: str) -> tuple[tuple[int, int], ...]:

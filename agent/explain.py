@@ -10,10 +10,24 @@ from ..core.scene import Scene
 from ..core.wording import words
 from ..core.wording_tables import SUMMARIES
 from ..tools.values import Count, Measurement, Measurements, Truth
-from .explain_chain import OWN, SHOWN, amount, be, chain_of, condition_of, named, one_of, said_of, selection_of
+from .explain_chain import (
+    OWN,
+    SHOWN,
+    amount,
+    chain_of,
+    condition_of,
+    holds,
+    is_just_called,
+    named,
+    one_called,
+    one_of,
+    plainly,
+    selection_of,
+)
 from .explain_none import none_found, why_none
 from .explain_truth import say_truth
 from .graph import Results
+from .parsing.noun import conjunction
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -42,6 +56,11 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
         if not value.kept:
             return _none(f"Found {amount(step, plan, 0)}", step, plan, scene, results)
         done = "Segmented" if step.tool == "segment" else "Found"
+        selection = selection_of(step, plan)
+        if selection is not None and is_just_called(selection):
+            return f"{done} {named(value.kept)}."
+        if one_called(selection):
+            return f"{done} {_one_called(step, plan)}."
         return f"{done} {amount(step, plan, len(value.kept))}: {named(value.kept)}."
     if isinstance(value, Count) and step.args.get("per"):
         groups = _of_groups(value, str(step.args["per"]))
@@ -60,17 +79,27 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
     return value.text
 
 
+def _one_called(step: Step, plan: Plan) -> str:
+    """ "ship-9, which is white"."""
+    chain = [condition for each in chain_of(step, plan) if (condition := condition_of(each)) is not None]
+    told = conjunction(chain[1:])
+    assert told is not None
+    return f"{one_called(selection_of(step, plan))}, which {holds(1, told)}"
+
+
 def _undecided(found: CandidateSet, step: Step, plan: Plan) -> str:
     """ "Unknown: for 3 of 10 ships it cannot be told whether they are longer than 30 m; no other fits."."""
     open_ = found.undecided
     asked = [condition for each in chain_of(step, plan) if (condition := condition_of(each)) is not None]
-    unknown = [said_of(c) for c in asked if any(one.verdicts.get(words(c), False) is None for one in open_)]
+    unknown = [c for c in asked if any(one.verdicts.get(words(c), False) is None for one in open_)]
     told = amount(chain_of(step, plan)[0], plan, len(found))
     if not unknown:  # a tool of the user's left it open
         return f"Unknown: {len(open_)} of {told} could not be decided, and no other fits."
+    told_of = conjunction(unknown)
+    assert told_of is not None
     it, rest = "it" if len(open_) == 1 else "they", len(found) > len(open_)
     whom, others = (f"{len(open_)} of {told}", "; no other fits") if rest else (told, "")
-    return f"Unknown: for {whom} it cannot be told whether {it} {be(len(open_), ' and '.join(unknown))}{others}."
+    return f"Unknown: for {whom} it cannot be told whether {it} {holds(len(open_), told_of)}{others}."
 
 
 def _none(lead: str, step: Step, plan: Plan, scene: Scene, results: Results) -> str:
@@ -78,6 +107,8 @@ def _none(lead: str, step: Step, plan: Plan, scene: Scene, results: Results) -> 
     why = why_none(step, plan, scene, results)
     if why == f"{lead.removeprefix('Found ').lower()} were found":
         return f"{why[0].upper()}{why[1:]}."
+    if why and one_called(selection_of(step, plan)):
+        return f"None: {why}."
     return f"{lead}; {why}." if why else f"{lead}."
 
 
@@ -88,6 +119,8 @@ def _counted(value: Count, step: Step, plan: Plan, scene: Scene, results: Result
     told = amount(step, plan, value.n)
     if not value.n and not value.undecided:
         return _none(f"{told[0].upper()}{told[1:]}", step, plan, scene, results)
+    if value.n and one_called(selection_of(step, plan)):
+        return f"{value.n}: {_one_called(step, plan)}{more}."
     if value.n and not told[0].isdigit():
         return f"{value.n}: {told}{more}."
     return f"{told[0].upper()}{told[1:]}{more}."
@@ -134,7 +167,7 @@ def _summarised(value: Measurements, overall: Measurement, step: Step, plan: Pla
 
 def _measured_one(one: Measurement, attribute: str, step: Step, plan: Plan, to: str) -> str:
     selection = selection_of(step, plan)
-    which = f"{words(selection)}, {one.region_id}," if selection and selection.picks else one.region_id
+    which = f"{plainly(selection)}, {one.region_id}," if selection and selection.picks else one.region_id
     if one.to:
         to = f"{to}, {one.to}," if to != f" to {one.to}" else to
     touching = " (they touch or overlap)" if one.to and not one.value else ""
@@ -152,7 +185,7 @@ def _measured_to(step: Step, plan: Plan, results: Results) -> tuple[str, str]:
     same = source.id == step.inputs["candidates"]
     if selection.picks:
         one = selection.picks[-1].count == 1
-        told = words(selection) if one else f"the nearest of {words(selection)}"
+        told = plainly(selection) if one else f"the nearest of {plainly(selection)}"
     elif len(found.kept) == 1 and not same:
         told = found.kept[0].region.id
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ..core.conditions import Aspect, Compare, Condition, Pick, Provided, Relation
+from ..core.conditions import Aspect, Colour, Compare, Condition, Not, Pick, Provided, Relation
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
@@ -13,9 +13,9 @@ from ..core.wording import words
 from ..core.wording_tables import SUPERLATIVES
 from ..tools.references import needed_references
 from .answer import regions_json
-from .explain_chain import amount, be, chain_of, condition_of, said_of, selection_of
+from .explain_chain import amount, chain_of, condition_of, fails, is_just_called, none_of, of_every, selection_of
 from .graph import Results
-from .readings import Reading, reading_of
+from .readings import Reading, reading_of, short_reason
 
 
 def why_none(step: Step, plan: Plan, scene: Scene, results: Results) -> str:
@@ -91,22 +91,40 @@ def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, p
         return reason if reason.startswith("there are no") else f"there {_are(len(judged))} only {told}"
     if isinstance(condition, Provided):
         return f"it does not hold that {words(condition).removeprefix('provided ')}"
+    selection = selection_of(before, plan)
+    one = len(judged) == 1
+    only = "" if not one else told if selection and is_just_called(selection) else f"the only {told.removeprefix('1 ')}"
     best = _nearest(condition, judged, scene)
-    only = f"the only {told.removeprefix('1 ')}" if len(judged) == 1 else ""
-    if best is None:
-        return (
-            f"{only} {be(1, said_of(condition), negated=True)}"
-            if only
-            else f"none of {told} {be(1, said_of(condition))}"
-        )
-    candidate, reading = best
-    lead = f"{only or f'the {_superlative(reading)} of {told}'}, {candidate.region.id},"
+    if best is not None:
+        candidate, reading = best
+        who = candidate.region.id
+        lead = f"{only or f'the {_superlative(reading)} of {told}'}, {who}," if only != who else who
+        return f"{lead} {_measures(condition, reading)}"
+    if only:
+        instead = instead_of(judged[0], condition, scene) if selection and is_just_called(selection) else ""
+        return f"{only} {fails(1, condition)}{instead}"
+    if isinstance(condition, Not):
+        return f"{of_every(told)} {fails(len(judged), condition)}"
+    return none_of(len(judged), told, condition)
+
+
+def instead_of(candidate: Candidate, condition: Condition, scene: Scene) -> str:
+    """What a region is that does not meet a condition, where that can be told: "; it is grey", "; it is 18 m long"."""
+    if isinstance(condition, Colour):
+        seen = short_reason(candidate.reasons.get(words(condition), ""))
+        return f"; it is {seen}" if seen.isalpha() and seen != condition.word else ""
+    best = _nearest(condition, [candidate], scene)
+    return "" if best is None else f"; it {_measures(condition, best[1])}"
+
+
+def _measures(condition: Condition, reading: Reading) -> str:
+    """ "is 38.2 m long", "has an area of 50 m2"."""
     if isinstance(condition, Relation):
-        return f"{lead} is {reading.short} away"
+        return f"is {reading.short} away"
     if reading.measure in ("length", "width"):
-        return f"{lead} is {reading.short} {'long' if reading.measure == 'length' else 'wide'}"
+        return f"is {reading.short} {'long' if reading.measure == 'length' else 'wide'}"
     measure = "aspect ratio" if isinstance(condition, Aspect) else reading.measure
-    return f"{lead} has {'an' if measure[0] == 'a' else 'a'} {measure} of {reading.short}"
+    return f"has {'an' if measure[0] == 'a' else 'a'} {measure} of {reading.short}"
 
 
 def _nearest(condition: Condition, judged: Sequence[Candidate], scene: Scene) -> tuple[Candidate, Reading] | None:

@@ -82,7 +82,7 @@ def test_what_was_meant_is_asked_once(airports: list[Path], tmp_path: Path) -> N
     chat.say("planes above the parking lot")
     chat.say("how many vehicles are inside the parking lot?")
     assert len(questions) == 1, "it is not asked again"
-    assert f"called {meant}" in chat.answer_of(2).text
+    assert f"near {meant}:" in chat.answer_of(2).text
     again = talk(*airports, answer=answer, session="one", sessions=Sessions(tmp_path))
     assert ids(again, "vehicles near the parking lot") == first and len(questions) == 1, "nor later"
     assert f"called {meant}" in again.plan().to_yaml()

@@ -121,9 +121,20 @@ DECIDED = [
     ("are all planes black?", False, "No: none of 4 planes is black."),
     ("are all planes longer than 9 m?", True, "Yes: all 4 planes are longer than 9 m."),
     ("is the largest plane white?", True, "Yes: plane-1, the largest plane, is white."),
-    ("is the largest plane red?", False, "No: plane-1, the largest plane, is not red."),
+    ("is the largest plane red?", False, "No: plane-1, the largest plane, is not red; it is white."),
+    ("is the largest plane longer than 90 m?", False,
+     "No: plane-1, the largest plane, is not longer than 90 m; it is 30 m long."),
+    ("are all planes not red?", False, "No: 1 of 4 planes is red: plane-2."),
+    ("are all planes not white?", False, "No: 3 of 4 planes are white: plane-1, plane-3, plane-4."),
+    ("are all planes not black?", True, "Yes: none of 4 planes is black."),
+    ("are both buildings not white?", False, "No: both buildings are white."),
+    ("are all planes black or blue?", False, "No: none of 4 planes is black or blue."),
+    ("are all planes red or blue?", False,
+     "No: 3 of 4 planes are neither red nor blue: plane-1, plane-3, plane-4."),
+    ("are there planes that are not longer than 9 m?", False,
+     "No: no planes that are not longer than 9 m; all 4 planes are longer than 9 m."),
     ("are the two longest planes white?", True, "Yes: the two longest planes are white."),
-    ("is the largest tank black?", False, "No: tank-1, the largest tank, is not black."),
+    ("is the largest tank black?", False, "No: tank-1, the largest tank, is not black; it is white."),
 ]  # fmt: skip
 
 
