@@ -52,7 +52,8 @@ def _completed(selection: Selection, known: Sequence[str]) -> Selection:
     if whole == selection.phrases:
         return selection
     where = None if selection.where is None else _renamed(selection.where, names)
-    return selection.model_copy(update={"phrases": whole, "where": where})
+    promised = None if selection.expected == 1 else selection.expected  # "the tennis" was taken for one
+    return selection.model_copy(update={"phrases": whole, "where": where, "expected": promised})
 
 
 def _lacks(phrase: str, noun: str, known: Sequence[str]) -> bool:

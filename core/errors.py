@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class UnknownPhrase(QueryError):
     """A phrase that the grounder in use doesn't know; `known` lists the class names that it does.
 
     `adjective` are the words in trouble where the rest of the phrase is known ("damaged" of "damaged building"),
-    `misspelt` the one word that differs from the name that seems to be meant.
+    `trouble` the word that differs from a name that seems to be meant, or that follows one ("worth" of "river worth").
     """
 
     def __init__(
@@ -56,11 +57,11 @@ class UnknownPhrase(QueryError):
         spans: Sequence[tuple[int, int]] = (),
         hint: str = "",
         adjective: str = "",
-        misspelt: str = "",
+        trouble: str = "",
     ) -> None:
         self.phrase = phrase
         self.known = tuple(known)
-        self.adjective, self.misspelt = adjective, misspelt
+        self.adjective, self.trouble = adjective, trouble
         message = f"the grounder does not know {phrase!r}; it knows: {', '.join(self.known)}."
         if adjective:
             rest = phrase[len(adjective) :].strip()
@@ -71,11 +72,12 @@ class UnknownPhrase(QueryError):
         super().__init__(f"{message} {hint}".strip(), query, spans)
 
     def place_in(self, query: str) -> None:
-        """Points at the words in a query, where they stand in it as they are."""
-        trouble = self.adjective or self.misspelt or self.phrase
-        start = query.lower().find(self.phrase.lower())
-        start = start + self.phrase.lower().find(trouble.lower()) if start >= 0 else start
-        self.query, self.spans = query, ((start, start + len(trouble)),) if start >= 0 else ()
+        """Points at the words in trouble where the query has them."""
+        trouble = self.adjective or self.trouble or self.phrase
+        whole = re.search(rf"(?<!\w){re.escape(self.phrase)}", query, re.IGNORECASE)
+        found = re.search(rf"(?<!\w){re.escape(trouble)}", whole[0] if whole else query, re.IGNORECASE)
+        start = (whole.start() if whole else 0) + (found.start() if found else 0)
+        self.query, self.spans = query, ((start, start + len(trouble)),) if found else ()
 
 
 class MissingDependency(SurveyorError, ImportError):

@@ -98,6 +98,7 @@ solar panel: photovoltaic panel, pv panel, solar array
 """
 _ANYTHING = {"object", "thing", "anything", "everything", "target", "item"}
 _BRITISH = {"harbour": "harbor", "harbours": "harbors", "aeroplane": "airplane", "aeroplanes": "airplanes"}
+_CLOSE = 0.75  # share of letters in common from which on a word may be another one misspelt
 _DETERMINERS = {"the", "a", "an", "all", "any", "every", "each", "some"}
 
 
@@ -149,6 +150,20 @@ def resolve(phrase: str, known: Sequence[str], *, advice: str = "") -> tuple[str
         >>> resolve("aircraft", ["plane", "ship", "helicopter"]), resolve("cars", ["ship", "vehicle"])
         (('plane', 'helicopter'), ('vehicle',))
     """
+    found = _answering(phrase, known)
+    if not found:
+        meant, adjective = _suggestion(normalise(phrase), known), _adjective(phrase, known)
+        if meant and any(get_close_matches(word, meant.split(), cutoff=_CLOSE) for word in adjective.split()):
+            adjective = ""  # "tenis" of "tenis court" is no adjective
+        meant = "" if adjective else meant
+        hint = " ".join(filter(None, [f"Did you mean {meant!r}?" if meant else "", advice]))
+        trouble = _misspelt(phrase, meant) if meant or adjective else _behind(phrase, known)
+        raise UnknownPhrase(phrase, known, hint=hint, adjective=adjective, trouble=trouble)
+    return found
+
+
+def _answering(phrase: str, known: Sequence[str]) -> tuple[str, ...]:
+    """As `resolve`; () where nothing fits."""
     wanted = normalise(phrase)
     if wanted in _ANYTHING and known:
         return tuple(known)
@@ -162,11 +177,6 @@ def resolve(phrase: str, known: Sequence[str], *, advice: str = "") -> tuple[str
         same |= {name for name, means in meaning.items() if means in narrower}
         for broader in _broader(concept) if not same else ():
             same = same or {name for name, means in meaning.items() if means == broader}
-    if not same:
-        meant = _suggestion(wanted, known)
-        adjective = "" if meant else _adjective(phrase, known)
-        hint = " ".join(filter(None, [f"Did you mean {meant!r}?" if meant else "", advice]))
-        raise UnknownPhrase(phrase, known, hint=hint, adjective=adjective, misspelt=_misspelt(phrase, meant))
     return tuple(name for name in known if name in same)
 
 
@@ -194,13 +204,8 @@ def concept(phrase: str) -> str | None:
 def _adjective(phrase: str, known: Sequence[str]) -> str:
     """The first words of a phrase whose rest is known: "damaged" of "damaged building"; "" when no rest is."""
     words = phrase.split()
-    for place in range(1, len(words)):
-        try:
-            resolve(" ".join(words[place:]), known)
-        except UnknownPhrase:
-            continue
-        return " ".join(words[:place])
-    return ""
+    places = (place for place in range(1, len(words)) if _answering(" ".join(words[place:]), known))
+    return " ".join(words[: next(places, 0)])
 
 
 def _suggestion(wanted: str, known: Iterable[str]) -> str:
@@ -208,7 +213,7 @@ def _suggestion(wanted: str, known: Iterable[str]) -> str:
     names = {normalise(name) for name in known}
     concepts = {c for c in map(_concept, names) if c is not None}
     answered = names | {word for word, concept in _words().items() if concept in concepts}
-    close = get_close_matches(wanted, sorted(answered), n=1, cutoff=0.75)
+    close = get_close_matches(wanted, sorted(answered), n=1, cutoff=_CLOSE)
     return close[0] if close else ""
 
 
@@ -216,6 +221,13 @@ def _misspelt(phrase: str, meant: str) -> str:
     """The word of a phrase that the word meant does not have, where it is one: "tenis" of "tenis court"."""
     strange = [word for word in phrase.split() if meant and normalise(word) not in meant.split()]
     return strange[0] if len(strange) == 1 else ""
+
+
+def _behind(phrase: str, known: Sequence[str]) -> str:
+    """The words of a phrase behind a name that is known: "worth" of "river worth"; "" when it begins with none."""
+    words = phrase.split()
+    places = (place for place in range(len(words) - 1, 0, -1) if _answering(" ".join(words[:place]), known))
+    return " ".join(words[next(places, len(words)) :])
 
 
 def _key(text: str) -> str:

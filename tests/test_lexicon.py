@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +101,68 @@ def test_unknown_phrase_lists_what_is_known(phrase: str) -> None:
 def test_a_misspelling_gets_the_nearest_word(typo: str, meant: str) -> None:
     with pytest.raises(UnknownPhrase, match=f"Did you mean '{meant}'"):
         resolve(typo, NWPU)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "adjective", "trouble"),
+    [
+        ("damaged building", "damaged", ""),
+        ("flooded oil tanks", "flooded", ""),
+        ("old damaged storage tanks", "old damaged", ""),  # though "oil storage tank" is spelt nearly so
+        ("tenis court", "", "tenis"),  # courts are known, and "tenis" is no adjective of theirs
+        ("red tenis court", "", ""),  # two words differ from "tennis court"
+        ("oil tnks", "", "tnks"),
+        ("airplnes", "", "airplnes"),
+        ("damaged dog", "", ""),
+        ("building damaged", "", "damaged"),
+    ],
+)
+def test_the_words_in_trouble(phrase: str, adjective: str, trouble: str) -> None:
+    with pytest.raises(UnknownPhrase) as caught:
+        resolve(phrase, COMPACT)
+    error = caught.value
+    assert (error.adjective, error.trouble) == (adjective, trouble)
+    assert ("cannot tell which are" in str(error)) is bool(adjective)
+    assert not (adjective and "Did you mean" in str(error))
+
+
+def test_what_an_adjective_error_says() -> None:
+    with pytest.raises(UnknownPhrase) as caught:
+        resolve("damaged building", ("building", "river"))
+    assert str(caught.value) == (
+        "the grounder knows 'building', but cannot tell which are 'damaged'; ask for what shows: size, place, colour, "
+        "neighbours. It knows: building, river."
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "phrase", "marked"),
+    [
+        ("planes near the damaged buildings", "damaged building", "damaged"),
+        ("count the Tenis courts", "tenis court", "Tenis"),
+        ("all damaged ferries", "damaged ferry", "damaged"),  # the phrase itself, in the singular, does not stand there
+        ("sheepdogs and dogs", "dog", "dog"),  # not the end of another word
+        ("all the hounds", "dog", ""),
+        ("ships near the building worth most", "building worth", "worth"),
+    ],
+)
+def test_the_words_in_trouble_are_marked_where_they_stand(query: str, phrase: str, marked: str) -> None:
+    with pytest.raises(UnknownPhrase) as caught:
+        resolve(phrase, ("building", "tennis court", "ship"))
+    caught.value.place_in(query)
+    assert "".join(query[start:stop] for start, stop in caught.value.spans) == marked
+    assert caught.value.query == query
+    if phrase == "dog" and marked:
+        assert caught.value.spans == ((14, 17),)
+        assert caught.value.pointer() == f"{query}\n              ^^^"
+
+
+def test_a_phrase_of_many_strange_words_is_told_at_once() -> None:
+    phrase = " ".join(f"q{letter}zx" for letter in "abcdefghijklmnopqrst")
+    start = time.process_time()
+    with pytest.raises(UnknownPhrase):
+        resolve(phrase, COMPACT)
+    assert time.process_time() - start < 1.0
 
 
 def test_nothing_known_is_an_error_not_an_empty_answer() -> None:
