@@ -49,6 +49,7 @@ class Call:
 
     Args:
         spec: the models as they were written, None for the embedded ones; "" when they were given as objects.
+        notes: what was taken for granted before the run, for the answer's notes.
     """
 
     plan: Plan
@@ -68,6 +69,7 @@ class Call:
     answers: Mapping[str, str] = field(default_factory=dict)
     confirm_tiles: int | None = None
     parsing: ParseRecord | None = None
+    notes: tuple[str, ...] = ()
     listeners: Listeners = field(default_factory=Listeners)
 
     @property
@@ -198,9 +200,8 @@ def _answered(call: Call, results: Results, steps_s: float) -> Answer:
         run_id=call.run_id or None,
         parsing=call.parsing,
     )
-    if results.trouble is None:
-        return answer
-    return replace(answer, notes=(*answer.notes, f"results could not be kept for later runs: {results.trouble}"))
+    lost = () if results.trouble is None else (f"results could not be kept for later runs: {results.trouble}",)
+    return replace(answer, notes=(*call.notes, *answer.notes, *lost)) if call.notes or lost else answer
 
 
 def finish(call: Call, answer: Answer) -> Answer:
@@ -256,6 +257,7 @@ def _saved(call: Call) -> dict[str, Any]:
         "request": None if call.request is None else call.request.model_dump(mode="json"),
         "parsing": None if call.parsing is None else call.parsing.model_dump(mode="json"),
         "digest": scene.digest,
+        "notes": list(call.notes),
         "gsd_xy_m": None if scene.gsd_xy_m is None else list(scene.gsd_xy_m),
         "image_bands": None if scene.bands is None else list(scene.bands),
         "models": call.spec,
@@ -292,6 +294,7 @@ def call_of(record: RunRecord, scene: Scene, models: Models, bands: Bands | None
         request=None if saved["request"] is None else Request.model_validate(saved["request"]),
         parsing=None if saved["parsing"] is None else ParseRecord.model_validate(saved["parsing"]),
         scene=scene,
+        notes=tuple(saved.get("notes", ())),
         models=models,
         spec=saved["models"],
         bands=bands or known or CRISP,

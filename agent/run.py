@@ -278,7 +278,17 @@ def _call(
 ) -> Call:
     _check_phrases(plan, loaded)
     spec = "" if isinstance(models, Models) else models
-    return Call(plan, request, open_scene(image, gsd), loaded, spec, **more)
+    scene, notes = _with_known_gsd(open_scene(image, gsd), loaded)
+    return Call(plan, request, scene, loaded, spec, notes=notes, **more)
+
+
+def _with_known_gsd(scene: Scene, models: Models) -> tuple[Scene, tuple[str, ...]]:
+    """The scene with the ground sample distance that the grounder knows, where neither file nor user gave one."""
+    tell = getattr(models.grounder, "gsd_m", None)
+    known = tell(scene) if tell is not None and scene.gsd_m is None else None
+    if known is None:
+        return scene, ()
+    return scene.with_gsd(known), (f"ground sample distance {known:.3g} m from the annotation",)
 
 
 def _finished(call: Call, answer: Answer, started: float, **timings: float) -> Answer:

@@ -287,8 +287,11 @@ class OracleGrounder:
         return tuple(item.region for item in self._annotations.objects(scene.name) if item.region.label in labels)
 
     def gsd_m(self, scene: Scene) -> float | None:
-        """Ground sample distance in a DOTA header; None when not given."""
-        return self._annotations.gsd_m.get(self._annotations.image_name(scene.name))
+        """Ground sample distance in a DOTA header; None when not given, or when the scene is not annotated."""
+        try:
+            return self._annotations.gsd_m.get(self._annotations.image_name(scene.name))
+        except UsageError:  # `ground` tells it, where it is asked
+            return None
 
 
 class OracleSegmenter:
