@@ -204,6 +204,39 @@ def test_ask_records_how_the_request_was_read() -> None:
     assert plain is not None and plain.parser == "grammar" and plain.attempts == ()
 
 
+@pytest.mark.parametrize(
+    ("query", "asides"),
+    [
+        ("For my thesis, count the ships", ("For my thesis",)),
+        ("Hello! I am a pilot. For my report, count the ships", ("I am a pilot", "For my report")),
+        ("Good morning, count the ships, thanks", ()),
+        ("count the ships", ()),
+    ],
+)
+def test_what_stands_before_a_request_is_told(query: str, asides: tuple[str, ...]) -> None:
+    found = parse_request(query)
+    assert found.request == parse("count the ships")
+    assert found.asides == asides
+    assert found.record().notes == tuple(f"Not part of the request: {aside!r}." for aside in asides)
+
+
+@pytest.mark.parametrize("query", ["I only care about the north, count the ships", "For my thesis"])
+def test_what_could_narrow_a_request_is_no_aside_and_an_aside_alone_no_request(query: str) -> None:
+    with pytest.raises(QueryError):
+        parse_request(query)
+
+
+def test_asides_stand_in_the_notes_of_the_answer() -> None:
+    scene = surveyor.draw_scene("harbour", seed=3)
+    models = Models(FakeGrounder((), ["ship"]), FakeSegmenter())
+    answer = surveyor.ask(scene.image_rgb, "For my thesis, count the ships", models=models)
+    assert answer.notes[0] == "Not part of the request: 'For my thesis'."
+    assert answer.trace.parsing is not None and answer.trace.parsing.notes == answer.notes[:1]
+    assert Trace.from_json(answer.trace.to_json()).parsing == answer.trace.parsing
+    plain = surveyor.ask(scene.image_rgb, "count the ships", models=models)
+    assert not any("Not part" in note for note in plain.notes)
+
+
 def test_plan_takes_the_parser() -> None:
     models = Models(FakeGrounder(), FakeSegmenter(), chat=FakeChatModel([TREE]))
     steps = surveyor.plan(QUERY, parser="llm", models=models).steps

@@ -29,6 +29,8 @@ REQUESTS = {
         "planes on the same side of the runway as the largest building",
         "the second plane from the left",
         "planes in the top half or not near the runway",
+        "planes larger than average",
+        "the two most central planes",
     ),
     "harbour": (
         "ships in a group of at least three",
@@ -38,6 +40,8 @@ REQUESTS = {
         "how many ships are in the bottom right quadrant?",
         "the three ships nearest to the largest building",
         "how far are the ships from the largest building?",
+        "are there at least twice as many cars as ships?",
+        "ships shorter than the average of ships near the quay",
     ),
     "river": (
         "houses on the east bank of the river",
@@ -56,7 +60,7 @@ REQUESTS = {
         "tanks if there are more than two tanks in the left half",
     ),
 }
-WHERE = re.compile(r"\b(top|bottom|left|right|quadrant|half|this side)\b")
+WHERE = re.compile(r"\b(top|bottom|left|right|quadrant|half|this side|central)\b")
 SWAPS = (
     {"left": "right", "west": "east"},
     {"top": "bottom", "north": "south", "above": "below", "up": "down"},

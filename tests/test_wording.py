@@ -9,6 +9,7 @@ from surveyor.core.conditions import (
     ClassIs,
     Colour,
     Compare,
+    CompareWith,
     CountTest,
     Node,
     Not,
@@ -30,6 +31,7 @@ LONG = Compare(attribute="length", op=">", quantity=Quantity(value=40, unit="m")
 NEAR = Relation(relation="near", reference=RIVER)
 RED = Colour(word="red")
 PLANES = Selection(phrases=("plane",))
+LARGER = CompareWith(attribute="area", op=">", reference=PLANES, quantifier="mean")
 
 CASES: list[tuple[Node, str]] = [
     (Quantity(value=0, unit="m"), "0 m"),
@@ -67,6 +69,17 @@ CASES: list[tuple[Node, str]] = [
     (Pick(by="x", order="min", first=2), "the second from the left"),
     (Pick(by="distance", order="min", reference=RIVER), "the nearest to the river"),
     (Pick(by="length", order="max", first=2, count=2), "the second to third longest"),
+    (Pick(by="centre", order="min"), "the most central"),
+    (Pick(by="centre", order="max", first=2, count=2), "the second to third least central"),
+    (Selection(phrases=("car",), picks=(Pick(by="centre", order="min", count=2),)), "the two most central cars"),
+    (LARGER, "larger than the average of planes"),
+    (LARGER.model_copy(update={"op": "==", "factor": 1.5}), "exactly 1.5 times as large as the average of planes"),
+    (LARGER.model_copy(update={"reference": RIVER}), "larger than the average of the river"),
+    (Not(condition=LARGER.model_copy(update={"op": ">="})), "not (at least as large as the average of planes)"),
+    (
+        LARGER.model_copy(update={"reference": Selection(phrases=("ship", "tank"), where=NEAR)}),
+        "larger than the average of (ships and tanks near the river)",
+    ),
     (PLANES, "planes"),
     (Selection(phrases=("plane", "ship"), expected=2), "the two planes and ships"),
     (
@@ -95,6 +108,14 @@ CASES: list[tuple[Node, str]] = [
         "check whether there are more than five planes",
     ),
     (Output(verb="compare", target=PLANES, op="<", other=RIVER), "check whether there are fewer planes than the river"),
+    (
+        Output(verb="compare", target=PLANES, op=">=", factor=2, other=RIVER),
+        "check whether there are at least 2 times as many planes as the river",
+    ),
+    (
+        Output(verb="compare", target=Selection(phrases=("plane", "ship")), op="<", factor=0.5, other=PLANES),
+        "check whether there are fewer than 0.5 times as many (planes and ships) as planes",
+    ),
     (
         Request(outputs=(Output(verb="count", target=PLANES), Output(verb="segment", target=RIVER))),
         "count all planes; segment the river",
