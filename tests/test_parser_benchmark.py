@@ -41,11 +41,11 @@ def test_files_are_sound() -> None:
     assert all(words(gold) for one in ALL for gold in one.golds)
 
 
-def test_splits_are_stratified() -> None:
-    sizes = {split: Counter(one.kinds[0] for one in read_requests(split)) for split in SPLITS}
-    assert set(sizes["dev"]) == set(sizes["test"])
-    for kind, n in sizes["dev"].items():
-        assert abs(n - 0.4 * (n + sizes["test"][kind])) <= 0.5, kind
+def test_splits_hold_the_rounds_they_should() -> None:
+    rounds = {split: Counter(one.id[0] for one in read_requests(split) if one.id[0] in "yz") for split in SPLITS}
+    assert set(rounds["dev"]) == {"z"} and set(rounds["test"]) == {"y"}
+    assert all(one.id.startswith("y") for one in read_requests("test"))
+    assert len({one.kinds[0] for one in read_requests("test")}) >= 25
 
 
 def test_other_readings_differ_from_the_gold() -> None:
@@ -193,13 +193,13 @@ def dev(scenes) -> list[Result]:
     return [score(one, scenes) for one in read_requests("dev")]
 
 
-# Measured on dev: 0.938, 1.0, 1.0, 0.944, 1.0 (docs/results.md).
+# Measured on dev: 0.907, 1.0, 1.0, 0.994, 1.0 (docs/results.md).
 FLOORS = {
-    "requests with a meaning that were understood": 0.92,
-    "exact answer, of all understood": 0.98,
-    "refused, of those to be refused": 0.97,
-    "refused and the right words named": 0.92,
-    "refusals that mark words of the query": 0.97,
+    "requests with a meaning that were understood": 0.90,
+    "exact answer, of all understood": 0.995,
+    "refused, of those to be refused": 0.99,
+    "refused and the right words named": 0.98,
+    "refusals that mark words of the query": 0.99,
 }
 
 
@@ -225,7 +225,7 @@ def test_command_prints_tables_and_writes_a_report(tmp_path, capsys) -> None:
     parser_bench.main(["--split", "dev", "--kind", "size", "--scenes", "1", "--out", str(out)])
     printed = capsys.readouterr().out
     assert "| exact answer, of all understood |" in printed
-    assert "| size | 2 |" in printed
+    assert "| size | 13 |" in printed
     assert '"commit"' in out.read_text()
 
 

@@ -127,6 +127,7 @@ class Cursor:
                 f"{self.text()!r} depends on where one stands; say 'left of', 'north of', 'next to' "
                 "or 'on the east side of'"
             )
+        self._refuse_unknown_whole()
         stop = self._end_of_trouble()
         if trouble > self.at and trouble < stop:
             shown = " ".join(token.text for token in self.tokens[trouble:stop])
@@ -159,6 +160,17 @@ class Cursor:
                 self.refuse(
                     f"whether things are {word!r} cannot be told; leave it out, or say where, e.g. {where}", place
                 )
+
+    def _refuse_unknown_whole(self) -> None:
+        """Refuses the noun before "of the river" where it names nothing known ("polluted stretches of the river")."""
+        begin = self.at
+        while begin > 0 and self.tokens[begin - 1].kind == "word" and self.tokens[begin - 1].text not in RESERVED:
+            begin -= 1
+        if self.text() != "of" or begin == self.at:
+            return
+        name = " ".join(token.text for token in self.tokens[begin : self.at])
+        if lexicon.concept(name) is None and lexicon.concept(self.text(-1)) is None:
+            self.refuse(f"not understood as the name of a thing: {name!r}", begin, self.at)
 
     def _past_copula(self) -> int:
         """The word after "that is", "are": what the trouble is about."""

@@ -52,7 +52,7 @@ _GREETINGS = (
 _SIGN_OFFS: PhraseTable[bool] = PhraseTable(
     dict.fromkeys(
         (
-            "thanks", "thank you", "many thanks", "thx", "cheers", "regards", "best regards", "kind regards", "best",
+            "thanks", "thank you", "many thanks", "thx", "cheers", "regards", "best regards", "kind regards",
             "warm regards", "best wishes", "all the best", "yours sincerely", "sincerely", "greetings", "bye",
         ),
         True,

@@ -178,6 +178,11 @@ class RequestReader(SentenceReader):
                 self._trailing()
                 return found
         self.at = start
+        if self.take("where") and self.reference_ahead():  # "(I need to know) where the ships are"
+            targets = self.target()
+            if self.take("are", "is", "lie", "lies", "stand", "stands"):
+                return self._outputs("detect", targets)
+        self.at = start
         if self.take_from(OPENINGS) is not None:
             self.skip(",")
             if self.ended:
