@@ -185,13 +185,14 @@ class Conversation(Memory):
             from .parsers import parse_request
 
             try:
-                return Ask(parse_request(text, self.parser, self.models.chat).request, self.current)
+                read = parse_request(text, self.parser, self.models.chat)
+                return Ask(read.request, self.current, notes=read.record().notes)
             except QueryError as other:
                 raise other from error
 
     def _asked_of_each(self, text: str, meaning: Ask) -> Reply:
         """The replies for several images, in the order of their numbers; the image in use stays so."""
-        line, replies = len(self.history) + 1, {}
+        line, replies, told_once = len(self.history) + 1, {}, meaning.notes
         try:
             for image in (meaning.image, *meaning.also_on):
                 replies[image] = self._asked(text, replace(meaning, image=image), line=line)
@@ -201,7 +202,11 @@ class Conversation(Memory):
             raise
         parts = tuple(replies[image] for image in sorted(replies))
         told = [f"image {image} ({self.images[image - 1].name}): {replies[image].text}" for image in sorted(replies)]
-        notes = notes_by_image({f"image {image}": replies[image].notes for image in sorted(replies)})
+        own = {
+            f"image {image}": [note for note in replies[image].notes if note not in told_once]
+            for image in sorted(replies)
+        }
+        notes = (*told_once, *notes_by_image(own))
         return Reply("answers", "\n".join(told), self.turn(), None, None, notes, parts[0].understood, parts)
 
     def _asked(self, text: str, meaning: Ask, *, notes: tuple[str, ...] = (), line: int | None = None) -> Reply:
@@ -218,7 +223,8 @@ class Conversation(Memory):
             answer = self._run(request, image, query, folder, chosen)
             self._check_regions(request, answer, image)
             earlier = next((turn for turn in self.turns if turn.number == meaning.edits and turn.image == image), None)
-            turn = turn_of(number, text, meaning, image, request, answer, notes, folder, earlier)
+            told = (*meaning.notes, *notes)
+            turn = turn_of(number, text, meaning, image, request, answer, told, folder, earlier)
             self._keep(replace(turn, chosen=chosen, line=line))
         except BaseException as error:
             if isinstance(error, UnknownPhrase):  # its place in the line, without what was written behind the line

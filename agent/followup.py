@@ -49,28 +49,28 @@ from .followup_sets import not_removed, take_others
 from .followup_swaps import Swaps
 from .followup_text import Patched, refused
 from .followup_why import read_like, read_why
-from .parser import parse
+from .parser import noted, read
 
-Parse = Callable[[str], Request]
+Read = Callable[[str], tuple[Request, tuple[str, ...]]]
 
 __all__ = ["Ask", "Courtesy", "GoTo", "Like", "Meaning", "Undo", "Why", "understand"]
 
 MAX_CHARS = 1000
 
 
-def understand(text: str, setting: Setting, *, parse: Parse = parse) -> Meaning:
+def understand(text: str, setting: Setting, *, read: Read = read) -> Meaning:
     """What a line means in a conversation.
 
     Args:
         text: what the user said.
         setting: images and answered turns.
-        parse: the condition parser in use.
+        read: the condition parser in use; gives the request, and what was said besides.
 
     Raises:
         QueryError: words that were not understood, with their place.
 
     Example:
-        >>> planes = parse("planes")
+        >>> planes, _ = read("planes")
         >>> setting = Setting(("a.jpg",), 1, (Known(1, 1, planes, kept=("plane-1", "plane-2")),))
         >>> words(understand("of those, the longer than 50 m", setting).request)
         'detect all planes longer than 50 m'
@@ -79,22 +79,24 @@ def understand(text: str, setting: Setting, *, parse: Parse = parse) -> Meaning:
         raise refused("nothing was said; ask e.g. 'planes longer than 40 m'", text)
     if len(text) > MAX_CHARS:
         raise refused(f"the line has {len(text)} characters; at most {MAX_CHARS} are read. Split it into several", text)
-    reader = _Reader(text, setting, parse)
+    reader = _Reader(text, setting, read)
     try:
-        return reader.meaning()
+        meaning = reader.meaning()
     except QueryError as error:
         raise QueryError(reader.stand_ins.in_words(str(error)), text, error.spans) from None
     except UsageError as error:
         raise refused(reader.stand_ins.in_words(str(error)), text) from None
+    return replace(meaning, notes=noted(reader.asides)) if isinstance(meaning, Ask) else meaning
 
 
 class _Reader(Swaps):
     """One line on its way to a meaning."""
 
-    def __init__(self, text: str, setting: Setting, parse: Parse) -> None:
+    def __init__(self, text: str, setting: Setting, read: Read) -> None:
         self.text = text
         self.setting = setting
-        self.parse = parse
+        self.read = read
+        self.asides: tuple[str, ...] = ()
         self.stand_ins = StandIns(text)
         self.noun = self.stand_ins.earlier
         self.last = setting.turns[-1] if setting.turns else None
@@ -307,11 +309,14 @@ class _Reader(Swaps):
     def parsed(self, patched: Patched) -> Request:
         """The grammar's reading. Raises QueryError with the places of the original."""
         try:
-            request = self.parse(patched.text)
+            request, asides = self.read(patched.text)
         except QueryError as error:
             spans = [patched.source(start, stop) for start, stop in error.spans if not patched.is_inserted(start, stop)]
             message = self.stand_ins.in_words(str(error))
             raise QueryError(message, self.text, [span for span in spans if span[0] < span[1]]) from None
+        places = [(patched.text.find(aside), len(aside)) for aside in asides]
+        sources = [patched.source(start, start + size) for start, size in places]
+        self.asides = tuple(self.text[start:stop] for start, stop in sources)
         for phrase in phrases_in(request):
             if self.noun in phrase and phrase not in (self.noun, *self.stand_ins.meanings):  # read as part of a name
                 shown = self.stand_ins.in_words(re.sub(rf"\b({self.noun}\w*)\b", r"the \1", phrase))
@@ -320,7 +325,7 @@ class _Reader(Swaps):
 
     def _settled(self, request: Request, text: str, meanings: dict[str, Selection]) -> tuple[Request, Selection | None]:
         """A request with the sets in the place of stand-ins, and the set that is talked about after it."""
-        subject = subject_of(text, request, self.parse)
+        subject = subject_of(text, request, lambda line: self.read(line)[0])
         check = check_of(request, subject)
         if check is None:
             return put_in(request, meanings), None if subject is None else put_into(subject, meanings)

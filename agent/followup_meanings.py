@@ -19,6 +19,7 @@ class Ask:
         about: the set that is talked about afterwards, where it is not what the request asks for: that of a yes/no
             question is the set it was asked of.
         also_on: further images to run it on ("in both images").
+        notes: what a careful reader should know of how the line was read.
     """
 
     request: Request
@@ -26,6 +27,7 @@ class Ask:
     edits: int | None = None
     about: Selection | None = None
     also_on: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ The grammar by example is in docs/queries.md. It plays the part of the condition
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import ValidationError
 
 from ..core.conditions import Request
@@ -29,6 +31,11 @@ def read(query: str) -> tuple[Request, tuple[str, ...]]:
         return reader.request(), reader.asides
     except ValidationError as error:
         raise QueryError(f"the request does not fit together: {describe_faults(error)}", query) from None
+
+
+def noted(asides: Iterable[str]) -> tuple[str, ...]:
+    """Notes that these words were left aside."""
+    return tuple(f"Not part of the request: {aside!r}." for aside in asides)
 
 
 def parse(query: str) -> Request:

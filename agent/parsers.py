@@ -11,7 +11,7 @@ from ..core.protocols import ChatModel
 from ..core.trace import ParseRecord, ParseTry
 from .coverage import Coverage
 from .llm_parser import Attempt, ParseRefused, parse_with_model, prompt_for
-from .parser import read
+from .parser import noted, read
 
 ParserName = Literal["auto", "grammar", "llm"]
 PARSERS: tuple[str, ...] = get_args(ParserName)
@@ -41,9 +41,7 @@ class Parsed:
     def record(self) -> ParseRecord:
         """What the trace keeps of it."""
         if self.chat is None:
-            return ParseRecord(
-                parser=self.parser, notes=tuple(f"Not part of the request: {aside!r}." for aside in self.asides)
-            )
+            return ParseRecord(parser=self.parser, notes=noted(self.asides))
         prompt = prompt_for(self.chat)
         return ParseRecord(
             parser=self.parser,

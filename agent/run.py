@@ -55,7 +55,8 @@ def plan(query: str, *, parser: str = "auto", models: str | Models | None = None
         'detect all planes'
     """
     chat = None if models is None else _loaded(models).chat
-    return make_plan(parse_request(query, parser, chat).request, query)
+    read = parse_request(query, parser, chat)
+    return make_plan(read.request, query).model_copy(update={"notes": read.record().notes})
 
 
 def ask(
@@ -279,7 +280,7 @@ def _call(
     _check_phrases(plan, loaded)
     spec = "" if isinstance(models, Models) else models
     scene, notes = _with_known_gsd(open_scene(image, gsd), loaded)
-    return Call(plan, request, scene, loaded, spec, notes=notes, **more)
+    return Call(plan, request, scene, loaded, spec, notes=(*plan.notes, *notes), **more)
 
 
 def _with_known_gsd(scene: Scene, models: Models) -> tuple[Scene, tuple[str, ...]]:

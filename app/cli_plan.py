@@ -27,7 +27,7 @@ def plan(
 
     from ..agent.run import plan as make_plan
     from ..core.errors import UsageError
-    from .screen import data
+    from .screen import data, talk
 
     if json_ and yaml:
         raise UsageError("--json and --yaml exclude each other; choose one")
@@ -40,6 +40,8 @@ def plan(
         console = data()
         for line in numbered(made):
             console.print(line, soft_wrap=True)
+        for note in made.notes:
+            talk().print(f"note: {note}", style="dim", markup=False, soft_wrap=True)
 
 
 def numbered(made: Plan) -> list[Text]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from .conditions import Node
 from .errors import UsageError
@@ -32,12 +32,21 @@ class Step(Node):
 
 
 class Plan(Node):
-    """Steps in any order; `outputs` names the steps whose results are the answer, in order of the request."""
+    """Steps in any order; `outputs` names the steps whose results are the answer, in order of the request.
+
+    `notes` say what a careful reader of the request should know, such as words that are no part of it.
+    """
 
     version: int = PLAN_VERSION
     query: str | None = None
     steps: tuple[Step, ...] = Field(min_length=1)
     outputs: tuple[str, ...] = Field(min_length=1)
+    notes: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_empty_notes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        return data if self.notes else {name: value for name, value in data.items() if name != "notes"}
 
     def __repr__(self) -> str:
         """Short, for a terminal; `to_yaml` tells all."""

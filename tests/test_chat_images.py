@@ -36,6 +36,12 @@ def test_the_same_of_each_image(airports: list[Path], tmp_path: Path) -> None:
         assert [part.text for part in chat.say("how many planes are there in all images?").parts] == [one, two]
 
 
+def test_what_is_left_aside_is_told_once(airports: list[Path]) -> None:
+    reply = talk(*airports).say("For my thesis, planes in both images")
+    assert [note for note in reply.notes if "thesis" in note] == ["Not part of the request: 'For my thesis'."]
+    assert all("Not part of the request: 'For my thesis'." in part.notes for part in reply.parts)
+
+
 def test_they_are_those_of_the_list_whatever_their_class_is_called(airports: list[Path]) -> None:
     lines = ("planes", "is the first one white?", "are they in a row?")
     assert said(talk(*airports), *lines)[-1] == "check whether there are exactly zero planes that are not in a row"

@@ -360,3 +360,17 @@ def test_politeness_is_no_error(
     for line in ("bye", "quit", "Exit.", "goodbye", "thanks, bye!", "/quit"):
         assert respond(chat, line) is None
     assert chat.turns == ()
+
+
+# ---- what is no part of a request --------------------------------------------------------------------------------
+
+
+def test_what_is_left_aside_is_told_and_kept(harbour: Path, tmp_path: Path) -> None:
+    chat = talk(harbour, session="thesis", sessions=Sessions(tmp_path))
+    assert chat.say("For my thesis, how many ships are there?").notes == ("Not part of the request: 'For my thesis'.",)
+    assert chat.turn().notes == ("Not part of the request: 'For my thesis'.",)
+    reply = chat.say("I am writing about these ships. how many of them are longer than 50 m?")
+    assert reply.notes[0] == "Not part of the request: 'I am writing about these ships'."
+    assert words(chat.turn().request) == "count all ships longer than 50 m"
+    assert reply.to_dict()["notes"] == list(reply.notes)
+    assert not any(note.startswith("Not part") for note in chat.say("which ones?").notes)

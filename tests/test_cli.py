@@ -135,6 +135,22 @@ def test_plan_json(capfd: pytest.CaptureFixture[str]) -> None:
     assert Plan.model_validate(json.loads(told(capfd)[0])).steps[0].instruction == "detect all planes"
 
 
+def test_a_plan_tells_what_it_leaves_aside(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    query, note = "For my thesis, planes longer than 30 m", "Not part of the request: 'For my thesis'."
+    assert main(["plan", query]) == 0
+    lines, talked = told(capfd)
+    assert lines.startswith("1. detect all planes") and "thesis" not in lines and f"note: {note}" in talked
+    for option in ("--json", "--yaml"):
+        assert main(["plan", query, option]) == 0
+        text = told(capfd)[0]
+        assert Plan.from_yaml(text).notes == (note,)
+        (tmp_path / "plan.yaml").write_text(text)
+        assert main(["run", str(tmp_path / "plan.yaml"), "airport.png", *ORACLE, "--gsd", "1", "--json"]) == 0
+        assert json.loads(told(capfd)[0])["notes"][0] == note
+    assert main(["plan", "planes", "--json"]) == 0
+    assert "notes" not in json.loads(told(capfd)[0])
+
+
 CIRCLE = """
 steps:
 - {id: a, tool: select, inputs: {candidates: b}, args: {condition: {kind: size, word: large}}}
