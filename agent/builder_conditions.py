@@ -1,8 +1,9 @@
-"""What can be asked of a set in the builder: conditions on a thing alone, and ranks. One line a condition."""
+"""What can be asked of a set in the builder: conditions on a thing alone, and sizes. One line a condition."""
 
 from __future__ import annotations
 
 import numbers
+import re
 from typing import Any, Self, get_args
 
 from ..core.conditions import (
@@ -17,7 +18,6 @@ from ..core.conditions import (
     CountTest,
     Group,
     Orientation,
-    Pick,
     Position,
     Quantity,
     Relation,
@@ -27,20 +27,20 @@ from ..core.conditions import (
 )
 from ..core.errors import UsageError
 from . import builder_terms as terms
-from .builder_values import positive, shown, whole, word_of, yes_or_no
+from .builder_values import positive, shown, word_of, yes_or_no
 
 Amount = str | Quantity
 _SAME_WORDS = {"gray": "grey", "big": "large", "little": "small"}
+_AVERAGE = re.compile(r"\s*(?:the\s+)?(?:average|mean)(?:\s+of\s+(?P<whose>.+))?\s*", re.IGNORECASE | re.DOTALL)
 _CALLED: dict[type[Any], str] = {Colour: "colour", SizeWord: "size", Shape: "shape", Orientation: "direction"}
 
 
 class Conditioned:
     """The methods of a `RegionSet` that narrow it down without another set (or compare its sizes with one)."""
 
-    def _and(self, *conditions: Condition) -> Self:
-        raise NotImplementedError
+    selection: Selection
 
-    def _picked(self, *picks: Pick) -> Self:
+    def _and(self, *conditions: Condition) -> Self:
         raise NotImplementedError
 
     def _reference(self, other: Any) -> Selection:
@@ -181,17 +181,25 @@ class Conditioned:
             return self._and(Aspect(op=meant, ratio=ratio))
         return self._and(terms.checked(Compare, attribute=known, op=meant, quantity=terms.quantity(amount)))
 
-    def longer_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
-        """Those longer than an amount ("40 m"), or than the regions of another set (`times` as long, `each` of them).
+    def longer_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
+        """Those longer than an amount ("40 m"), the "average" of their class, or the regions of another set.
+
+        Args:
+            times: so many times as long as another set's.
+            each: longer than each of its regions, where one is enough otherwise.
+            average: longer than their average, in words "the average of ships near the quay".
 
         Example:
             >>> from surveyor import Graph
-            >>> Graph().ground("plane").longer_than("40 m").words
-            'planes longer than 40 m'
+            >>> g = Graph()
+            >>> g.ground("plane").longer_than("40 m").words, g.ground("ship").longer_than("average", times=2).words
+            ('planes longer than 40 m', 'ships more than 2 times as long as the average of ships')
+            >>> g.ground("ship").longer_than(g.ground("ship").near("the quay"), average=True).words
+            'ships longer than the average of ships near the quay'
         """
-        return self._sized_against("length", ">", other, times, each)
+        return self._sized_against("length", ">", other, times, each, average)
 
-    def shorter_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+    def shorter_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
         """Those shorter than an amount or another set; see `longer_than`.
 
         Example:
@@ -199,9 +207,9 @@ class Conditioned:
             >>> Graph().ground("ship").shorter_than("100 ft").words
             'ships shorter than 100 ft'
         """
-        return self._sized_against("length", "<", other, times, each)
+        return self._sized_against("length", "<", other, times, each, average)
 
-    def wider_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+    def wider_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
         """Those wider than an amount or another set; see `longer_than`.
 
         Example:
@@ -209,9 +217,9 @@ class Conditioned:
             >>> Graph().ground("road").wider_than("12 m").words
             'roads wider than 12 m'
         """
-        return self._sized_against("width", ">", other, times, each)
+        return self._sized_against("width", ">", other, times, each, average)
 
-    def narrower_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+    def narrower_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
         """Those narrower than an amount or another set; see `longer_than`.
 
         Example:
@@ -219,9 +227,9 @@ class Conditioned:
             >>> Graph().ground("road").narrower_than("12 m").words
             'roads narrower than 12 m'
         """
-        return self._sized_against("width", "<", other, times, each)
+        return self._sized_against("width", "<", other, times, each, average)
 
-    def larger_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+    def larger_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
         """Those of a larger area than an amount or another set; see `longer_than`.
 
         Example:
@@ -229,9 +237,9 @@ class Conditioned:
             >>> Graph().ground("lake").larger_than("2.5 ha").words
             'lakes larger than 2.5 ha'
         """
-        return self._sized_against("area", ">", other, times, each)
+        return self._sized_against("area", ">", other, times, each, average)
 
-    def smaller_than(self, other: Any, *, times: float = 1.0, each: bool = False) -> Self:
+    def smaller_than(self, other: Any, *, times: float = 1.0, each: bool = False, average: bool = False) -> Self:
         """Those of a smaller area than an amount or another set; see `longer_than`.
 
         Example:
@@ -239,145 +247,32 @@ class Conditioned:
             >>> Graph().ground("lake").smaller_than("300 m2").words
             'lakes smaller than 300 m2'
         """
-        return self._sized_against("area", "<", other, times, each)
+        return self._sized_against("area", "<", other, times, each, average)
 
-    def _sized_against(self, attribute: str, op: Comparison, other: Any, times: float, each: bool) -> Self:
+    def _sized_against(
+        self, attribute: str, op: Comparison, other: Any, times: float, each: bool, average: bool
+    ) -> Self:
+        of_all, of_mean = yes_or_no(each, "'each'"), yes_or_no(average, "'average'")
         if isinstance(other, Quantity) or (isinstance(other, str) and other.strip()[:1].isdigit()):
-            if each or times != 1.0:
-                raise UsageError(f"'times' and 'each' go with another set, not with the amount {other!r}")
+            if of_all or of_mean or times != 1.0:
+                raise UsageError(f"'times', 'each' and 'average' go with another set, not with the amount {other!r}")
             return self.compare(attribute, op, other)
         if isinstance(other, numbers.Number):
             terms.quantity(other)  # type: ignore[arg-type]  # a number without a unit: says what to add
-        reference, quantifier = self._reference(other), "all" if yes_or_no(each, "'each'") else "any"
-        factor = positive(times, "'times'", "longer_than('the bridge', times=2)")
+        said = _AVERAGE.fullmatch(other) if isinstance(other, str) else None
+        if of_all and (of_mean or said):
+            raise UsageError("an average is one number: leave out each=True, or the average")
+        own = said is not None and said["whose"] is None
+        reference = (
+            Selection(phrases=self.selection.phrases) if own else self._reference(said["whose"] if said else other)
+        )
         return self._and(
             terms.checked(
-                CompareWith, attribute=attribute, op=op, reference=reference, factor=factor, quantifier=quantifier
+                CompareWith,
+                attribute=attribute,
+                op=op,
+                reference=reference,
+                factor=positive(times, "'times'", "longer_than('the bridge', times=2)"),
+                quantifier="mean" if of_mean or said else "all" if of_all else "any",
             )
         )
-
-    # ---- ranks ----
-
-    def ranked(self, word: str, n: int = 1, *, first: int = 1) -> Self:
-        """`n` ranks of the ordered set, from rank `first` on.
-
-        Args:
-            word: a superlative ("largest", "narrowest", "most elongated", "leftmost", "most confident") or the side
-                to count from ("left").
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("ship").ranked("longest", 2, first=2).words
-            'the second to third longest ships'
-        """
-        return self._picked(terms.rank(word, first, n))
-
-    def nth(self, rank: int, word: str) -> Self:
-        """The one at that rank: `nth(2, "largest")`, `nth(3, "left")`.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("plane").nth(3, "left").words
-            'the third plane from the left'
-        """
-        return self.ranked(word, first=whole(rank, "the rank", "nth(2, 'largest')"))
-
-    def largest(self, n: int = 1) -> Self:
-        """The `n` of the largest area.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("ship").largest(2).words
-            'the two largest ships'
-        """
-        return self.ranked("largest", n)
-
-    def smallest(self, n: int = 1) -> Self:
-        """The `n` of the smallest area.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("ship").smallest().words
-            'the smallest ship'
-        """
-        return self.ranked("smallest", n)
-
-    def longest(self, n: int = 1) -> Self:
-        """The `n` longest.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("bridge").longest().words
-            'the longest bridge'
-        """
-        return self.ranked("longest", n)
-
-    def shortest(self, n: int = 1) -> Self:
-        """The `n` shortest.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("bridge").shortest(3).words
-            'the three shortest bridges'
-        """
-        return self.ranked("shortest", n)
-
-    def leftmost(self, n: int = 1) -> Self:
-        """The `n` farthest to the left (west).
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("plane").leftmost().words
-            'the leftmost plane'
-        """
-        return self.ranked("leftmost", n)
-
-    def rightmost(self, n: int = 1) -> Self:
-        """The `n` farthest to the right (east).
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("plane").rightmost().words
-            'the rightmost plane'
-        """
-        return self.ranked("rightmost", n)
-
-    def topmost(self, n: int = 1) -> Self:
-        """The `n` farthest up (north).
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("plane").topmost().words
-            'the topmost plane'
-        """
-        return self.ranked("topmost", n)
-
-    def bottommost(self, n: int = 1) -> Self:
-        """The `n` farthest down (south).
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("plane").bottommost().words
-            'the bottommost plane'
-        """
-        return self.ranked("bottommost", n)
-
-    def nearest_to(self, other: Any, n: int = 1, *, first: int = 1) -> Self:
-        """The `n` nearest to the regions of another set (a `RegionSet`, or words such as "the bridge").
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("building").nearest_to("the bridge").words
-            'the building nearest to the bridge'
-        """
-        return self._picked(terms.rank("nearest", first, n, self._reference(other)))
-
-    def farthest_from(self, other: Any, n: int = 1, *, first: int = 1) -> Self:
-        """The `n` farthest from the regions of another set.
-
-        Example:
-            >>> from surveyor import Graph
-            >>> Graph().ground("house").farthest_from("the road", 2).words
-            'the two houses farthest from the road'
-        """
-        return self._picked(terms.rank("farthest", first, n, self._reference(other)))

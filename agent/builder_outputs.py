@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from ..core.conditions import Attribute, CountTest, Output, Quantity, Selection, Summary, Unit
 from ..core.errors import UsageError
 from . import builder_terms as terms
-from .builder_values import word_of
+from .builder_values import positive, word_of
 
 if TYPE_CHECKING:
     from .builder import Graph
@@ -122,16 +122,25 @@ class Asking:
         """
         return self._output("exists", target, test=None if test is None else terms.count_test(test))
 
-    def compare(self, first: RegionSet | str, op: str | None, second: RegionSet | str) -> Wanted:
+    def compare(self, first: RegionSet | str, op: str | None, second: RegionSet | str, *, times: float = 1.0) -> Wanted:
         """Whether there are more (">"), fewer, as many of one set as of another; `op=None` tells the difference.
+
+        Args:
+            times: so many times as many: "at least twice as many" is (">=", times=2).
 
         Example:
             >>> from surveyor import Graph
-            >>> Graph().compare("ships", ">", "tanks")
+            >>> g = Graph()
+            >>> g.compare("ships", ">", "tanks")
             Wanted('check whether there are more ships than tanks')
+            >>> g.compare("ships", "at least", "tanks", times=2)
+            Wanted('check whether there are at least 2 times as many ships as tanks')
         """
         meant = None if op is None else terms.comparison(op)
-        return self._output("compare", first, op=meant, other=self._selection(second))
+        factor = positive(times, "'times'", "g.compare('ships', '>=', 'tanks', times=2)")
+        if meant is None and factor != 1:
+            raise UsageError("'times' goes with a comparison, as in g.compare('ships', '>=', 'tanks', times=2)")
+        return self._output("compare", first, op=meant, factor=factor, other=self._selection(second))
 
 
 def _check_unit(attribute: Attribute, unit: Unit) -> None:

@@ -13,6 +13,7 @@ from ..core.errors import UsageError
 from ..core.wording import words
 from . import builder_terms as terms
 from .builder_conditions import Conditioned
+from .builder_ranks import Ranked
 from .builder_relations import Related
 from .builder_values import shown
 
@@ -23,7 +24,7 @@ _EACH = re.compile(r"\s*(all|every|each|both|at least|more than|at most|exactly|
 
 
 @dataclass(frozen=True, repr=False)
-class RegionSet(Conditioned, Related):
+class RegionSet(Conditioned, Ranked, Related):
     """A set of regions to be found: classes, conditions and ranks. Immutable; every method gives a new set.
 
     Args:

@@ -34,6 +34,7 @@ from .parsing.vocabulary import AMOUNTS, ATTRIBUTES, PLACES, UNITS, UPRIGHT
 N = TypeVar("N", bound=Node)
 OPS: tuple[Comparison, ...] = (">", ">=", "<", "<=", "==")
 _STAND_IN = "object"  # the noun that a condition in words is read after
+_OWN_NOUN = re.compile(rf"\b{_STAND_IN}s?\b", re.IGNORECASE)
 _COPULA = re.compile(r"\s*(?:that|which|who)?\s*\b(?:are|is)\b\s+", re.IGNORECASE)
 _EACH_OTHER = re.compile(r"\b(?:each other|one another)\b", re.IGNORECASE)
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "="}
@@ -215,7 +216,7 @@ def condition_in_words(text: str, phrases: tuple[str, ...]) -> tuple[Condition |
 
     Args:
         text: a formula ("length > 40 m", "20 m < length <= 40 m") or what may follow "that are" in a query.
-        phrases: the classes it is asked of, for "next to each other".
+        phrases: the classes it is asked of, for "next to each other", "larger than average", "than the ones there".
 
     Raises:
         QueryError: words that are not understood, with their place in `text`.
@@ -240,7 +241,7 @@ def condition_in_words(text: str, phrases: tuple[str, ...]) -> tuple[Condition |
     others = [name for output in outputs for name in output.target.phrases if name != _STAND_IN]
     if others or len(outputs) > 1 or outputs[0].verb != "detect" or not (target.where or target.picks):
         _refuse_other_nouns(text, others)
-    if not _EACH_OTHER.search(text):
+    if _OWN_NOUN.search(text) and not _EACH_OTHER.search(text):
         return target.where, target.picks
     own = _renamed(target, phrases)
     return own.where, own.picks

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import surveyor
 from surveyor.agent.builder_conditions import Conditioned
+from surveyor.agent.builder_ranks import Ranked
 from surveyor.agent.builder_relations import Related
 from surveyor.agent.notebook import LARGEST_BYTES, WIDEST_PX, picture_jpeg
 from surveyor.app.cli import main
@@ -49,7 +50,7 @@ def test_the_page_runs_from_top_to_bottom(workplace: Path, capsys: pytest.Captur
 def test_the_page_names_every_method_that_there_is() -> None:
     page = PAGE.read_text(encoding="utf-8")
     named = {name for line in re.findall(r"`([^`\n]+)`", page) for name in re.findall(r"\.([a-z_]+)\b", line)}
-    real = {name for kind in (Conditioned, Related, surveyor.RegionSet, surveyor.Graph) for name in vars(kind)}
+    real = {name for kind in (Conditioned, Ranked, Related, surveyor.RegionSet, surveyor.Graph) for name in vars(kind)}
     listed = {
         name for row in re.findall(r"^\| (`\..*?) \|", page, re.MULTILINE) for name in re.findall(r"`\.([a-z_]+)", row)
     }
