@@ -202,7 +202,7 @@ REFUSED = [
     ("what else is like it?", "like which one", "what else is like it?"),
     ("what else is like a ship?", "like which region", "a ship"),
     ("describe plane-3 in image 2", "regions of image 1, not of image 2", "describe plane-3 in image 2"),
-    ("#2 region", "did not understand '#2 region'", ""),
+    ("#2 region", "'#2 region'", ""),
     ("describe it", "could be any of 3", "it"),
     ("that plane", "could be any of 3", "that plane"),
     ("one of those", "which one of them", "one of those"),
