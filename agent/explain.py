@@ -146,7 +146,7 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
         selection = selection_of(step, plan)
         alone = len(value.items) == 1 and selection is not None and not selection.picks
         whose = value.items[0].region_id if alone else amount(step, plan, len(value.items))
-        return f"The {attribute} of {whose}{to} is unknown{without}."
+        return f"The {attribute} {_from(to)} {whose}{to} is unknown{without}."
     if len(value.items) == 1:
         return _measured_one(known[0], attribute, step, plan, to)
     several = len({item.to for item in known}) > 1
@@ -156,13 +156,17 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
     numbers = [item.value for item in known if item.value is not None]
     spread = f"{_number(min(numbers))} to {_number(max(numbers))} {known[0].unit}".rstrip()
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f"The {attribute} of {amount(step, plan, len(value.items))}{to}: {spread} ({shown}{more})."
+    return f"The {attribute} {_from(to)} {amount(step, plan, len(value.items))}{to}: {spread} ({shown}{more})."
 
 
 def _summarised(value: Measurements, overall: Measurement, step: Step, plan: Plan, to: str, without: str) -> str:
     told = f"The {SUMMARIES[value.summary]} {overall.attribute}" if value.summary else overall.attribute
-    of = f"{told} of {amount(step, plan, len(value.items))}{to}"
+    of = f"{told} {_from(to)} {amount(step, plan, len(value.items))}{to}"
     return f"{of} is unknown{without}." if overall.value is None else f"{of} is {_with_unit(overall)}."
+
+
+def _from(to: str) -> str:
+    return "from" if to else "of"
 
 
 def _measured_one(one: Measurement, attribute: str, step: Step, plan: Plan, to: str) -> str:
@@ -171,7 +175,7 @@ def _measured_one(one: Measurement, attribute: str, step: Step, plan: Plan, to: 
     if one.to:
         to = f"{to}, {one.to}," if to != f" to {one.to}" else to
     touching = " (they touch or overlap)" if one.to and not one.value else ""
-    return f"The {attribute} of {which}{to} is {_with_unit(one)}{touching}."
+    return f"The {attribute} {_from(to)} {which}{to} is {_with_unit(one)}{touching}."
 
 
 def _measured_to(step: Step, plan: Plan, results: Results) -> tuple[str, str]:

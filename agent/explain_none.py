@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from ..core.conditions import Aspect, Colour, Compare, Condition, Not, Pick, Provided, Relation
@@ -110,10 +111,11 @@ def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, p
 
 def instead_of(candidate: Candidate, condition: Condition, scene: Scene) -> str:
     """What a region is that does not meet a condition, where that can be told: "; it is grey", "; it is 18 m long"."""
+    judged = candidate.reasons.get(words(condition)) or candidate.reasons.get(words(Not(condition=condition)), "")
     if isinstance(condition, Colour):
-        seen = short_reason(candidate.reasons.get(words(condition), ""))
+        seen = short_reason(judged)
         return f"; it is {seen}" if seen.isalpha() and seen != condition.word else ""
-    best = _nearest(condition, [candidate], scene)
+    best = _nearest(condition, [replace(candidate, reasons={words(condition): judged})], scene)
     return "" if best is None else f"; it {_measures(condition, best[1])}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ..core.conditions import Among, Condition, Not, Pick, Verdict, kleene_and
+from ..core.conditions import Among, Condition, Not, Pick, Provided, Relation, Selection, Verdict, kleene_and
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
@@ -25,6 +25,7 @@ from .explain_chain import (
     none_of,
     of_every,
     one_called,
+    one_of,
     plainly,
     said_of,
     selection_of,
@@ -95,7 +96,8 @@ def _asked_of_a_set(value: Truth, step: Step, plan: Plan, scene: Scene, results:
         negated = conditions[-1]
         if not isinstance(negated, Not):
             return ""
-        return _of_all(value.verdict, meant, plan, results, last, sure, maybe, negated.condition)
+        told = _of_all(value.verdict, meant, plan, scene, results, last, sure, maybe, negated.condition)
+        return _each_other(told, value.verdict, selection_of(meant, plan), negated.condition)
     if len(conditions) == 1 and isinstance(conditions[0], Among) and value.verdict is not None and not maybe:
         if len(sure) == 1:
             return _is_it(conditions[0].ids[0], value.verdict, meant, plan, scene, sure[0])
@@ -111,6 +113,7 @@ def _of_all(
     verdict: Verdict,
     meant: Step,
     plan: Plan,
+    scene: Scene,
     results: Results,
     last: CandidateSet,
     sure: Sequence[Candidate],
@@ -121,6 +124,9 @@ def _of_all(
     if not sure and not maybe:
         return f"{none_found(meant, plan, results)}, so whether all {holds(2, asked)} cannot be told"
     number = len(sure) + len(maybe)
+    if len(sure) == 1 and not maybe and verdict is not None and (lead := _only(sure[0], meant, plan)):
+        instead = "" if verdict else instead_of(sure[0], asked, scene)
+        return f"{lead} {holds(1, asked) if verdict else fails(1, asked)}{instead}"
     picked = _is_picked(meant, plan)  # its words name those that it is about, as in "the two largest planes"
     all_of_them = f"{'up to ' if maybe and not picked else ''}{amount(meant, plan, number)}"
     every = all_of_them if number == 1 or picked or maybe else of_every(all_of_them)
@@ -181,7 +187,7 @@ def _size_by(found: Candidate, by: str, scene: Scene) -> str:
 
 
 def _of_those_called(step: Step, source: Step, plan: Plan, scene: Scene, results: Results) -> str:
-    """The answer about regions that the question names by their ids; '' for other questions."""
+    """The answer about regions that the question names by their ids, or the only one; '' for other questions."""
     chain = [each for each in chain_of(source, plan) if isinstance(results.values.get(each.id), CandidateSet)]
     last, selection = _set(chain[-1], results), selection_of(source, plan)
     judged = [condition for each in chain if (condition := condition_of(each)) is not None]
@@ -193,13 +199,29 @@ def _of_those_called(step: Step, source: Step, plan: Plan, scene: Scene, results
         return ""
     one = next((c for c in last if c.region.id == one_called(selection)), None)
     if one is not None:
-        unknown = [condition for condition in judged[1:] if one.verdicts.get(words(condition)) is None]
-        if one.status is None:
-            return f"whether {one.region.id} {_said(one, unknown, scene)} cannot be told"
-        return f"{one.region.id} {_said(one, judged[1:], scene)}"
+        return _about(one, one.region.id, judged[1:], scene)
+    if len(last) == 1 and judged and not any(isinstance(each, Pick | Provided | Among) for each in judged):
+        (alone,) = last
+        return _about(alone, _only(alone, chain[0], plan), judged, scene)
     if called_in(selection) and not is_just_called(selection) and not selection.picks and not last.open:
         return why_none(source, plan, scene, results)
     return ""
+
+
+def _about(one: Candidate, lead: str, conditions: Sequence[Condition], scene: Scene) -> str:
+    """The answer about one region, which the lead names."""
+    if one.status is None:
+        unknown = [condition for condition in conditions if one.verdicts.get(words(condition)) is None]
+        return f"whether {lead} {_said(one, unknown, scene)} cannot be told"
+    return f"{lead} {_said(one, conditions, scene)}"
+
+
+def _only(one: Candidate, meant: Step, plan: Plan) -> str:
+    """ "plane-1, the only plane,"; '' where the words say which it is."""
+    selection = selection_of(meant, plan)
+    if selection is None or selection.picks or called_in(selection):
+        return ""
+    return f"{one.region.id}, the only {one_of(selection)},"
 
 
 def _said(one: Candidate, conditions: Sequence[Condition], scene: Scene) -> str:
@@ -224,6 +246,19 @@ def _are_they(ids: Sequence[str], meant: Step, plan: Plan, results: Results) -> 
         whom = f", which {_are(len(top))} {listed(top)}"
         return f"{listed(outside)} {_are(len(outside))} not {among}{which}{whom}"
     return f"{listed(ids)} {_are(len(ids))} {among}{which}"
+
+
+def _each_other(told: str, verdict: Verdict, meant: Selection | None, asked: Condition) -> str:
+    """ "the two largest ships are near each other", where the words relate a set to itself."""
+    if meant is None or not isinstance(asked, Relation) or asked.reference is None or asked.quantifier == "all":
+        return told
+    if asked.reference.model_copy(update={"expected": None}) != meant:
+        return told
+    name = words(asked.reference)
+    head, found, tail = told.rpartition(f"({name})" if f"({name})" in told else name)
+    plain = meant.where is None and not meant.picks
+    other = f"other {name}" if plain else "each other" if verdict is True else "another of them"
+    return f"{head}{other}{tail}" if found else told
 
 
 def _of_one(

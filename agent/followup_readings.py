@@ -51,8 +51,9 @@ def with_pronouns(
         if len(ids) != 1 and not single:
             some = ", ".join(ids[:4]) + (" …" if len(ids) > 4 else "")
             instead = f"{patched.text[: match.start()]}{ids[0] if ids else ''}{patched.text[match.end() :]}{where}"
-            which = f"name one of {some}: say e.g. '{instead.strip()}'" if ids else "the last answer holds nothing"
-            raise patched.refused(f"{match[0]!r} could be any of {len(ids)}; {which}", match.start(), match.end())
+            which = f"{match[0]!r} could be any of {len(ids)}; name one of {some}: say e.g. '{instead.strip()}'"
+            told = which if ids else f"{match[0]!r} stands for nothing: the last answer holds nothing; name the thing"
+            raise patched.refused(told, match.start(), match.end())
         return f"the {noun}"
 
     found = _attributes_turned(patched, noun).sub(MANY, lambda _: f"the {plural(noun)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from surveyor.agent.chat import Conversation
+from surveyor.core.errors import QueryError
 from surveyor.core.scene import Scene
 from test_explain_words import models, picture
 
@@ -32,6 +33,43 @@ TALK = [
     ("how many of plane-2 and plane-3 are red?", "1 red plane among plane-2 and plane-3."),
     ("planes within 20 m of plane-3", "Found 1 plane within 20 m of plane-3: plane-1."),
 ]  # fmt: skip
+
+
+ONLY = [
+    ("is the tank white?", "Yes: tank-1, the only tank, is white."),
+    ("is the tank red?", "No: tank-1, the only tank, is not red; it is white."),
+    ("are there red tanks?", "No: tank-1, the only tank, is not red; it is white."),
+    ("are all tanks red?", "No: tank-1, the only tank, is not red; it is white."),
+    ("are all tanks not white?", "No: tank-1, the only tank, is white."),
+    ("are all planes longer than 25 m red?",
+     "No: plane-1, the only plane that is longer than 25 m, is not red; it is white."),
+    ("is the tank shorter than 2 m?", "No: tank-1, the only tank, is not shorter than 2 m; it is 5 m long."),
+    ("are all planes within 16 m of each other?",
+     "No: 2 of 4 planes are not within 16 m of other planes: plane-2, plane-4."),
+    ("how far is plane-3 from the tank?", "The distance from plane-3 to tank-1 is 30.41 m."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "text"), ONLY)
+def test_the_only_one_and_those_related_to_each_other(chat: Conversation, line: str, text: str) -> None:
+    chat.say("planes")
+    assert chat.say(line).text == text
+
+
+def test_several_are_related_to_each_other(chat: Conversation) -> None:
+    chat.say("the two largest planes")  # 33.5 m apart
+    assert chat.say("are they within 45 m of each other?").text == (
+        "Yes: the two largest planes are within 45 m of each other."
+    )
+    assert chat.say("are they within 9 m of each other?").text == (
+        "No: the two largest planes are not within 9 m of another of them: plane-1, plane-4."
+    )
+
+
+def test_it_of_an_empty_answer_is_refused_plainly(chat: Conversation) -> None:
+    chat.say("black planes")
+    with pytest.raises(QueryError, match="'it' stands for nothing: the last answer holds nothing; name the thing"):
+        chat.say("is it bigger than the tank?")
 
 
 @pytest.fixture

@@ -222,17 +222,17 @@ def test_a_conversation_says_it_too() -> None:
 def test_a_distance_says_from_what() -> None:
     # plane-1 ends at x 70, building-1 begins at 76: 6 px = 3 m
     one = asked("how far is the largest plane from the nearest building?")
-    assert one.text == ("The distance of the largest plane, plane-1, to the nearest building, building-1, is 3 m.")
+    assert one.text == ("The distance from the largest plane, plane-1, to the nearest building, building-1, is 3 m.")
     assert one.to_dict()["values"] == [
         {"id": "plane-1", "attribute": "distance", "value": 3.0, "unit": "m", "to": "building-1"}
     ]
     several = asked("how far are the planes longer than 20 m from the buildings?").text
     assert several == (
-        "The distance of 2 planes longer than 20 m to the nearest building: 2 to 3 m "
+        "The distance from 2 planes longer than 20 m to the nearest building: 2 to 3 m "
         "(plane-1 3 m to building-1, plane-4 2 m to building-2)."  # plane-4 ends at 172, building-2 begins at 176
     )
     assert asked("how far is the largest plane from the tank?").text.startswith(
-        "The distance of the largest plane, plane-1, to tank-1 is"
+        "The distance from the largest plane, plane-1, to tank-1 is"
     )
 
 
@@ -265,7 +265,7 @@ def test_what_is_missing_is_the_kind_not_its_rank() -> None:
         "Found no planes longer than the largest ship; no ships were found."
     )
     assert asked("how far is the tank from the largest ship?").text == (
-        "The distance of tank-1 to the largest ship is unknown: no ships were found."
+        "The distance from tank-1 to the largest ship is unknown: no ships were found."
     )
     assert asked("planes near red buildings").text == (
         "Found no planes near red buildings; no red buildings were found among 2 buildings."
@@ -275,14 +275,14 @@ def test_what_is_missing_is_the_kind_not_its_rank() -> None:
 def test_a_distance_to_a_chosen_one_names_it() -> None:
     # building-1 ends at x 86, y 30, building-2 begins at 176, y 60: 90 px across and 30 down, 94.9 px = 47.4 m
     assert asked("how far is the leftmost building from the rightmost building?").text == (
-        "The distance of the leftmost building, building-1, to the rightmost building, building-2, is 47.43 m."
+        "The distance from the leftmost building, building-1, to the rightmost building, building-2, is 47.43 m."
     )
     assert asked("how far apart are the buildings?").text == (
-        "The distance of 2 buildings to the nearest other building: 47.43 to 47.43 m "
+        "The distance from 2 buildings to the nearest other building: 47.43 to 47.43 m "
         "(building-1 47.43 m to building-2, building-2 47.43 m to building-1)."
     )
     assert asked("how far apart are the tanks?").text == (
-        "The distance of tank-1 to the nearest other tank is unknown: there is no other."
+        "The distance from tank-1 to the nearest other tank is unknown: there is no other."
     )
 
 
@@ -297,7 +297,7 @@ def test_what_is_unknown_says_what_would_tell() -> None:
 
 def test_a_distance_to_nothing_says_so() -> None:
     answer = asked("how far is the largest plane from the nearest ship?")
-    assert answer.text == "The distance of the largest plane to the nearest ship is unknown: no ships were found."
+    assert answer.text == "The distance from the largest plane to the nearest ship is unknown: no ships were found."
     assert answer.to_dict()["values"][0]["to"] is None
 
 
