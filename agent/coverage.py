@@ -31,7 +31,12 @@ LONGEST_NAME = 4
 _CLAUSE_STARTS = frozenset("and then ; . ? ! , also".split())
 _ASKING = frozenset("is are does do was were".split())
 # Loose meanings that a query must speak of, but for those that it may leave to be understood.
-_MUST_BE_SAID = (("op:", {"op:=="}), ("unit:", set[str]()), ("attr:", {"attr:length", "attr:area"}))
+_MUST_BE_SAID = (
+    ("op:", {"op:=="}),
+    ("unit:", set[str]()),
+    ("attr:", {"attr:length", "attr:area"}),
+    ("sum:mean", set[str]()),
+)
 _LARGE_NUMBERS = """thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty
     seventy eighty ninety hundred thousand million dozen""".split()
 _SAID = frozenset("near adjacent inside overlaps contains between surrounded edge centre any_of".split())

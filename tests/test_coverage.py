@@ -19,6 +19,7 @@ from surveyor.core.conditions import (
     And,
     Colour,
     Compare,
+    CompareWith,
     CountTest,
     Node,
     Not,
@@ -96,9 +97,10 @@ def changed(node: Node) -> Iterator[Node]:
         Compare: [{"attribute": "perimeter"}, {"op": "=="}, {"op": "<"}, {"op": ">"}],
         Quantity: [{"value": 77.0}, {"unit": "ft"}, {"unit": "yd2"}],
         Relation: [{"direction": "above"}, {"direction": "left"}],
-        Pick: [{"by": "width"}, {"count": 7}, {"first": 5}],
+        CompareWith: [{"attribute": "aspect"}, {"op": "<"}, {"factor": 7.0}, {"quantifier": "mean"}],
+        Pick: [{"by": "width"}, {"by": "centre"}, {"count": 7}, {"first": 5}],
         Selection: [{"phrases": ("windmill",)}, {"expected": 9}],
-        Output: [{"verb": "count"}, {"verb": "segment"}],
+        Output: [{"verb": "count"}, {"verb": "segment"}, {"factor": 7.0}],
         CountTest: [{"n": 17}, {"op": "<"}],
     }
     for update in swaps.get(type(node), []):

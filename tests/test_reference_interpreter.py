@@ -72,12 +72,15 @@ def tangled(draw: st.DrawFn) -> Plan:
 
 _LONG = {"kind": "compare", "attribute": "length", "op": ">", "quantity": {"value": 20, "unit": "px"}}
 _NEAR = {"kind": "relation", "relation": "near", "reference": {"phrases": ["river"]}}
+_LARGER = {"kind": "compare_with", "attribute": "area", "op": ">", "reference": {"phrases": ["river"]}}
 KINDS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("select", {"condition": _LONG}, ("candidates",)),
     ("select", {"condition": {"kind": "position", "frame": "half", "place": "left"}}, ("candidates",)),
     ("select", {"condition": {"kind": "not", "condition": _LONG}}, ("candidates",)),
     ("select", {"condition": _NEAR}, ("candidates", "rivers")),
+    ("select", {"condition": _LARGER | {"quantifier": "mean"}}, ("candidates", "rivers")),
     ("pick", {"pick": {"by": "area", "order": "max"}}, ("candidates",)),
+    ("pick", {"pick": {"by": "centre", "order": "min", "count": 2}}, ("candidates",)),
     ("pick", {"pick": {"by": "x", "order": "min", "first": 3}}, ("candidates",)),
     ("segment", {}, ("candidates",)),
     ("count", {}, ("candidates",)),
@@ -85,6 +88,7 @@ KINDS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("describe", {}, ("candidates",)),
     ("check", {"test": {"op": ">", "n": 1}}, ("candidates",)),
     ("compare", {"op": ">"}, ("a", "b")),
+    ("compare", {"op": "<=", "factor": 1.5}, ("a", "b")),
 ]
 
 
