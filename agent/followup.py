@@ -41,6 +41,7 @@ from .followup_patterns import (
     SINGLE,
     UNDO,
     WHAT_IS_IT,
+    WHAT_IS_LEFT,
     WHAT_NEAR,
 )
 from .followup_pointing import after_lead, take_demonstratives, take_regions, visual_request
@@ -167,9 +168,11 @@ class _Reader(Swaps):
             some = [f"'{each}{where}'" for each in ("the largest of them", *self.last.ids[:1])]
             advice = f"which one of them? Say {' or '.join(some)}"
             raise patched.refused(advice, found.start(), found.end())
-        if self.last is not None and HOW_MANY.fullmatch(patched.text):
-            counted = Output(verb="count", target=self.base(patched, self._talked_of("those"), image))
-            return self.asked(Request(outputs=(counted,)), image, self.last)
+        counts, lists = HOW_MANY.fullmatch(patched.text), WHAT_IS_LEFT.fullmatch(patched.text)
+        if self.last is not None and (counts or lists):
+            target = self.base(patched, self._talked_of("those"), image)
+            found = Output(verb="count" if counts else "detect", target=target)
+            return self.asked(Request(outputs=(found,)), image, self.last)
         if self.last is not None and (it := WHAT_IS_IT.fullmatch(patched.text)):
             patched = patched.cut(it.start("it"), it.end("it")).replaced(0, 0, "describe ")
         patched = take_boxes(patched, self.stand_ins)

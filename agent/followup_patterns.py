@@ -86,6 +86,11 @@ THEIRS = _form(
     r"\b(?P<whose>their|its)\s+(?P<what>(?:(?:average|mean|median|total|combined|summed)\s+)?",
     r"(?:lengths?|widths?|areas?|sizes?|perimeters?|orientations?|aspect\s+ratios?))\b",
 )
+WHAT_IS_LEFT = _form(
+    _START,
+    r"(?:what(?:\s+is|'s)?|which(?:\s+ones?)?(?:\s+(?:is|are))?)\s+(?:left|remains?|remaining)(?:\s+(?:over|now))?",
+    r"[\s?!.]*",
+)
 HOW_MANY = _form(
     _START,
     r"how\s+many\s+(?:is|are|was|were)\s+(?:that|this|it|those|these|they|them|left|remaining)(?:\s+(?:now|in\s+(?:all|total)))?",
