@@ -102,8 +102,12 @@ def _none_met(condition: Condition, judged: Sequence[Candidate], before: Step, p
         lead = f"{only or f'the {_superlative(reading)} of {told}'}, {who}," if only != who else who
         return f"{lead} {_measures(condition, reading)}"
     if only:
-        instead = instead_of(judged[0], condition, scene) if selection and is_just_called(selection) else ""
-        return f"{only} {fails(1, condition)}{instead}"
+        called = selection is not None and is_just_called(selection)
+        lead = only if called else f"{only}, {judged[0].region.id},"
+        instead = instead_of(judged[0], condition, scene)
+        if instead and not called:
+            return f"{lead} {instead.removeprefix('; it ')}"
+        return f"{lead} {fails(1, condition)}{instead}"
     if isinstance(condition, Not):
         return f"{of_every(told)} {fails(len(judged), condition)}"
     return none_of(len(judged), told, condition)

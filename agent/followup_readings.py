@@ -92,11 +92,14 @@ def places_on(patched: Patched, noun: str) -> Iterator[Patched]:
 def readings_on(patched: Patched, noun: str) -> Iterator[Patched]:
     """What a text without a noun could be, said of the noun; the nearest first.
 
-    "the largest" is the largest of those, "longer than 50 m" those longer than 50 m, "red" those that are red.
+    "the largest" is the largest of those, "longer than 50 m" those longer than 50 m, "red" those that are red. What
+    compares says itself of what.
     """
     many, short = plural(noun), bare(patched)
     text = short.text.lower()
     yield short
+    if text.startswith("compare"):
+        return
     of = re.match(rf"(?:is|does)\s+the\s+(?:\w+\s+)?\w+est(\s+of\s+the\s+{many})\b", text)
     if of is not None:  # "is the longest of them near the river?"
         yield short.replaced(of.start(1), of.end(1), f" {noun}")

@@ -37,6 +37,8 @@ TALK = [
 
 ONLY = [
     ("is the tank white?", "Yes: tank-1, the only tank, is white."),
+    ("is any plane longer than 25 m red?",
+     "No: no planes longer than 25 m and red; the only plane that is longer than 25 m, plane-1, is white."),
     ("is the tank red?", "No: tank-1, the only tank, is not red; it is white."),
     ("are there red tanks?", "No: tank-1, the only tank, is not red; it is white."),
     ("are all tanks red?", "No: tank-1, the only tank, is not red; it is white."),

@@ -112,7 +112,7 @@ DECIDED = [
     ("are any ships white?", False, "No: no ships were found."),
     ("are there any planes longer than 90 m?", False,
      "No: no planes longer than 90 m; the longest of 4 planes, plane-1, is 30 m long."),
-    ("are there no black tanks?", True, "Yes: no black tanks; the only tank is not black."),
+    ("are there no black tanks?", True, "Yes: no black tanks; the only tank, tank-1, is white."),
     ("is there a red plane?", True, "Yes: 1 red plane: plane-2."),
     ("are there more than three planes?", True, "Yes: 4 planes: plane-1, plane-2, plane-3, plane-4."),
     ("are there more ships than planes?", False, "No: no ships and 4 planes."),
@@ -311,7 +311,7 @@ NONE = [
     ("tanks wider than 10 m", "Found no tanks wider than 10 m; the only tank, tank-1, is 5 m wide."),
     ("tanks larger than 100 m2", "Found no tanks larger than 100 m2; the only tank, tank-1, has an area of 25 m2."),
     ("black planes", "Found no black planes; none of 4 planes is black."),
-    ("black tanks", "Found no black tanks; the only tank is not black."),
+    ("black tanks", "Found no black tanks; the only tank, tank-1, is white."),
     ("red planes longer than 25 m",
      "Found no red planes longer than 25 m; the only red plane, plane-2, is 19 m long."),
     # plane-2 is 10 px right of the tank and 20 px above it: 22.36 px = 11.18 m; so is plane-4, 20 px right and 10 below

@@ -207,6 +207,7 @@ REFUSED = [
     ("describe plane-3 in image 2", "regions of image 1, not of image 2", "describe plane-3 in image 2"),
     ("#2 region", "'#2 region'", ""),
     ("describe it", "could be any of 3", "it"),
+    ("compare vehicles with ships", "compare what of them", "compare"),
     ("that plane", "could be any of 3", "that plane"),
     ("one of those", "which one of them", "one of those"),
     ("ok, yes.", "asks for nothing", "ok, yes."),
