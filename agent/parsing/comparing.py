@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import Comparison, Or, Output, Selection
+from ...core.conditions import Comparison, Condition, Or, Output, Selection
 from .measuring import MeasureReader
-from .noun import NounPhrase
+from .noun import NounPhrase, Rank
 from .tokens import PhraseTable
 from .vocabulary import AMOUNTS
 
@@ -46,6 +46,10 @@ _MORE: dict[str, Comparison] = {"more": ">", "fewer": "<", "less": "<"}
 class ComparingReader(MeasureReader):
     """Reads comparisons of how many there are."""
 
+    def _predicate(self, phrases: list[NounPhrase]) -> tuple[Condition | None, list[Rank], int]:
+        """What a question says of its noun phrases."""
+        raise NotImplementedError
+
     def _compared_sets(self, start: int) -> list[Output]:
         """ "more ships than tanks", "as many planes as helicopters"."""
         which = self._which_more()
@@ -75,6 +79,11 @@ class ComparingReader(MeasureReader):
     def _two_sets(self, start: int, op: Comparison, joint: str, factor: float = 1.0) -> list[Output]:
         self.opened = []
         phrases = self.coordination(nested=False)
+        self.take("are there", "there are")
+        if len(phrases) == 1 and phrases[0].posts is None and self.sees("are", "is", "lie", "stand"):
+            phrases[0].posts, ranks, _ = self._predicate(phrases)  # "more planes are on the left than on the right"
+            if ranks:
+                self.refuse("compare sets without superlatives", start, self.at)
         first = self.selections_of(phrases)
         if not (self.take(joint) or (joint == "as" and self.take("and"))):
             self.refuse_word(f"'{joint}' and what to compare with, e.g. 'more ships {joint} tanks'")

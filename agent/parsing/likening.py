@@ -28,6 +28,7 @@ _NAMED: dict[str, Size] = {
     "aspect ratio": "aspect",
 }
 _EACH_OTHER = ("every other", "all other", "all the other", "all of the other", "any other")
+_THE_OTHERS = ("all others", "all the others", "all of the others", "all other ones", "the others", "any other one")
 _OPS: PhraseTable[Comparison] = PhraseTable(
     {
         **dict.fromkeys(("more than", "over", "greater than"), ">"),
@@ -118,6 +119,11 @@ class LikenessReader(RelationReader):
                 f"the {size} can be compared with a number only, e.g. 'a {size} of at least 40 m'", start, self.at
             )
         head = self.opened[0].phrases if self.opened else ()
+        if head and self.take(*_THE_OTHERS):
+            others = Selection(phrases=head)
+            return self.noted(
+                CompareWith(attribute=size, op=op, reference=others, factor=factor, quantifier="all"), start
+            )
         if self.sees("average", "the average", "an average", "mean", "the mean"):
             return self._with_average(head, size, op, factor, start)
         if head and self.antecedent is None and self.sees("the one", "the ones", "that", "those", "any other"):

@@ -232,6 +232,15 @@ class MeasureReader(SetReader):
             phrases, joint = self.references(pair=True)
             return self._apart(phrases, joint, None, unit)
         back = self.at
+        if nearest := self.take("the nearest", "the closest", "the farthest", "the furthest"):
+            self.opened = []
+            named = [self.noun_phrase(nested=False)]
+            self.take("away")
+            if not named[0].ranks and self.take("from", "to"):  # "how far is the nearest plane from the runway"
+                end: Summary = "greatest" if nearest[4] == "f" else "least"
+                of_all = [found.model_copy(update={"expected": None}) for found in self.selections_of(named)]
+                return self._distances(of_all, self._nearest_of_all(), end, unit)
+            self.at = back
         targets = self._distant_targets()
         self.take("away")
         if self.take("from", "to"):

@@ -138,8 +138,14 @@ def _drop_in_passing(cursor: QuantityReader) -> None:
     """Takes ", if possible," out of the tokens."""
     place = 0
     while place < len(cursor.tokens):
-        found = _IN_PASSING.match(cursor.tokens, place + 1) if cursor.tokens[place].text == "," else None
+        found = _IN_PASSING.match(cursor.tokens, place + 1)
         end = place + 1 + found[1] if found else 0
+        if found and cursor.tokens[place].text != ",":  # "count the ships if possible"
+            last = all(token.kind == "symbol" for token in cursor.tokens[end:])
+            if last and cursor.tokens[place + 1].text == "if":
+                cursor.tokens = [*cursor.tokens[: place + 1], *cursor.tokens[end:]]
+            place += 1
+            continue
         if found and (end >= len(cursor.tokens) or cursor.tokens[end].text in (*_ENDS, "?")):
             closing = end + (end < len(cursor.tokens) and cursor.tokens[end].text == ",")
             cursor.tokens = [*cursor.tokens[:place], *cursor.tokens[closing:]]

@@ -258,13 +258,15 @@ class QuantityReader(NumberReader):
             return None
         if attribute == "orientation":
             self.refuse("orientation is a word here; say 'horizontal', 'vertical' or 'diagonal'", self.at - 1)
-        self.skip("of", "is", "are", "that", "which")
+        self.skip("of", "is", "are", "that", "which", "lies", "lie", "ranges", "falls")
         if self.take("exceeds", "exceed", "exceeding"):
             return self._ratio(start, ">") if attribute == "aspect" else self._bounded(start, attribute, ">")
         if self._range_ahead():
             self.take("between", "from", "ranging from")
             return self._ratio_range(start) if attribute == "aspect" else self._range(start, attribute)
         found = self.take_from(COMPARATIVES)
+        if (average := self._average_of(start, attribute, found)) is not None:
+            return average
         op = found[1] if found else self._amount()
         if op is None and not self._number_ahead(0):
             self.at = back
@@ -285,6 +287,21 @@ class QuantityReader(NumberReader):
         more = self.take_from(OR_MORE) if op is None else None
         op = more[1] if more else op or "=="
         return self.noted(self.compare(start, attribute, op, quantity), start)
+
+    def _average_of(self, start: int, attribute: str, found: tuple[str, Comparison] | None) -> Condition | None:
+        """ "(an area) above average", "(a length) less than average"."""
+        op = found[1] if found else self.peek_from(AMOUNTS)
+        back = self.at
+        if not found and op is not None:
+            self.take_from(AMOUNTS)
+        if (
+            op is not None
+            and self.sees("average", "the average", "the mean")
+            and attribute in ("length", "width", "area")
+        ):
+            return self.compared_with(start, attribute, op)
+        self.at = back
+        return None
 
     def _ratio(self, start: int, op: Comparison | None) -> Condition:
         """The rest of "an aspect ratio of at least 3"; "3:1" and "3 to 1" are 3."""

@@ -139,6 +139,8 @@ class QuestionReader(ComparingReader):
             self.at = start
         if self._has_got() is None and self.take("is", "are", "do", "does") is None:
             return []
+        if self.sees("more", "fewer") and (found := self._compared_sets(self.at)):
+            return found
         test = self._count_test()
         if test is not None:  # "are more than five planes near the terminal?"
             return [Output(verb="exists", target=target, test=test) for target in self._with_predicate()]

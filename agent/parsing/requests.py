@@ -202,7 +202,7 @@ class RequestReader(SentenceReader):
     def _to_be_done(self) -> Verb | None:
         """ "(the tanks) should be marked", "have to be counted"; None where no such words come."""
         start = self.at
-        if self.take(*_TO_BE):
+        if self.take(*_TO_BE) or self.text() in ("marked", "outlined", "segmented", "counted", "highlighted"):
             for verb, participles in _DONE.items():
                 if self.take(*participles):
                     return verb

@@ -42,6 +42,8 @@ class SetReader(PhraseReader):
     def _joins(self, first: NounPhrase) -> bool:
         """Whether the noun phrase ahead belongs beside `first` rather than beside one further out (like form)."""
         ahead = self.core_ahead()
+        if not first.has_determiner and first.plural is False and not ahead.has_determiner and not first.posts:
+            return True  # "near tennis and basketball courts"
         if ahead.likeness == first.likeness or (not ahead.has_determiner and ahead.plural is False):
             return True
         return not any(ahead.likeness == outer.likeness for outer in self.opened)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ...core import lexicon
 from ...core.conditions import Condition, Direction, Relation, Selection
 from ...core.inflection import singular
 from .distances import DistanceReader
 from .noun import NounPhrase, disjunction
 from .vocabulary import PLACES, SIDES_OF_VIEW
 
+_BANKED = ("river", "water", "canal", "stream", "lake", "waterway")
 _SIDE_WORDS = ("side", "bank", "shore", "flank")
 _CENTRES = ("centre of", "center of", "middle of", "image", "picture", "viewer", "camera")
 
@@ -58,14 +60,19 @@ class SideReader(DistanceReader):
 
     def _side_of_same(self, direction: Direction, start: int) -> Condition | None:
         """ "(near the river and) on the east bank": a side of the thing named last."""
-        reference = self.referred or self.antecedent
-        if reference is None:
-            if self.skip_image():
-                self.at = start
-                return None
+        if self.skip_image():
+            self.at = start
+            return None
+        named = self.tokens[self.at - 1].text
+        if named == "bank":  # banks are a river's
+            wet = self.referred is not None and any(lexicon.concept(name) in _BANKED for name in self.referred.phrases)
+            reference = self.referred if wet and self.referred else Selection(phrases=("river",))
+            return Relation(relation="side", reference=reference, direction=direction)
+        before = self.referred or self.antecedent
+        if before is None:
             side = " ".join(token.text for token in self.tokens[start : self.at])
-            self.refuse(f"the bank of what? Say '{side} of the river'", start, self.at)
-        return Relation(relation="side", reference=reference, direction=direction)
+            self.refuse(f"the {named} of what? Say '{side} of the river'", start, self.at)
+        return Relation(relation="side", reference=before, direction=direction)
 
     def _seen_side(self) -> Condition | None:
         """ "on the same side of the river as the church", "on this side of the runway", "across the river from it"."""

@@ -116,7 +116,8 @@ def tokenize(query: str) -> list[Token]:
             before = match.start() and plain[match.start() - 1].isalnum()
             after = match.end() < len(plain) and plain[match.end()].isalnum()
             glue = bool(before and after)
-            if after and tokens and tokens[-1].text in _LIMITS:
+            negative = not before and plain[match.end() : match.end() + 1].isdigit()
+            if negative and tokens and tokens[-1].text in _LIMITS:
                 raise QueryError(
                     "a size cannot be negative", query, [(start, _end_of_number(plain, places, match.end()))]
                 )
