@@ -171,8 +171,8 @@ class _Reader(Swaps):
         counts, lists = HOW_MANY.fullmatch(patched.text), WHAT_IS_LEFT.fullmatch(patched.text)
         if self.last is not None and (counts or lists):
             target = self.base(patched, self._talked_of("those"), image)
-            found = Output(verb="count" if counts else "detect", target=target)
-            return self.asked(Request(outputs=(found,)), image, self.last)
+            output = Output(verb="count" if counts else "detect", target=target)
+            return self.asked(Request(outputs=(output,)), image, self.last)
         if self.last is not None and (it := WHAT_IS_IT.fullmatch(patched.text)):
             patched = patched.cut(it.start("it"), it.end("it")).replaced(0, 0, "describe ")
         patched = take_boxes(patched, self.stand_ins)
