@@ -125,6 +125,9 @@ class OwningReader(RankReader):
         """ "covering more than 400 px2", "occupying an area of 2 ha", "of length 1 km or more"."""
         start = self.at
         found = None
+        if self.take("of", "with") and (colours := self._colours()) is not None and self.take("colour", "color"):
+            return self.noted(colours, start)
+        self.at = start
         covers = self.text(-1) in ("that", "which") and self.take("cover", "covers", "occupy", "occupies")
         if covers or self.take("covering", "occupying"):
             found = self.attribute_clause(start) or self.comparison()

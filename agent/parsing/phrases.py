@@ -162,7 +162,10 @@ class PhraseReader(RankedPhraseReader):
         if self.take("each other", "one another"):
             if not self.opened:
                 self.refuse("'each other' needs a noun before it: 'planes next to each other'", phrase.start, self.at)
-            phrase.phrases, phrase.plural = self.opened[0].phrases, True
+            head = self.opened[0]
+            phrase.phrases, phrase.plural, phrase.adjectives = head.phrases, True, list(head.adjectives)
+            if head.ranks:  # "the two largest planes ... of each other": of these two
+                phrase.selection = self.selection_of([replace(head, posts=None)])
             return phrase
         self._determiner(phrase)
         if self.sees("(") and phrase.form != "the":

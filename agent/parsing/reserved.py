@@ -56,6 +56,7 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "radius": "say 'length' or 'width'",
     "height": "heights cannot be seen from above; lengths, widths and areas can",
     **dict.fromkeys(("sort", "sorted", "rank", "ranked"), "lists are not ordered; ask for 'the five longest ships'"),
+    **dict.fromkeys(("colour", "color"), "ask 'is it white?', or for the white ones; colours are not measured"),
     "most": "say how many, e.g. 'are more than five planes white?'",
     "many": "say how many, e.g. 'more than five planes'",
     "few": "say how many, e.g. 'fewer than five planes'",
