@@ -268,6 +268,8 @@ class MeasureReader(SetReader):
         self.refuse_amount(to[0])
         reference = self.selection_of(to)
         unit = unit or self._unit("distance")
+        if summary is None and self.take("on average", "in average"):
+            summary = "mean"
         return [
             Output(verb="measure", target=target, attribute="distance", reference=reference, summary=summary, unit=unit)
             for target in targets

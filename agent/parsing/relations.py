@@ -139,6 +139,8 @@ class RelationReader(SideReader):
         if relation == "between":
             return self._between(start)
         found = self.related(lambda s, q: _relation(kind, s, "any" if negated else q), joint=kind == "surrounded")
+        if kind == "surrounded":
+            self.take("on all sides", "from all sides", "on every side", "all around")
         return Not(condition=found) if negated else found
 
     def _either_relation(self, first: str) -> Condition | None:

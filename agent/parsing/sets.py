@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NoReturn
 
+from ...core import lexicon
 from ...core.conditions import ClassIs, Condition, Selection, walk
 from ...core.inflection import is_plural, plural
 from .noun import NounPhrase, Rank, conjunction, disjunction
@@ -42,7 +43,8 @@ class SetReader(PhraseReader):
     def _joins(self, first: NounPhrase) -> bool:
         """Whether the noun phrase ahead belongs beside `first` rather than beside one further out (like form)."""
         ahead = self.core_ahead()
-        if not first.has_determiner and first.plural is False and not ahead.has_determiner and not first.posts:
+        strange = len(first.phrases) == 1 and lexicon.concept(first.phrases[0]) is None and not first.has_determiner
+        if strange and not ahead.has_determiner and len(ahead.phrases[0].split()) > 1:
             return True  # "near tennis and basketball courts"
         if ahead.likeness == first.likeness or (not ahead.has_determiner and ahead.plural is False):
             return True
