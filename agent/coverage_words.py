@@ -16,8 +16,10 @@ from .parsing.vocabulary import (
     ATTRIBUTES,
     COLOURS,
     COMPARATIVES,
+    FROM_SIDE,
     IMAGE,
     IN_A_ROW,
+    LINES,
     MEASURED,
     OF_TWO,
     OR_MORE,
@@ -35,21 +37,30 @@ Alternatives = tuple[Meanings, ...]
 NOTHING: Alternatives = (frozenset(),)
 """Of a word that says nothing of its own: an article, "please"."""
 ANY_VERB = "verb:any"
+EVERY = frozenset("all every each both".split())
 FLIPPED = {">": "<=", "<": ">=", ">=": "<", "<=": ">"}
+
+EXCLUDING = (
+    "excluding", "exclude", "except", "except for", "except the", "leave out", "leaving out", "ignore", "ignoring",
+    "disregard", "disregarding", "omit", "omitting", "skip", "skipping", "not counting", "not including",
+    "do not include", "do not count", "never mind", "aside from", "bar", "with the exception of",
+    "with the exclusion of", "apart from", "other than", "excepting", "minus",
+)  # fmt: skip
+"""What takes some out again."""
 
 _NEUTRAL = """
     a an the this that these those which who whose what where when is are was were be been being am do does did
     has have had having of at by for from in into on onto to with and as than then there here it its they them
     their he she i we you me my our us your so too also please just now only own same such one ones other others
-    each every all any some will would can could shall should may might must well very quite side bank shore
+    each every all any some will would can could shall should may might must well very quite side shore
     part area region zone portion section end place spot space location locations position scene image picture
     photo photograph frame view map screen aerial satellite type kind class sort kinds types classes made up out
     off down about how whether while let see look looking want need like tell thanks thank hello hi hey ok first
     marked display visible seen situated measured measures measuring stretch stretches stretching span spans
-    whole entire individual particular given respectively separately tucked towards toward currently im got get
+    whole entire individual particular given another respectively separately tucked towards toward currently im got get
     gets sized shaped coloured colored painted colour color colours colors orientation oriented orientated
     running laid standing arranged lined lie lies lying value values number list mark single but either bit
-    surface wise direction directions extent amount among""".split()
+    surface wise direction directions extent amount among finally firstly secondly thirdly lastly""".split()
 # More words than the grammar reads, for the trees of language models: phrase -> alternatives, meanings joined by "+".
 _MORE = {
     "hugging | fronting | flush with | up against | abreast of | skirting | attached to": "adjacent",
@@ -65,16 +76,19 @@ _MORE = {
     "narrower | thinner": "op:<+attr:width op:<=+attr:width",
     "larger | bigger | greater": "op:>+attr:area op:>+attr:length op:>+attr:width op:>=+attr:area op:> op:>=",
     "smaller | lesser": "op:<+attr:area op:<+attr:length op:<+attr:width op:<=+attr:area op:<",
-    "more": "op:> op:>=",
+    "more": "op:> op:>= comparing",
     "fewer | less": "op:< op:<=",
     "as many": "op:== op:>= op:<=",
-    "minimum | at minimum | no shorter than | no narrower than": "op:>=",
-    "maximum | at maximum | at the most | tops": "op:<=",
+    "minimum": "op:>= sum:minimum",
+    "maximum": "op:<= sum:maximum",
+    "at minimum | no shorter than | no narrower than": "op:>=",
+    "at maximum | at the most | tops": "op:<=",
     "about | around | roughly | approximately | circa": "op:== near",
     "around": "near op:== surrounded",
     "over": "op:> overlaps at:above",
     "above": "at:above op:>",
-    "below | under": "at:below op:<",
+    "below": "at:below op:<",
+    "under": "at:below op:< overlaps",
     "within": "within inside op:<= op:< near half quadrant",
     "inside | enclosed in | in the interior of": "inside",
     "between": "between op:>=+op:<=",
@@ -86,29 +100,37 @@ _MORE = {
     "away from | away": "not+near beyond within op:> op:>= op:< op:<= sup:distance:max",
     "farther than | further than": "further beyond op:>",
     "no farther than | no further than": "within op:<=",
-    "at a distance of | distance": "within op:> op:>= op:< op:<= attr:distance",
+    "in a radius of | within a radius of": "within",
+    "at a distance of | distance | distances": "within op:> op:>= op:< op:<= attr:distance",
     "covering | covered by | covers | cover | taking up | occupying": "attr:area overlaps contains",
     "far | far from | far away": "not+near beyond op:> sup:distance:max",
     "without | lacking": "not+contains not",
-    "not | no | nor | neither | except | excluding | apart from | other than | but for | never": "not number:0",
+    "any two | every two | each two": "- number:2",
+    "nor": "not number:0 or",
+    "not | no | none | neither | except | excluding | apart from | other than | but for | never": "not number:0",
     "but the | but those | but not | bar the | save for": "not",
     "isn't | aren't | non": "not",
-    "or": "or op:>= op:<=",
+    "or": "or comparing",
     "both": "number:2",
+    "not both | but not both": "xor+not",
     "couple | pair | pair of | couple of | twice | double": "number:2",
     "thrice | triple": "number:3",
     "corner | corners": "corner quadrant",
     "quadrant | quarter": "quadrant",
-    "half": "half",
+    "half": "half number:0.5",
+    "cut off by | cut off at | cut by | cut off": "edge overlaps",
     "edge | edges | border | borders | boundary | margin | rim": "edge",
+    "near the centre | near the center | near the middle": "centre",
+    "close to the centre | close to the center | close to the middle": "centre",
     "centre | center | middle | central | centrally": "centre",
     "how many": "verb:count",
     "how much": "verb:count verb:measure",
     "how long": "verb:measure+attr:length",
     "how wide | how broad": "verb:measure+attr:width",
     "how large | how big": "verb:measure+attr:area",
-    "how far": "verb:measure+attr:distance",
-    "enumerate | add up | tot up | tally up": "verb:count",
+    "how far | how far apart": "verb:measure+attr:distance",
+    "enumerate | tally up": "verb:count",
+    "add up | tot up | sum up": "verb:count sum:total",
     "pinpoint | spotting | single out | pick | box | fetch | retrieve | reveal | present | pull up | report": ANY_VERB,
     "as long as wide | as long as they are wide | as long as it is wide": "attr:aspect",
     "times as long as wide | times longer than wide | times as long as they are wide": "attr:aspect",
@@ -116,25 +138,30 @@ _MORE = {
     "not as long as | not so long as": "op:<+attr:length not+op:>=+attr:length",
     "not as wide as | not so wide as": "op:<+attr:width not+op:>=+attr:width",
     "not as large as | not as big as": "op:<+attr:area not+op:>=+attr:area",
-    "other side | opposite side | opposite": "other_side",
+    "far side | far bank | other side | opposite side | opposite": "other_side",
     "this side | same side": "same_side",
     "row | rows": "row",
     "group | groups | cluster | clusters | clustered | bunch | bunches | grouped": "group",
-    "isolated | lone | solitary": "not+group",
+    "isolated | lone | solitary | by themselves | by itself": "not+group",
+    "on their own | on its own | all alone | standing alone | alone": "not+group",
+    "blocks of | block of": "group",
+    "lines of | line of | a line of": "row",
     "pairs | pairs of": "number:2+group number:2",
-    "roof | roofs | rooftop | rooftops | together | in total | in degrees | nothing else | roughly | directly": " ",
+    "together | in degrees | nothing else | roughly | directly": " ",
     "as polygons | as masks | as boxes | as outlines | hand | plus | much | run | runs": " ",
     "at least one of": "- any_of",
     "at least one": "- any_of",
     "contain | contains": "contains verb:exists",
     "which direction | what direction | which way": "verb:measure+attr:orientation",
-    "total | combined | overall | in total | summed": "sum:total",
+    "total | combined | overall | summed": "sum:total",
+    "in total | altogether": "sum:total counting",
     "average | mean | typical": "sum:mean",
     "what is in | what is at | what is on | what can be seen": f"verb:describe {ANY_VERB}",
     "provided | provided there are | provided there is | in case there are": "provided",
     "if | if there are | if there is | only if": "provided verb:exists",
     "say something about | look like | looks like": "verb:describe",
     "check whether | check if | verify that | verify whether | confirm that": "verb:exists",
+    "is it the case that | is it correct that | is it right that": "verb:exists",
     "is it true that | tell me if | let me know if | see if": "verb:exists",
     "silhouette of | silhouettes of | contour of | contours of | shape of": "verb:segment",
     "sizeable | massive | enormous | vast | sizable": "size:large",
@@ -155,6 +182,31 @@ _MORE = {
     "any | some | either | one of | a | an": "- any_of",
     "from at least one of": "any_of",
     "enclosing | holding | housing | hosting": "contains",
+    "difference between the number of | the difference between the number of": "verb:compare",
+    "more numerous | most numerous": "verb:compare op:>",
+    "which is longer | which is wider": "verb:measure",
+    "outnumber | outnumbers": "op:> comparing",
+    "outnumbered by": "op:<",
+    "number of | the number of": "verb:count numbers",
+    "equal to | the same as": "op:==",
+    "the same number of | same number of | equal number of | an equal number of": "op:==",
+    "yes or no | yes / no | yes , no | true or false": "- verb:exists",
+    "otherwise | else | if not": "otherwise",
+    "closer than": "within",
+    "keep only | only keep": " ",
+    "layer with | layer of": " ",
+    "number )": "verb:count",
+    "greater than": "op:>+attr:area op:>+attr:length op:>+attr:width op:>",
+    "run past | runs past | running past": "adjacent",
+    "long narrow | long thin | long and narrow": "shape:elongated",
+    "up and down": "orientation:vertical",
+    "in case": "provided",
+    "all told | all in all": "sum:total counting",
+    "which colour | what colour | which color | what color": "verb:describe",
+    "everything that is a | everything that is an | anything that is a | anything that is an": "- class:object",
+    "on all sides | from all sides | on every side": "surrounded",
+    "outlined | segmented | masked | delineated": "verb:segment",
+    "counted": "verb:count",
     "compare the number of | compare the numbers of | compare": "verb:compare",
     "how many more | how many fewer": "verb:compare verb:exists",
     "with the number of | than the number of": " ",
@@ -189,46 +241,67 @@ def phrases() -> PhraseTable[tuple[Alternatives, ...]]:
     table: dict[str, tuple[Alternatives, ...]] = {}
     _add(table, dict.fromkeys(_NEUTRAL, NOTHING))
     _add(table, {phrase: NOTHING for source in (OPENINGS, STANDING, IMAGE) for phrase in source.entries})
-    _add(table, {phrase: _either(f"attr:{attribute}") for phrase, attribute in ATTRIBUTES.entries.items()})
+    _add(table, {phrase: either(f"attr:{attribute}") for phrase, attribute in ATTRIBUTES.entries.items()})
     _add(table, {phrase: _measured(attribute) for phrase, attribute in MEASURED.entries.items()})
     _add(table, {phrase: _amount(op) for phrase, op in AMOUNTS.entries.items()})
     _add(table, {phrase: _compared(*found) for phrase, found in COMPARATIVES.entries.items()})
     _add(table, {phrase: _compared(*found) for phrase, found in OR_MORE.entries.items()})
     _add(table, {phrase: _related(name) for phrase, name in RELATIONS.entries.items() if phrase not in _NEUTRAL})
-    _add(table, {phrase: _either(f"colour:{word}") for phrase, word in COLOURS.entries.items()})
-    _add(table, {phrase: _either(f"size:{word}") for phrase, word in SIZES.entries.items()})
+    _add(table, {phrase: either(f"colour:{word}") for phrase, word in COLOURS.entries.items()})
+    _add(table, {phrase: either(f"size:{word}") for phrase, word in SIZES.entries.items()})
     _add(
         table,
-        {phrase: _either(f"size:{word}", "attr:area") for phrase, word in SIZES.entries.items() if word == "large"},
+        {phrase: either(f"size:{word}", "attr:area") for phrase, word in SIZES.entries.items() if word == "large"},
     )
-    _add(table, {phrase: _either(f"shape:{word}") for phrase, word in SHAPES.entries.items()})
-    _add(table, {phrase: _either(f"orientation:{word}") for phrase, word in ORIENTATIONS.entries.items()})
-    _add(table, {phrase: _either("row") for phrase in IN_A_ROW.entries})
+    _add(table, {phrase: either(f"shape:{word}") for phrase, word in SHAPES.entries.items()})
+    _add(table, {phrase: either(f"orientation:{word}") for phrase, word in ORIENTATIONS.entries.items()})
+    _add(table, {phrase: either("row") for phrase in IN_A_ROW.entries})
     _add(table, {phrase: _verb(name) for phrase, name in VERBS.entries.items()})
     for phrase, (by, order) in SUPERLATIVES.entries.items():
-        table[phrase] = _superlative(by, order)
+        table[phrase] = superlative(by, order)
     for near, order in (("nearest", "min"), ("closest", "min"), ("farthest", "max"), ("furthest", "max")):
         for middle in ("centre", "center", "middle"):
             both = "from" if order == "max" else "to"
-            table |= {f"{near} {both} {the}{middle}": _superlative("centre", order) for the in ("the ", "")}
+            table |= {f"{near} {both} {the}{middle}": superlative("centre", order) for the in ("the ", "")}
     for word, (by, order) in OF_TWO.entries.items():
-        table |= {f"{word} of the {two}": _superlative(by, order) for two in ("two", "2")}
+        table |= {f"{word} of the {two}": superlative(by, order) for two in ("two", "2")}
     for most, order in (
         ("greatest", "max"),
         ("largest", "max"),
         ("biggest", "max"),
         ("smallest", "min"),
         ("least", "min"),
+        ("shortest", "min"),
+        ("longest", "max"),
     ):
-        table |= {f"{most} {noun}": _superlative(by, order) for noun, by in ATTRIBUTES.entries.items()}
+        table |= {f"{most} {noun}": superlative(by, order) for noun, by in ATTRIBUTES.entries.items()}
+        bound = "sum:maximum" if order == "max" else "sum:minimum"
+        table[f"{most} distance"] = ((*superlative("distance", order)[0], frozenset([bound, "attr:distance"])),)
     for line, alternatives in _MORE.items():
         _add(table, {phrase.strip(): _listed(alternatives) for phrase in line.split("|")})
     for phrase, direction in PLACES.entries.items():
-        table[phrase] = tuple(_either(f"at:{side}") for side in direction.split())
+        table[phrase] = tuple(either(f"at:{side}") for side in direction.split())
         for third in ("third", "thirds"):
             table[f"{phrase} {third}"] = _third(direction)
-    for phrase in ("above", "below"):
-        table[phrase] = (_listed(_MORE["above"] if phrase == "above" else _MORE["below | under"]),)
+    for phrase in ("above", "below", "under"):
+        table[phrase] = (_listed(_MORE[phrase]),)
+    _add(table, dict.fromkeys(EXCLUDING, either("not")))
+    _add(
+        table, {f"{verb} {line}ly": either(f"orientation:{line}") for verb in ("pointing", "facing") for line in LINES}
+    )
+    medium = (either("not"), either("size:large"), either("not"), either("size:small"))
+    table |= dict.fromkeys(("medium", "medium sized", "mid sized"), medium)
+    for near in ("nearest", "closest"):
+        for side, direction in PLACES.entries.items():
+            if direction in FROM_SIDE:
+                rank = superlative(*FROM_SIDE[direction])
+                table |= {f"{near} to the {side} {edge}": rank for edge in ("edge", "border", "side", "margin")}
+                table |= {f"{near} to the {side} of {image}": rank for image in IMAGE.entries}
+    for line, forms in LINES.items():
+        for form in (*forms, *(("up and down",) if line == "vertical" else ())):
+            for axis in ("long side", "longer side", "longest side", "long axis"):
+                along = either(f"orientation:{line}")
+                _add(table, {f"{axis} {runs} {form}": along for runs in ("runs", "points", "is")})
     return PhraseTable(table)
 
 
@@ -236,8 +309,14 @@ def _add(table: dict[str, tuple[Alternatives, ...]], more: dict[str, Alternative
     table |= {phrase: (alternatives,) for phrase, alternatives in more.items()}
 
 
-def _either(*meanings: str) -> Alternatives:
+def either(*meanings: str) -> Alternatives:
+    """Any one of these meanings."""
     return tuple(frozenset([meaning]) for meaning in meanings)
+
+
+def optional(*meanings: str) -> Alternatives:
+    """These meanings or none of them."""
+    return (frozenset(), *either(*meanings))
 
 
 def _listed(text: str) -> Alternatives:
@@ -246,7 +325,7 @@ def _listed(text: str) -> Alternatives:
 
 
 def _measured(attribute: str) -> Alternatives:
-    return _either("attr:area", "attr:length") if attribute == "size" else _either(f"attr:{attribute}")
+    return either("attr:area", "attr:length") if attribute == "size" else either(f"attr:{attribute}")
 
 
 def _amount(op: str) -> Alternatives:
@@ -265,15 +344,16 @@ def _related(name: str) -> Alternatives:
 
 
 def _verb(name: str) -> Alternatives:
-    return _either(ANY_VERB if name == "detect" else f"verb:{name}")
+    return either(ANY_VERB if name == "detect" else f"verb:{name}")
 
 
-def _superlative(by: str, order: str) -> tuple[Alternatives, ...]:
+def superlative(by: str, order: str) -> tuple[Alternatives, ...]:
+    """What the first by this measure is: a superlative, or a side and any superlative."""
     side = _PICKED.get((by, order))
-    return (_either(f"at:{side}"), _either("sup")) if side else (_either(f"sup:{by}:{order}"),)
+    return (either(f"at:{side}"), either("sup")) if side else (either(f"sup:{by}:{order}"),)
 
 
 def _third(direction: str) -> tuple[Alternatives, ...]:
     """A third is three cells; all three must be told."""
     across = ("above", "below") if direction in ("left", "right") else ("left", "right")
-    return (_either(f"at:{direction}"), (frozenset(["centre", *(f"at:{side}" for side in across)]),))
+    return (either(f"at:{direction}"), (frozenset(["centre", *(f"at:{side}" for side in across)]),))

@@ -40,6 +40,9 @@ ROWS = re.findall(r"^\| `(.+?)` \| (.+) \|$", PAGE, flags=re.MULTILINE)
 ODD = ["1.2.3", "40m+", "½", "a-b", "''", "not", "(", "2"]
 UNDERSTOOD = [query for query, shown in ROWS if not shown.startswith("refused")]
 
+WIDTH = "segment the longest ship and measure its width"
+NEAR_THEM = "show the red planes and count the cars near them"
+
 # One "except" or one noun for two conditions: that one of the two was forgotten cannot be told from the words alone.
 ONE_WORD_FOR_TWO = {"vehicles except trucks and buses"}
 
@@ -170,6 +173,57 @@ def test_what_is_left_out_or_made_up_is_named(
     assert set(found.missing()) <= set(missing) | {"m"} and found.missing()[:1] == missing[:1]
     assert found.unsaid == unsaid
     assert all(query[start:stop] in missing for start, stop in found.uncovered)
+
+
+@pytest.mark.parametrize(
+    ("query", "tree", "missing"),
+    [  # words that say nothing beside one word, and carry a condition beside another
+        ("houses with a red roof", "houses", "red"),
+        ("houses with a red roof", "red houses", None),
+        ("houses with a roof", "houses", "roof"),
+        ("roofs of at least 150 m2", "planes of at least 150 m2", "roofs"),
+        ("planes that are not longer than 40 m", "planes at most 40 m long", None),
+        ("planes that are not longer than 40 m", "planes longer than 40 m", "not"),
+        ("planes over 20 m, not within 9 m of the river", "planes longer than 20 m within 9 m of the river", "not"),
+        ("planes at least 40 m from the river", "planes more than 40 m from the river", None),
+        ("planes at least 40 m long", "planes longer than 40 m", "at least"),
+        ("tennis and basketball courts", "basketball courts", "tennis"),
+        ("both planes", "planes", "both"),
+        ("ships or cranes", "ships", "or"),
+        ("the top ten buildings by width", "the ten largest buildings", "top"),
+        ("planes more than 40 m from the nearest road", "planes more than 40 m from roads", None),
+        ("planes near the nearest road to the house", "planes near roads", "nearest"),
+        ("medium ships", "ships that are not large", "medium"),
+        ("quiet roads", "roads", "quiet"),
+        ("the buildings that drive", "buildings", "drive"),
+        ("count the planes, if there are any", "count the planes", None),
+        ("count the planes, if there are any ships", "count the planes", "if there are"),
+    ],
+)  # fmt: skip
+def test_small_words_are_read_with_their_neighbours(query: str, tree: str, missing: str | None) -> None:
+    found = coverage(query, parse(tree)).missing()
+    assert (missing is None and found == ()) or missing in found
+
+
+@pytest.mark.parametrize(
+    ("query", "tree", "pronoun"),
+    [  # every word is somewhere in these trees; what the pronoun stands for is not the same twice
+        (WIDTH, "segment the ships; measure the width of the longest ship", "its"),
+        (WIDTH, "segment the longest ship; measure the width of the ships", "its"),
+        (WIDTH, "segment the longest ship; measure the width of the longest ship", None),
+        (NEAR_THEM, "show the planes; count the cars near red planes", "them"),
+        (NEAR_THEM, "show the red planes; count the cars near planes", "them"),
+        (NEAR_THEM, "show the red planes; count the cars near red planes", None),
+        ("show the runway and the planes within 50 m of it", "planes within 50 m of the runway", "it"),
+        ("find the ships and count the red ones near the quay", "find the ships; count the red ships near the quay", None),
+        ("find the ships; which of them is the longest?", "the longest ship", "them"),
+        ("find the ships; which of them is the longest?", "find the ships; find the longest ship", None),
+        ("houses with a pool and two trees near them", "houses containing a pool and near two trees", None),
+    ],
+)  # fmt: skip
+def test_what_a_pronoun_stands_for_is_the_same_in_both_places(query: str, tree: str, pronoun: str | None) -> None:
+    found = coverage(query, parse(tree)).missing()
+    assert found == (() if pronoun is None else (pronoun,))
 
 
 @settings(deadline=None, max_examples=60)
