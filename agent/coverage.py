@@ -17,6 +17,7 @@ from ..core.conditions import (
     And,
     Compare,
     Condition,
+    CountTest,
     Not,
     Or,
     Output,
@@ -127,6 +128,8 @@ def _built(request: Request) -> Iterator[str]:
             yield from ("or", "two")
         elif isinstance(node, And):
             yield "two"
+        elif isinstance(node, CountTest):
+            yield f"amount:{node.op}:{node.n}"
         elif isinstance(node, Compare):
             yield f"amount:{node.op}:{node.quantity.value:g}"
         elif isinstance(node, Relation) and node.distance is not None:

@@ -130,7 +130,7 @@ class AskingReader(Reader):
         return ((optional(*meaning),), found[1]) if first and first.alternatives[0] == meaning else None
 
     def _range(self) -> Read | None:
-        """The first number of "20-60 m" and "20 to 60 m": both bounds may be told."""
+        """The first number of "20-60 m" and "20 to 60 m": both bounds must be told as such."""
         low = self.value() if self.tokens[self.at].kind == "number" else None
         if low is None or self.at + low[1] >= len(self.tokens):
             return None
@@ -139,8 +139,10 @@ class AskingReader(Reader):
             after.text == "to" and self.value(self.at + low[1] + 1) is not None
         ):
             return None
-        bounds = optional("op:>=", "op:<=")
-        return (((frozenset([f"number:{low[0]:g}"]),), bounds), low[1])
+        above = after.text == "to"
+        high = self.value(self.at + low[1] + above)
+        told = (_bound(">=", ">", low[0]), _bound("<=", "<", high[0]) if high else NOTHING)
+        return (((frozenset([f"number:{low[0]:g}"]),), *told), low[1])
 
     def _best(self) -> Read | None:
         """ "Top" before a number: "the top ten buildings by area", "the top five largest"."""
@@ -249,6 +251,10 @@ class AskingReader(Reader):
         """ "houses + pool": with it, or both."""
         plus = self.text() == "+" and self.found and self.at + 1 < len(self.tokens)
         return ((optional("contains"),), 1) if plus and self.tokens[self.at + 1].kind == "word" else None
+
+
+def _bound(op: str, strict: str, value: float) -> Alternatives:
+    return tuple(frozenset([f"op:{each}", f"amount:{each}:{value:g}"]) for each in (op, strict))
 
 
 # ---- amounts turned round --------------------------------------------------------------------------------------
