@@ -29,7 +29,7 @@ SHIPS = "detect all ships"
         ("The insurer wants to see risks. Find the ships.", ("The insurer wants to see risks",)),
         ("There's been a flood warning for tonight. Find the ships.", ("There's been a flood warning for tonight",)),
         ("Berthing plan: find the ships", ("Berthing plan",)),
-        ("After the flood we have to check the harbour: find the ships", ("After the flood we have to check the harbour",)),
+        ("After the flood we have to check it: find the ships", ("After the flood we have to check it",)),
     ],
 )  # fmt: skip
 def test_asides_ask_for_nothing(query: str, asides: tuple[str, ...]) -> None:

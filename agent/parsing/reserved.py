@@ -94,7 +94,7 @@ _OPEN = """contour contours polygon polygons helpful great nice good lovely usef
 _OTHERS = """provided twice thrice times same corner corners edge edges border borders boundary margin half quadrant
     quarter centre center middle central average mean median total combined distance distances bank
     shore closer nearer farther further touching marked highlighted circled outlined segmented counted
-    keep check nothing separately individually firstly secondly thirdly finally lastly afterwards leave
+    keep check nothing none separately individually firstly secondly thirdly finally lastly afterwards leave
     leaving ignore ignoring omit omitting exclude disregard include skip skipping disregarding measuring
     exceeding exceeds exceed type class side covering occupying non outnumber outnumbers outnumbered
     together"""
