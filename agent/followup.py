@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..core.conditions import Among, Output, Relation, Request, Selection, walk
+from ..core.conditions import Among, ClassIs, Condition, Output, Relation, Request, Selection, conjuncts, walk
 from ..core.errors import QueryError, UsageError
 from ..core.inflection import plural
 from ..core.wording import words
@@ -26,6 +26,7 @@ from .followup_mentions import Known, Setting, StandIns, refuse_unknown_id, take
 from .followup_patterns import (
     AGAIN,
     AND,
+    AND_THE,
     BOTH,
     DESCRIBE_THAT,
     EXCEPT,
@@ -37,6 +38,7 @@ from .followup_patterns import (
     ONE_OF,
     ONES,
     ONLY,
+    ONLY_THE,
     SAYS_AGAIN,
     SINGLE,
     UNDO,
@@ -51,6 +53,7 @@ from .followup_swaps import Swaps
 from .followup_text import Patched, refused
 from .followup_why import read_like, read_why
 from .parser import noted, read
+from .parsing.noun import conjunction, disjunction
 
 Read = Callable[[str], tuple[Request, tuple[str, ...]]]
 
@@ -205,11 +208,31 @@ class _Reader(Swaps):
                 raise self._nothing_before(patched, error) from None
             turn = self._talked_of(patched.text)
             return self._followed_up(patched, image, turn, error, only=ONLY.search(patched.text) is not None)
+        if (kept := self._only_those(request, patched, image)) is not None:
+            return kept
         if self.referred is not None and not begins_request(bare(patched).text):
             before = self.referred.request.outputs[0]
             request = Request(outputs=tuple(with_verb(output, before, keep=False) for output in request.outputs))
         request, about = self._settled(request, patched.text, self.stand_ins.meanings)
         return self.asked(request, image, self.referred, about)
+
+    def _only_those(self, request: Request, patched: Patched, image: int | None) -> Ask | None:
+        """ "only the planes" of planes and vehicles longer than 30 m: those planes; None for another class."""
+        if self.last is None or len(request.outputs) != 1 or not ONLY_THE.match(patched.text):
+            return None
+        own, sets = request.outputs[0].target, self.last.sets
+        if len(sets) != 1 or not set(own.phrases) <= set(sets[0].phrases) or sets[0] == own:
+            return None
+        base = self.base(patched, self.last, image)
+        named: list[Condition] = [ClassIs(phrase=name) for name in own.phrases]
+        apart = any(isinstance(node, ClassIs) for node in walk(base)) or bool(base.picks)
+        one = [disjunction(named)] if apart and len(base.phrases) > len(own.phrases) else []
+        base = base if apart else base.model_copy(update={"phrases": own.phrases})
+        further = Selection(phrases=(self.noun,), where=conjunction([*one, *conjuncts(own.where)]), picks=own.picks)
+        wanted = Request(outputs=(request.outputs[0].model_copy(update={"target": further}),))
+        meanings = {**self.stand_ins.meanings, self.noun: base}
+        settled, about = self._settled(wanted, patched.text, meanings)
+        return self.asked(settled, image, self.last, about)
 
     def _talked_of(self, text: str) -> Known:
         """The turn whose set a line is about: "they" is not the one thing that was asked about last."""
@@ -268,6 +291,8 @@ class _Reader(Swaps):
             if any(output.target.phrases == (self.noun,) and output.target.picks for output in request.outputs):
                 base = base if SINGLE.search(patched.text) else widened(base)
             base = widened(base) if removes else base
+            if AND_THE.match(patched.text):  # "and the two smallest": of all, beside the two largest
+                base = base.model_copy(update={"picks": ()})
             if not begins_request(bare(pointing).text) and len(turn.request.outputs) == 1:
                 before = turn.request.outputs[0]
                 keep = only or (turn.is_question and AND.fullmatch(patched.text) is not None)

@@ -73,6 +73,8 @@ OF_THOSE = _form(
     r"|the\s+(?:last|earlier|previous)\s+(?:ones|answer|result|results))\s*,\s*",
 )
 LEAD = _form(r"\s*(?:(?:and|now|then|but|so|no|ok|okay|well|yes|also|only|just|rather|instead)\b[\s,]*)+")
+ONLY_THE = _form(r"\s*(?:now\s+)?(?:only|just)\s+")
+AND_THE = _form(r"\s*and\s+the\b(?!.*\bof\b)")
 ONLY = _form(r"\b(?:only|just)\b")
 ALSO = _form(r"\s*(?:(?:and|now|then|but|please)\s+)*(?:also|add|plus|include)\s+(?:also\s+)?")
 TOO = _form(r"[\s,]*\b(?:too|as\s+well|also)(?=[\s?!.]*$)")

@@ -90,7 +90,9 @@ class Draft:
         return self.add(output.verb, output.verb, {"candidates": found}, {}, f"{output.verb} the {things}")
 
     def _measure(self, output: Output, found: str, things: str) -> str:
-        """The step that measures each region of a set, or the set as a whole."""
+        """The step that measures each region of a set, or the set as a whole; by its masks where it has some."""
+        masks = [step.id for step in self.steps if step.tool == "segment" and step.inputs.get("candidates") == found]
+        found = masks[0] if masks else found
         summary = {"summary": output.summary} if output.summary else {}
         told = f"{SUMMARIES[output.summary]} " if output.summary else ""
         unit = f" in {output.unit}" if output.unit else ""

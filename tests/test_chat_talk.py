@@ -374,3 +374,17 @@ def test_what_is_left_aside_is_told_and_kept(harbour: Path, tmp_path: Path) -> N
     assert words(chat.turn().request) == "count all ships longer than 50 m"
     assert reply.to_dict()["notes"] == list(reply.notes)
     assert not any(note.startswith("Not part") for note in chat.say("which ones?").notes)
+
+
+def test_only_a_class_keeps_what_was_asked_of_the_set(harbour: Path) -> None:
+    lines = ("ships and cranes", "those longer than 20 m", "only the ships", "only ships in the left half")
+    assert said(talk(harbour), *lines)[-2:] == [
+        "detect all ships longer than 20 m",
+        "detect all ships longer than 20 m and in the left half",
+    ]
+    assert said(talk(harbour), "ships longer than 20 m", "only the cranes")[-1] == "detect all cranes"
+
+
+def test_and_the_smallest_is_beside_the_largest(harbour: Path) -> None:
+    assert said(talk(harbour), "the two largest ships", "and the two smallest")[-1] == "detect the two smallest ships"
+    assert said(talk(harbour), "the three largest ships", "of those, the smallest")[-1] != "detect the smallest ship"

@@ -94,3 +94,12 @@ def test_sub_instructions_are_the_papers() -> None:
         "detect all rivers",
         "select those on the east side of the river",
     ]
+
+
+def test_what_is_segmented_is_measured_by_its_masks() -> None:
+    plan = make_plan(parse("segment the largest tank and measure its area"))
+    masks = next(step for step in plan.steps if step.tool == "segment")
+    measured = next(step for step in plan.steps if step.tool == "measure")
+    assert measured.inputs["candidates"] == masks.id
+    alone = make_plan(parse("measure the area of the largest tank"))
+    assert not any(step.tool == "segment" for step in alone.steps)

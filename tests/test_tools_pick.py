@@ -187,3 +187,13 @@ def test_a_pick_inside_a_condition_looks_at_the_open_ones():
     assert verdicts(moved, node) == "FFT"
     chained = select(scene(), select(scene(), moved, node.conditions[0]), node.conditions[1])
     assert [candidate.status for candidate in chained] == [False, False, True]
+
+
+def test_farthest_from_one_of_the_same_set_is_never_itself():
+    three = kept(*(box(f"ship-{x}", x, 0, x + 10, 10, "ship") for x in (0, 100, 500)))
+    first = kept(three.candidates[0].region)
+    assert verdicts(three, rank("distance", "max", reference=SHIP), first) == "FFT"
+    assert verdicts(three, rank("distance", "max", reference=SHIP, count=3), first) == "FTT"
+    assert verdicts(three, rank("distance", "min", reference=SHIP), first) == "FTF"
+    told = judge(scene(), three, rank("distance", "max", reference=SHIP), {"ships": first}).why(0)
+    assert told == "there is no other one to measure from"

@@ -61,6 +61,9 @@ def judge_pick(case: Case, pick: Pick) -> Findings:
     if members is not None and pick.reference is not None and not len(members.layout):
         return case.all(FALSE, f"there are no {words(pick.reference)} to measure from")
     low, high = _values(case, pick, members)
+    alone = np.isposinf(low) & np.isposinf(high) if pick.by == "distance" else np.zeros(len(low), dtype=bool)
+    if pick.order == "max":  # the only one that is measured from is far from nothing
+        low, high = np.where(alone, -np.inf, low), np.where(alone, -np.inf, high)
     if pick.order == "min":
         low, high = -high, -low
     is_open = case.status > FALSE
@@ -69,11 +72,13 @@ def judge_pick(case: Case, pick: Pick) -> Findings:
     codes = np.where(
         (best > last) | (worst < pick.first), FALSE, np.where((best >= pick.first) & (worst <= last), TRUE, UNKNOWN)
     )
-    codes[~is_open] = FALSE
+    codes[~is_open | alone] = FALSE
 
     def why(index: int) -> str:
         if not is_open[index]:
             return "it is no longer in the set"
+        if alone[index]:
+            return "there is no other one to measure from"
         value = -high[index] if pick.order == "min" else low[index]
         measure = "distance from the centre" if pick.by == "centre" else pick.by
         shown = f"{measure} {value:.4g}" if np.isfinite(value) else f"unknown {measure}"

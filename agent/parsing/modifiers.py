@@ -54,6 +54,8 @@ class ModifierReader(NameReader):
         self.subject: Selection | None = None
         self.referred: Selection | None = None
         self.grouped: Literal["group", "row"] | None = None
+        self.listed: Selection | None = None
+        """The first set of the list that is being read."""
         self.each_at: list[int] = []
         """Where "each" or "every" stood before a thing referred to, which a number cannot be given for."""
 

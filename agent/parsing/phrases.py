@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import CountTest, Not
+from ...core.conditions import CountTest, Not, Selection
 from ...core.inflection import is_plural, plural, singular
+from .likening import is_single
 from .noun import NounPhrase, Rank
 from .ranked import RankedPhraseReader
 from .relations import group_condition
@@ -67,10 +68,20 @@ class PhraseReader(RankedPhraseReader):
         found = (
             (ranked or self.noun_follows() or (self.sees("one", "ones", "them", "it") and self.antecedent is not None))
             or (self.sees("one", "ones") and bool(self.opened) and self.at > 0 and self._adjective_before())
-            or (self.referred is not None and self.at == back and self.sees("it", "them", "one"))
+            or (self.at == back and self.pointed_at() is not None)
         )
         self.at = back
         return found
+
+    def pointed_at(self) -> Selection | None:
+        """What "it", "one" or "them" ahead stands for: the thing referred to last, else the first of a list."""
+        word = self.text()
+        if word not in ("it", "one", "them"):
+            return None
+        for named in (self.referred, self.listed):
+            if named is not None and not (word == "them" and is_single(named)):
+                return named
+        return None
 
     def _adjective_before(self) -> bool:
         """Whether the word before the reading place is an adjective ("brown" of "brown ones")."""
@@ -323,8 +334,9 @@ class PhraseReader(RankedPhraseReader):
             phrase.phrases = (singular(text),)
             return
         pronoun = self.text() in _PRONOUNS
-        if self.referred is not None and self.opened and self.at == phrase.start and self.take("it", "them", "one"):
-            phrase.selection = self.referred  # "north of the plane or east of it"
+        pointed = self.pointed_at() if self.opened and self.at == phrase.start else None
+        if pointed is not None and self.take("it", "them", "one"):
+            phrase.selection = pointed  # "north of the plane or east of it"
             phrase.form, phrase.plural, phrase.has_determiner = "the", self.text(-1) == "them", True
             return
         if self.text() in ("one", "ones") and self.text(1) in ("among", "amongst", "of", "out"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import Condition, CountTest, Not, Output, Provided, Selection, conjuncts
+from ...core.conditions import Condition, CountTest, Not, Or, Output, Provided, Relation, Selection, conjuncts
 from .comparing import ComparingReader
 from .noun import NounPhrase, Rank, conjunction
 from .vocabulary import AMOUNTS, OR_MORE
@@ -181,6 +181,10 @@ class QuestionReader(ComparingReader):
         if len(selections) > 1:
             self.refuse("ask about one set at a time", start, self.at)
         first = phrases[0]
+        if isinstance(condition, Or) and all(
+            isinstance(part, Relation) and part.relation == "toward" for part in condition.conditions
+        ):
+            self.refuse("which of the two? Ask for one, e.g. 'is the plane left of the runway?'", start, self.at)
         universal = first.quantifier == "all" or (self._definite(first) and first.plural is not False)
         universal = universal or any(pick.count > 1 for pick in selections[0].picks)
         asked: Condition = Not(condition=condition) if universal else condition

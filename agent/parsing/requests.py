@@ -17,7 +17,7 @@ from .preamble import skip_preamble
 from .relations import group_condition
 from .sentences import LEAVE_OUT, OF_THEM, SentenceReader
 from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
-from .vocabulary import ATTRIBUTES
+from .vocabulary import ATTRIBUTES, STANDING
 
 _CAN_YOU = [
     f"{can} {who} {see}".split()
@@ -64,7 +64,8 @@ class RequestReader(SentenceReader):
         while not self.ended:
             self.subject, self.grouped, self.referred = None, None, None
             found: list[Output] = []
-            if outputs and self.take(*LEAVE_OUT):
+            left_out = self.sees("not the", "not those") or self.sees(*LEAVE_OUT)
+            if outputs and left_out and self.take("not", *LEAVE_OUT):
                 outputs = self._without(outputs)
             elif outputs and (narrowed := self._narrowing(outputs)):
                 outputs = narrowed
@@ -129,7 +130,7 @@ class RequestReader(SentenceReader):
 
     def begins_request(self) -> bool:
         """Whether a new request comes next: a verb, a question word, or anything after a full stop."""
-        if self.sees(*LEAVE_OUT, *OF_THEM, "only those", "only the ones", "keep"):
+        if self.sees("not the", "not those", *LEAVE_OUT, *OF_THEM, "only those", "only the ones", "keep"):
             return True
         starts = ("how", "which", "what", "where", "is", "are", "does", "do", "check", "can", "could", "would", "tell")
         return (
@@ -328,7 +329,8 @@ class RequestReader(SentenceReader):
             return []
         place = None
         if asked and asked != "complete":
-            place = self.position()
+            self.take_from(STANDING)
+            place = self.position() or self.distance() or self.relation()
             if place is None and not self.skip_image() and asked == "needs a place":
                 self.at = start
                 return []

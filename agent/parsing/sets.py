@@ -54,7 +54,7 @@ class SetReader(PhraseReader):
         """Noun phrases joined by and, or, commas."""
         self.take("either")
         phrases = [self.noun_phrase(nested=nested)]
-        outer = self.referred
+        outer, self.listed = self.referred, None
         while True:
             back = self.at
             if not self.take(", and", ", or", ", as well as", ",", "and", "or", "as well as", "plus"):
@@ -70,9 +70,9 @@ class SetReader(PhraseReader):
                 break
             if not nested and self.text(-1) == "," and phrases[0].plural and self._keyword_ahead():
                 self.refuse_keyword()
-            alone = not nested and len(phrases) == 1 and not phrases[0].others and phrases[0].posts is None
-            first = self.selection_of(phrases) if alone and self.referred is None else None
-            self.referred = first or self.referred  # "the runway and the planes within 50 m of it"
+            alone = not nested and len(phrases) == 1 and not phrases[0].others
+            first = self.selection_of(phrases) if alone else None  # "the runway and the planes within 50 m of it"
+            self.listed = first or self.listed
             phrases.append(self.noun_phrase(nested=nested))
             phrases[-1].points_back = _mentions(phrases[-1].posts, first)
         self.referred = outer if outer is not None else self.referred

@@ -114,7 +114,7 @@ now|next|just|thank you|thanks|can u|could u|would you mind telling me|would you
 want to see|would like to know|would like to see|would like to|if so|in that case|wondering|i wonder|i am wondering|
 i was wondering|we were wondering|we are wondering|what i am after is|what i want is|what i need is|what we need is|
 what we want is|all i need is|all we need is|what i would like is|i am after|we are after|i am interested in|
-we are interested in|would you kindly|could you kindly|can you kindly|basically|simply|essentially|
+we are interested in|would you kindly|could you kindly|can you kindly|basically|simply|essentially|actually|
 is it possible to|would it be possible to|i am asked to|we are asked to|i have to|we have to|my task is to|
 our task is to|the task is to|your task is to|i hope you can|maybe you can|perhaps you could|it is important to know|
 it would be good to know|would you say|it would help to know|it would be useful to know|it would be nice to know"""
