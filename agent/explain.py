@@ -154,7 +154,8 @@ def _measured(value: Measurements, step: Step, plan: Plan, scene: Scene, results
         f"{item.region_id} {_with_unit(item)}{f' to {item.to}' if several else ''}" for item in known[:SHOWN]
     )
     numbers = [item.value for item in known if item.value is not None]
-    spread = f"{_number(min(numbers))} to {_number(max(numbers))} {known[0].unit}".rstrip()
+    least, most = _number(min(numbers)), _number(max(numbers))
+    spread = f"{least if least == most else f'{least} to {most}'} {known[0].unit}".rstrip()
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     return f"The {attribute} {_from(to)} {amount(step, plan, len(value.items))}{to}: {spread} ({shown}{more})."
 
