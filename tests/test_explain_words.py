@@ -278,7 +278,7 @@ def test_a_distance_to_a_chosen_one_names_it() -> None:
         "The distance from the leftmost building, building-1, to the rightmost building, building-2, is 47.43 m."
     )
     assert asked("how far apart are the buildings?").text == (
-        "The distance from 2 buildings to the nearest other building: 47.43 to 47.43 m "
+        "The distance from 2 buildings to the nearest other building: 47.43 m "
         "(building-1 47.43 m to building-2, building-2 47.43 m to building-1)."
     )
     assert asked("how far apart are the tanks?").text == (
