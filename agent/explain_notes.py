@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..core.conditions import Compare, Node, Provided, Relation, Request, Selection, walk
-from ..core.lexicon import is_broader, plural
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate, CandidateSet
 from ..core.scene import Scene
@@ -26,7 +25,6 @@ def notes_on(plan: Plan, request: Request | None, scene: Scene, results: Results
     ]
     notes += [*_missing_metres(plan, scene), *_not_north_up(scene), *_unexpected_targets(plan, request, results)]
     notes += _unexpected_references(plan, results)
-    notes += _broader_classes(plan, results)
     close = {c.region.id for value in _last_sets(plan, results) for c in value if _is_close(c)}
     if close:
         shown = ", ".join(sorted(close)[:SHOWN]) + (" …" if len(close) > SHOWN else "")
@@ -98,20 +96,6 @@ def _missing_metres(plan: Plan, scene: Scene) -> Iterator[str]:
 def _not_north_up(scene: Scene) -> Iterator[str]:
     if scene.north_up is False:
         yield "north is not up in this image: directions such as 'north of' and 'top' are those of the picture"
-
-
-def _broader_classes(plan: Plan, results: Results) -> Iterator[str]:
-    """Phrases that the grounder could only answer with a broader class."""
-    for step in plan.steps:
-        value = results.values.get(step.id)
-        if step.tool != "ground" or not isinstance(value, CandidateSet):
-            continue
-        labels = sorted({c.region.label for c in value})
-        for phrase in step.args.get("phrases", ()):
-            names = [label for label in labels if is_broader(str(phrase), label)]
-            if names:
-                shown = " and ".join(repr(name) for name in names)
-                yield f"{plural(str(phrase))} are not told apart by the grounder: {shown} was taken, which is broader"
 
 
 def _is_metric(node: Node) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..core.budget import Budget, Meter, metering
 from ..core.conditions import Request
 from ..core.errors import UnknownPhrase, UsageError
+from ..core.lexicon import is_broader, plural
 from ..core.plan import Plan
 from ..core.progress import Listener
 from ..core.questions import Answerer
@@ -277,10 +278,10 @@ def _call(
     gsd: float | None,
     **more: Any,
 ) -> Call:
-    _check_phrases(plan, loaded)
+    broader = _check_phrases(plan, loaded)
     spec = "" if isinstance(models, Models) else models
     scene, notes = _with_known_gsd(open_scene(image, gsd), loaded)
-    return Call(plan, request, scene, loaded, spec, notes=(*plan.notes, *notes), **more)
+    return Call(plan, request, scene, loaded, spec, notes=(*plan.notes, *broader, *notes), **more)
 
 
 def _with_known_gsd(scene: Scene, models: Models) -> tuple[Scene, tuple[str, ...]]:
@@ -315,15 +316,20 @@ def _loaded(models: str | Models | None) -> Models:
     return models if isinstance(models, Models) else load_models(models)
 
 
-def _check_phrases(plan: Plan, models: Models) -> None:
-    """Tells an unknown phrase before any pixel is read, with its place in the query."""
+def _check_phrases(plan: Plan, models: Models) -> tuple[str, ...]:
+    """Tells an unknown phrase before any pixel is read, with its place in the query; notes on broader classes taken."""
+    notes: list[str] = []
     for step in plan.steps:
         for phrase in step.args.get("phrases", ()) if step.tool == "ground" else ():
             try:
-                models.grounder.resolve(str(phrase))
+                names = [repr(name) for name in models.grounder.resolve(str(phrase)) if is_broader(str(phrase), name)]
             except UnknownPhrase as error:
                 error.place_in(plan.query or "")
                 raise
+            if names:
+                taken = f"{' and '.join(names)} was taken, which is broader"
+                notes.append(f"{plural(str(phrase))} are not told apart by the grounder: {taken}")
+    return tuple(dict.fromkeys(notes))
 
 
 def open_scene(image: ImageLike, gsd: float | None = None) -> Scene:

@@ -78,3 +78,11 @@ def test_embedded_models_share_one_session() -> None:
 
     weights = detector.Detector().weights
     assert session.session(weights, 1) is session.session(weights, 1)
+
+
+def test_a_broader_class_is_told_where_nothing_was_found_too() -> None:
+    scene = Scene.from_array(np.zeros((64, 64, 3), dtype=np.uint8))
+    models = Models(FakeGrounder([], labels=("vehicle",)), FakeSegmenter())
+    answer = surveyor.ask(scene, "trucks", models=models)
+    assert "trucks are not told apart by the grounder: 'vehicle' was taken, which is broader" in answer.notes
+    assert not any("told apart" in note for note in surveyor.ask(scene, "vehicles", models=models).notes)
