@@ -63,6 +63,13 @@ def test_things_are_no_introductions(query: str) -> None:
         parse(query)
 
 
+def test_a_sign_off_takes_no_request_with_it() -> None:
+    assert words(parse("find the ships. Thanks. Count the planes")) == "detect all ships; count all planes"
+    for query in ("find the ships. Best regards, planes", "find the ships. Thanks, gizmos"):
+        with pytest.raises(QueryError):
+            parse(query)
+
+
 def test_a_parse_tells_what_it_left_aside() -> None:
     parsed = parse_request("For my thesis, find the ships", "grammar")
     assert parsed.asides == ("For my thesis",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...core import lexicon
 from .quantities import QuantityReader
 from .reserved import RESERVED
-from .tokens import PhraseTable
+from .tokens import PhraseTable, Token
 from .verbs import OPENINGS, VERBS
 from .vocabulary import AMOUNTS, COLOURS, COMPARATIVES, ORIENTATIONS, PLACES, RELATIONS, SHAPES, SIZES, SUPERLATIVES
 
@@ -58,6 +58,7 @@ _SIGN_OFFS: PhraseTable[bool] = PhraseTable(
         True,
     )
 )  # fmt: skip
+_NAMED = frozenset(("regards", "wishes", "best", "sincerely"))
 _MANNERS = frozenset("a lot so very much in advance again indeed team everyone all for your help the".split())
 _IN_PASSING: PhraseTable[bool] = PhraseTable(
     dict.fromkeys(
@@ -128,10 +129,15 @@ def _drop_sign_off(cursor: QuantityReader) -> None:
         found = _SIGN_OFFS.match(tokens, place)
         if found is None or tokens[place - 1].text not in (*_ENDS, "?"):
             continue
-        rest = [token for token in tokens[place + found[1] :] if token.text not in _MANNERS]
-        if sum(token.kind == "word" for token in rest) <= 3 and all(t.kind != "number" for t in rest):
+        rest = [token for token in tokens[place + found[1] :] if token.text not in (*_MANNERS, *_ENDS)]
+        named = bool(_NAMED & {token.text for token in tokens[place : place + found[1]]})  # "Best regards, Maria"
+        if len(rest) <= 2 * named and all(_may_be_a_person(token) for token in rest):
             cursor.tokens = tokens[:place]
             return
+
+
+def _may_be_a_person(token: Token) -> bool:
+    return token.kind == "word" and token.text not in RESERVED and lexicon.concept(token.text) is None
 
 
 def _drop_in_passing(cursor: QuantityReader) -> None:
