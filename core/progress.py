@@ -11,6 +11,7 @@ from .budget import check
 Listener = Callable[[str, int, int], None]
 
 _listener: ContextVar[Listener | None] = ContextVar("surveyor_progress_listener", default=None)
+_notes: ContextVar[list[str] | None] = ContextVar("surveyor_notes", default=None)
 
 
 @contextmanager
@@ -33,3 +34,21 @@ def report(what: str, done: int, total: int) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(what, done, total)
+
+
+@contextmanager
+def noting() -> Iterator[list[str]]:
+    """Gathers what is noted inside the block (and in threads that copied its context) in the list that it gives."""
+    gathered: list[str] = []
+    token = _notes.set(gathered)
+    try:
+        yield gathered
+    finally:
+        _notes.reset(token)
+
+
+def note(text: str) -> None:
+    """Says what the reader of the answer should know ("memory ran out: smaller tiles"); the same text only once."""
+    gathered = _notes.get()
+    if gathered is not None and text not in gathered:
+        gathered.append(text)
