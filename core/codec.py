@@ -12,14 +12,14 @@ The native dialect follows GeoRSMLLM section III-A. Its convention, in full:
 - several objects stand one a line; no object is the word `none`.
 
 Reading never guesses: text gives objects, an empty list for an explicit "none", or `ModelOutputError` with the text.
-Other models speak other dialects; `register` adds one under its name.
+Other models speak other dialects (`core.dialects`); `register` adds one under its name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,7 @@ _POINT = re.compile(r"\(\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*,\s*(-?\d{1,9}(?:\.\d{1,9
 _LIST = re.compile(r"\[([^\[\]]*)\]")
 _KEYPOINTS = re.compile(r"[\s,;:]*key[ -]?points?\s*[:=]?\s*", re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,;.]*(?:and)?[\s,;]*", re.IGNORECASE)
+_PROSE = re.compile(r"[^\[\](){}<>]+")  # words: nothing that could be half of an object
 _NONE = re.compile(
     r"(?:\[\s*\]|none|nothing"
     r"|no (?:such )?(?:objects?|targets?|match(?:es)?|regions?|results?)(?: (?:found|detected))?)\.?",
@@ -48,11 +49,15 @@ class Pointed:
         kind: "obb" (four corners), "box" (upright) or "polygon".
         points_px: (4, 2) canonical corners; (2, 2) upper left and lower right; or (N, 2) ring, open.
         keypoints_px: (K, 2) points inside a box; None when none were given.
+        label: what the text calls it; None in dialects that write no names.
+        span: first and last + 1 character of the text that it was read from; None when it was not read.
     """
 
     kind: str
     points_px: np.ndarray
     keypoints_px: np.ndarray | None = None
+    label: str | None = None
+    span: tuple[int, int] | None = None
 
 
 class Dialect(Protocol):
@@ -63,12 +68,29 @@ class Dialect(Protocol):
         """The name it is registered under."""
         ...
 
+    @property
+    def coordinates(self) -> str:
+        """What its numbers mean, for people: "0-1000 of the image's width and height"."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of objects that it can write, see `Pointed.kind`."""
+        ...
+
     def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
         """The text for these objects in a scene of this size."""
         ...
 
-    def decode(self, text: str, size_wh: SizeWH) -> list[Pointed]:
-        """The objects in the text, [] for an explicit none; otherwise raises ModelOutputError and nothing else."""
+    def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
+        """The objects in the text, [] for an explicit none; otherwise raises ModelOutputError and nothing else.
+
+        Args:
+            text: a model's reply.
+            size_wh: of the image that the model was shown; objects come back in its px.
+            kind: "polygon" where polygons were asked for: lists of points are then closed where they are not.
+            strict: nothing but objects may stand in the text; otherwise words may stand around them.
+        """
         ...
 
 
@@ -78,6 +100,12 @@ class PointCodec:
 
     name: str = "native"
     steps: int = 1000
+    kinds: tuple[str, ...] = ("obb", "box", "polygon")
+
+    @property
+    def coordinates(self) -> str:
+        """What the numbers mean."""
+        return f"0-{self.steps} of the image's width and height"
 
     def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
         """The text for the objects, one a line; "none" for an empty sequence.
@@ -96,12 +124,18 @@ class PointCodec:
         """
         return "\n".join(self._encode_one(item, size_wh) for item in objects) if objects else "none"
 
-    def decode(self, text: str, size_wh: SizeWH) -> list[Pointed]:
-        """The objects in a model's reply, full-scene px.
+    def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
+        """The objects in a model's reply, px of an image of that size.
 
         Two points are an upright box, four (not closed) an oriented box, and a list whose last point is its first a
         polygon. Spaces, line breaks, commas or "and" may stand between objects; other words may not. Numbers beyond the
         grid are clipped to it by at most a tenth of its length, and are an error beyond that.
+
+        Args:
+            text: the reply.
+            size_wh: width and height in px that the grid spans.
+            kind: "polygon" where polygons were asked for: three points or more are then one, closed or not.
+            strict: False lets words without brackets stand around the objects ("I see two: [...] and [...].").
 
         Raises:
             ModelOutputError: any text that is neither such objects nor an explicit none; `raw` holds it.
@@ -112,26 +146,30 @@ class PointCodec:
         """
         if len(text) > _MAX_CHARACTERS:
             raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
-        body = text.strip()
-        if _NONE.fullmatch(body):
+        if _NONE.fullmatch(text.strip()):
             return []
         frame = Frame.grid(size_wh, self.steps)
         objects: list[Pointed] = []
-        place = 0
-        while place < len(body):
-            found = _LIST.match(body, place)
+        place, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+        while place < stop:
+            found = _LIST.match(text, place)
             if found is None:
-                raise ModelOutputError(f"expected '[(x,y),...]' or 'none' at {body[place : place + 40]!r}", text)
-            points, place = self._read_points(found.group(1), text), found.end()
-            keypoints = None
-            link = _KEYPOINTS.match(body, place)
+                words = None if strict else _PROSE.match(text, place)
+                if words is None:
+                    raise ModelOutputError(f"expected '[(x,y),...]' or 'none' at {text[place : place + 40]!r}", text)
+                place = words.end()
+                continue
+            start, place = place, found.end()
+            points, keypoints = self._read_points(found.group(1), text), None
+            link = _KEYPOINTS.match(text, place)
             if link is not None:
-                found = _LIST.match(body, link.end())
+                found = _LIST.match(text, link.end())
                 if found is None:
                     raise ModelOutputError(f"expected a list of points after 'keypoints' at {place}", text)
                 keypoints, place = self._read_points(found.group(1), text), found.end()
-            objects.append(_as_object(points, keypoints, frame, text))
-            between = _BETWEEN.match(body, place)
+            read = _as_object(points, keypoints, frame, text, kind == "polygon")
+            objects.append(replace(read, span=(start, place)))
+            between = _BETWEEN.match(text, place)
             place = between.end() if between else place
         if not objects:
             raise ModelOutputError("the reply is empty, expected '[(x,y),...]' or 'none'", text)
@@ -176,7 +214,9 @@ class PointCodec:
         return np.clip(points, 0, self.steps)
 
 
-def _as_object(points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, raw: str) -> Pointed:
+def _as_object(
+    points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, raw: str, is_polygon: bool = False
+) -> Pointed:
     closed = len(points) > 3 and bool((points[0] == points[-1]).all())
     closed = closed and not (len(points) == 4 and (points == points[0]).all())  # an oriented box below one grid step
     keypoints_px = None if keypoints is None else frame.to_scene(keypoints)
@@ -186,6 +226,8 @@ def _as_object(points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, r
         return Pointed("box", corners_to_box(frame.to_scene(points)).reshape(2, 2), keypoints_px)
     if closed:
         return Pointed("polygon", frame.to_scene(points[:-1]))
+    if is_polygon and len(points) > 2:
+        return Pointed("polygon", frame.to_scene(points))
     if len(points) == 4:
         return Pointed("obb", canonical_corners(frame.to_scene(points)))
     raise ModelOutputError(f"a list of {len(points)} points is no box (2), oriented box (4) or closed polygon", raw)
@@ -198,13 +240,20 @@ def _written(grid: np.ndarray) -> str:
 _DIALECTS: dict[str, Dialect] = {"native": PointCodec()}
 
 
+def _known() -> dict[str, Dialect]:
+    """Every dialect by its name."""
+    from .dialects import STOCK
+
+    return {**{each.name: each for each in STOCK}, **_DIALECTS}
+
+
 def register(dialect: Dialect) -> None:
     """Make a dialect known under its `name`; a name can be taken once.
 
     Raises:
         UsageError: the name is taken.
     """
-    if dialect.name in _DIALECTS:
+    if dialect.name in _known():
         raise UsageError(f"the dialect name {dialect.name!r} is taken; choose another name")
     _DIALECTS[dialect.name] = dialect
 
@@ -215,6 +264,7 @@ def dialect(name: str = "native") -> Dialect:
     Raises:
         UsageError: unknown name; the message lists the known ones.
     """
-    if name not in _DIALECTS:
-        raise UsageError(f"unknown dialect {name!r}, expected one of {', '.join(sorted(_DIALECTS))}")
-    return _DIALECTS[name]
+    known = _known()
+    if name not in known:
+        raise UsageError(f"unknown dialect {name!r}, expected one of {', '.join(sorted(known))}")
+    return known[name]

@@ -1,0 +1,229 @@
+"""How stock Qwen vision-language checkpoints write boxes. Which one a checkpoint speaks is declared, never guessed.
+
+- `qwen2-vl`: grounding tokens round two corners on a grid of 0-1000,
+  `<|object_ref_start|>plane<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)<|box_end|>`
+  (Qwen2-VL's model card and technical report, section 2.2.2);
+- `qwen2.5-vl`: JSON, `[{"bbox_2d": [x1, y1, x2, y2], "label": "plane"}]`, in whole pixels of the image as the model
+  sees it (after `smart_resize`; Qwen2.5-VL technical report, "absolute coordinates");
+- `qwen3-vl`: the same JSON on a grid of 0-1000 (Qwen3-VL cookbook, 2D grounding).
+
+All write upright boxes only. An oriented box that is encoded becomes the upright box round it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .codec import Pointed
+from .errors import ModelOutputError, UsageError
+from .frames import Frame, SizeWH
+from .geometry import corners_to_box
+
+_MAX_CHARACTERS = 1_000_000
+_NUMBER = r"\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*"
+_TOKENS = re.compile(
+    r"(?:<\|object_ref_start\|>(?P<label>[^<>]*)<\|object_ref_end\|>)?\s*"
+    rf"<\|box_start\|>\s*\({_NUMBER},{_NUMBER}\)\s*,\s*\({_NUMBER},{_NUMBER}\)\s*<\|box_end\|>",
+    re.ASCII,
+)
+_PROSE = re.compile(r"[^\[\](){}<>]+")
+_NONE = re.compile(r"none\.?", re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?\s*\n?(?P<inner>.*?)\s*(?:```\s*)?", re.DOTALL | re.IGNORECASE)
+_KEYS = ("bbox_2d", "bbox")
+_SLACK = 0.1
+
+
+@dataclass(frozen=True)
+class QwenTokens:
+    """Boxes between Qwen2-VL's own tokens, on an integer grid of `steps`."""
+
+    name: str = "qwen2-vl"
+    steps: int = 1000
+    kinds: tuple[str, ...] = ("box",)
+
+    @property
+    def coordinates(self) -> str:
+        """What the numbers mean."""
+        return f"0-{self.steps} of the image's width and height"
+
+    def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
+        """The text for the upright boxes of the objects; "none" for an empty sequence.
+
+        Example:
+            >>> box = Pointed("box", np.array([[10, 20], [60, 70]]), label="plane")
+            >>> QwenTokens().encode([box], (100, 100))[:48]
+            '<|object_ref_start|>plane<|object_ref_end|><|box'
+        """
+        frame = Frame.grid(size_wh, self.steps)
+        return "".join(self._encode_one(item, frame) for item in objects) if objects else "none"
+
+    def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
+        """The boxes in the text, px of an image of that size. See `Dialect.decode`.
+
+        Raises:
+            ModelOutputError: neither boxes nor "none".
+        """
+        _check_length(text)
+        if _NONE.fullmatch(text.strip()):
+            return []
+        frame, limit = Frame.grid(size_wh, self.steps), np.array([self.steps, self.steps], dtype=np.float64)
+        objects, place, stop = [], len(text) - len(text.lstrip()), len(text.rstrip())
+        while place < stop:
+            found = _TOKENS.match(text, place)
+            if found is None:
+                words = None if strict and text[place] not in "\n ,;" else _PROSE.match(text, place)
+                if words is None or (strict and words.group().strip(" \n,;")):
+                    raise ModelOutputError(f"expected '<|box_start|>(x,y),(x,y)<|box_end|>' at {text[place : place + 40]!r}", text)  # fmt: skip  # noqa: E501
+                place = words.end()
+                continue
+            numbers = [float(number) for number in found.groups()[-4:]]
+            label = (found["label"] or "").strip() or None
+            objects.append(_box(numbers, limit, frame, label, (place, found.end()), text))
+            place = found.end()
+        if not objects:
+            raise ModelOutputError("the reply holds no box, expected '<|box_start|>(x,y),(x,y)<|box_end|>' or 'none'", text)  # fmt: skip  # noqa: E501
+        return objects
+
+    def _encode_one(self, item: Pointed, frame: Frame) -> str:
+        x0, y0, x1, y1 = _whole(item, frame, np.array([self.steps, self.steps]))
+        name = f"<|object_ref_start|>{item.label}<|object_ref_end|>" if item.label else ""
+        return f"{name}<|box_start|>({x0},{y0}),({x1},{y1})<|box_end|>"
+
+
+@dataclass(frozen=True)
+class QwenJson:
+    """JSON lists of `bbox_2d` and `label`: px of the image that the model sees (steps None), or a grid of `steps`."""
+
+    name: str
+    steps: int | None
+    kinds: tuple[str, ...] = ("box",)
+
+    @property
+    def coordinates(self) -> str:
+        """What the numbers mean."""
+        return "pixels of the resized image" if self.steps is None else f"0-{self.steps} of the image's width and height"  # fmt: skip  # noqa: E501
+
+    def encode(self, objects: Sequence[Pointed], size_wh: SizeWH) -> str:
+        """The text for the upright boxes of the objects.
+
+        Args:
+            objects: px of the image.
+            size_wh: of the image as the model sees it (after its own resizing, where numbers are pixels).
+
+        Example:
+            >>> box = Pointed("box", np.array([[10, 20], [60, 70]]), label="plane")
+            >>> QwenJson("qwen2.5-vl", None).encode([box], (100, 100))
+            '[{"bbox_2d": [10, 20, 60, 70], "label": "plane"}]'
+        """
+        frame, limit = self._frame(size_wh), self._limit(size_wh)
+        entries = []
+        for item in objects:
+            entry: dict[str, Any] = {"bbox_2d": _whole(item, frame, limit)}
+            entries.append(entry | ({"label": item.label} if item.label else {}))
+        return json.dumps(entries, ensure_ascii=False)
+
+    def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
+        """The boxes in the text, px of an image of that size; a code fence may stand round the JSON.
+
+        Raises:
+            ModelOutputError: no such JSON (also when it was cut off), or numbers far outside the image.
+        """
+        _check_length(text)
+        objects = []
+        for entry, span in self._entries(text, strict):
+            numbers = next((entry[key] for key in _KEYS if key in entry), None) if isinstance(entry, dict) else entry
+            if not _is_box(numbers):
+                raise ModelOutputError(f"expected {{'bbox_2d': [x1, y1, x2, y2]}}, found {json.dumps(entry)[:80]}", text)  # fmt: skip  # noqa: E501
+            label = entry.get("label") if isinstance(entry, dict) else None
+            name = label.strip() or None if isinstance(label, str) else None
+            objects.append(_box(numbers, self._limit(size_wh), self._frame(size_wh), name, span, text))
+        return objects
+
+    def _frame(self, size_wh: SizeWH) -> Frame:
+        return Frame() if self.steps is None else Frame.grid(size_wh, self.steps)
+
+    def _limit(self, size_wh: SizeWH) -> np.ndarray:
+        return np.array(size_wh if self.steps is None else (self.steps, self.steps), dtype=np.float64)
+
+    def _entries(self, text: str, strict: bool) -> Iterator[tuple[Any, tuple[int, int]]]:
+        """Each object of the JSON with its place in the text."""
+        start, stop = _json_part(text, strict)
+        try:
+            data = json.loads(text[start:stop])
+        except (ValueError, RecursionError) as error:  # ValueError: also numbers of thousands of digits
+            raise ModelOutputError(f"the reply is no JSON ({error}); expected a list of {{'bbox_2d': ...}}", text) from None  # fmt: skip  # noqa: E501
+        if isinstance(data, dict) or _is_box(data):
+            yield data, (start, stop)
+            return
+        if not isinstance(data, list):
+            raise ModelOutputError("the reply is JSON, but no list of {'bbox_2d': ...}", text)
+        place, read = start + 1, json.JSONDecoder()
+        for _ in data:
+            while text[place] in " \t\r\n,":
+                place += 1
+            entry, end = read.raw_decode(text, place)
+            yield entry, (place, end)
+            place = end
+
+
+STOCK = (QwenTokens(), QwenJson("qwen2.5-vl", None), QwenJson("qwen3-vl", 1000))
+
+
+def _json_part(text: str, strict: bool) -> tuple[int, int]:
+    """Where the JSON begins and ends: all of the text, what a code fence holds, or what stands between words."""
+    start, stop = len(text) - len(text.lstrip()), len(text.rstrip())
+    if not strict and "```" in text:
+        start = text.index("```")
+        last = text.rfind("```")
+        stop = last + 3 if last > start else stop
+    fenced = _FENCE.fullmatch(text, start, stop) if text.startswith("```", start) else None
+    if fenced is not None:
+        return fenced.start("inner"), fenced.end("inner")
+    if not strict:
+        opening = re.search(r"[\[{]", text)
+        closing = max(text.rfind("]"), text.rfind("}"))
+        if opening is not None and closing > opening.start():
+            return opening.start(), closing + 1
+    return start, stop
+
+
+def _is_box(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 4
+        and all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e9 for n in value)
+    )
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _MAX_CHARACTERS:
+        raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
+
+
+def _whole(item: Pointed, frame: Frame, limit: np.ndarray) -> list[int]:
+    """The upright box of an object in whole numbers of the text's frame: x0, y0, x1, y1."""
+    points = frame.from_scene(np.asarray(item.points_px, dtype=np.float64))
+    if not len(points) or not np.isfinite(points).all():
+        raise UsageError("an object to encode has no points, or one that is not finite")
+    rounded = np.clip(np.floor(points + 0.5), 0, limit)
+    return [int(v) for v in (*rounded.min(axis=0), *rounded.max(axis=0))]
+
+
+def _box(
+    numbers: Sequence[float], limit: np.ndarray, frame: Frame, label: str | None, span: tuple[int, int], raw: str
+) -> Pointed:
+    points = np.array(numbers, dtype=np.float64).reshape(2, 2)
+    slack = _SLACK * limit
+    if not np.isfinite(points).all() or (points < -slack).any() or (points > limit + slack).any():
+        raise ModelOutputError(
+            f"the box {list(numbers)!r} is far outside 0-{limit[0]:g} by 0-{limit[1]:g}; "
+            "does the checkpoint write its coordinates in another convention?", raw,
+        )  # fmt: skip
+    corners = corners_to_box(frame.to_scene(np.clip(points, 0, limit))).reshape(2, 2)
+    return Pointed("box", corners, None, label, span)

@@ -1,0 +1,242 @@
+"""The tasks of the set-of-points format: what is put to a model, what its reply may be, and how the reply is read.
+
+GeoRSMLLM section III-A: one text format for detection (`[det]`, four corners), segmentation (`[seg]`, box and key
+points for SAM-2), change (`[change]`, closed polygons over two images), captions of images and regions, questions, scene
+classes, counts and geolocalisation; section III-B: sub-instructions that carry the regions of the answer before
+(`[select]`). A model of ours is spoken to with the task's tag, a stock checkpoint in plain words and its own dialect.
+Local and remote models both use this. Every point here is in pixels of the image as the model sees it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from ...core.codec import Dialect, Pointed, dialect
+from ...core.errors import ModelOutputError, UsageError
+from ...core.frames import SizeWH
+from ...prompts import load
+from .grammars import choice_grammar, count_grammar, place_grammar, regions_grammar, subset_grammar
+
+Read = TypeVar("Read")
+_STYLE = {"native": "", "qwen2-vl": "_tokens", "qwen2.5-vl": "_json", "qwen3-vl": "_json"}
+_REGION_TOKENS, _TEXT_TOKENS, _SHORT_TOKENS = 2048, 256, 64
+_PLACE = re.compile(
+    r"\[?\s*(?P<city>[^\[\]()\n]{1,80}?)\s*,?\s*\(\s*(?P<lat>-?\d{1,3}(?:\.\d{1,9})?)\s*,\s*"
+    r"(?P<lon>-?\d{1,3}(?:\.\d{1,9})?)\s*\)\s*\]?\.?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on Earth an image was taken: degrees, north and east positive."""
+
+    city: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, eq=False)
+class Asking(Generic[Read]):
+    """One thing to ask of a model.
+
+    Attributes:
+        task: "det", "seg", ...; adapters are chosen by it.
+        text: the instruction, to be put behind the image or images.
+        grammar: lark text (llguidance) of the replies that can be read; None for free text.
+        read: the reply's text -> its meaning; raises ModelOutputError and nothing else.
+        max_tokens: most tokens of a reply.
+        lenient: reads a reply that was not held to the grammar: words may stand round what is asked for.
+    """
+
+    task: str
+    text: str
+    grammar: str | None
+    read: Callable[[str], Read]
+    max_tokens: int
+    lenient: Callable[[str], Read]
+
+    def capped(self, max_tokens: int | None) -> Asking[Read]:
+        """The same with another bound on the reply's length; None changes nothing."""
+        return self if max_tokens is None else replace(self, max_tokens=max_tokens)
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What to say to the models of one dialect.
+
+    Args:
+        name: "native" for models trained on this project's format; else that of a stock family.
+
+    Raises:
+        UsageError: unknown dialect.
+
+    Example:
+        >>> asking = Tasks("native").detect("plane", (1008, 756))
+        >>> asking.text
+        '[det] Detect every plane.'
+        >>> [pointed.kind for pointed in asking.read("[(0,0),(9,0),(9,9),(0,9)]")]
+        ['obb']
+    """
+
+    name: str = "native"
+
+    def __post_init__(self) -> None:
+        dialect(self.name)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the models write coordinates."""
+        return dialect(self.name)
+
+    def detect(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
+        """Everything that the phrase names: oriented boxes, upright ones from stock models (`[det]`)."""
+        kind = "obb" if "obb" in self.dialect.kinds else "box"
+        return self._regions("det", kind, size_wh, self._prompt("det", phrase=_plain(phrase)), _plain(phrase))
+
+    def segment(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
+        """Upright boxes with key points for a mask model (`[seg]`); stock models give boxes alone."""
+        if "obb" not in self.dialect.kinds:
+            return replace(self.detect(phrase, size_wh), task="seg")
+        return self._regions("seg", "keypoints", size_wh, self._prompt("seg", phrase=_plain(phrase)), _plain(phrase))
+
+    def change(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
+        """What changed between two images, as closed polygons (`[change]`); stock models give boxes."""
+        kind = "polygon" if "polygon" in self.dialect.kinds else "box"
+        return self._regions("change", kind, size_wh, self._prompt("change", phrase=_plain(phrase)), _plain(phrase))
+
+    def select(self, regions: Sequence[Pointed], condition: str, size_wh: SizeWH) -> Asking[list[int]]:
+        """Which of the regions satisfy a condition: indices into them (the chain of GeoRSMLLM section III-B).
+
+        Raises:
+            UsageError: no regions.
+        """
+        if not regions:
+            raise UsageError("there are no regions to select from; ask only when the step before found some")
+        bare = [replace(region, keypoints_px=None, label=None) for region in regions]
+        lines = [self.dialect.encode([region], size_wh) for region in bare]
+        text = self._prompt("select", points="\n".join(lines), condition=_plain(condition))
+        known: dict[str, int] = {}
+        for index, line in enumerate(lines):
+            known.setdefault(line, index)
+
+        def read(reply: str) -> list[int]:
+            return _selected(reply, known)
+
+        return Asking("select", text, subset_grammar(list(known)), read, _REGION_TOKENS, read)
+
+    def describe(self, region: Pointed, size_wh: SizeWH) -> Asking[str]:
+        """A phrase for what lies at a region (`[region]`, region captions)."""
+        points = self.dialect.encode([replace(region, keypoints_px=None, label=None)], size_wh)
+        return self._text("region", _TEXT_TOKENS, points=points)
+
+    def caption(self) -> Asking[str]:
+        """A description of the image (`[caption]`)."""
+        return self._text("caption", _TEXT_TOKENS)
+
+    def answer(self, question: str) -> Asking[str]:
+        """A short answer to a question in words (`[vqa]`). Raises UsageError for an empty question."""
+        if not question.strip():
+            raise UsageError("the question is empty; ask something")
+        return self._text("vqa", _TEXT_TOKENS, question=_plain(question))
+
+    def classify(self, classes: Sequence[str]) -> Asking[str]:
+        """One of the classes of scenes (`[cls]`). Raises UsageError for fewer than two classes."""
+        names = tuple(dict.fromkeys(_plain(name) for name in classes))
+        if len(names) < 2:
+            raise UsageError(f"to classify takes at least two classes, not {list(classes)!r}")
+
+        def read(reply: str) -> str:
+            said = reply.strip().rstrip(".").strip().casefold()
+            for name in names:
+                if name.casefold() == said:
+                    return name
+            raise ModelOutputError(f"the reply is none of the classes {', '.join(names)}", reply)
+
+        return Asking("cls", self._prompt("cls", classes=", ".join(names)), choice_grammar(names), read, _SHORT_TOKENS, read)  # fmt: skip  # noqa: E501
+
+    def count(self, phrase: str) -> Asking[int]:
+        """How many things the phrase names (`[count]`)."""
+        return Asking("count", self._prompt("count", phrase=_plain(phrase)), count_grammar(), _number, 16, _number_among_words)  # fmt: skip  # noqa: E501
+
+    def locate(self) -> Asking[Place]:
+        """Where the image was taken: city, latitude, longitude (`[geoloc]`, GeoRSMLLM equation 5)."""
+        return Asking("geoloc", self._prompt("geoloc"), place_grammar(), _place, _SHORT_TOKENS, _place)
+
+    def _prompt(self, task: str, **values: str) -> str:
+        style = _STYLE.get(self.name, "")
+        if style and task not in ("det", "change"):
+            style = "_plain"
+        return load(f"{task}{style}").render(**values)
+
+    def _regions(self, task: str, kind: str, size_wh: SizeWH, text: str, label: str) -> Asking[list[Pointed]]:
+        of = "polygon" if kind == "polygon" else None
+
+        def read(reply: str) -> list[Pointed]:
+            return self.dialect.decode(reply, size_wh, kind=of)
+
+        def lenient(reply: str) -> list[Pointed]:
+            return self.dialect.decode(reply, size_wh, kind=of, strict=False)
+
+        return Asking(task, text, regions_grammar(self.name, kind, label, size_wh), read, _REGION_TOKENS, lenient)
+
+    def _text(self, task: str, max_tokens: int, **values: str) -> Asking[str]:
+        return Asking(task, self._prompt(task, **values), None, _words, max_tokens, _words)
+
+
+def _plain(text: str) -> str:
+    """A user's words without what a tokenizer would take for control tokens, on one line."""
+    return " ".join(text.replace("<|", "< |").split())
+
+
+def _words(reply: str) -> str:
+    said = " ".join(reply.split())
+    if not said:
+        raise ModelOutputError("the reply is empty, expected words", reply)
+    return said
+
+
+def _number(reply: str) -> int:
+    text = reply.strip().rstrip(".")
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise ModelOutputError("the reply is no number", reply)
+    return int(text)
+
+
+def _number_among_words(reply: str) -> int:
+    """The number of a sentence that holds exactly one."""
+    found = re.findall(r"(?<![\d.,-])\d{1,9}(?![\d]|[.,]\d)", reply, re.ASCII)
+    if len(found) != 1:
+        raise ModelOutputError(f"the reply holds {len(found)} numbers, expected one", reply)
+    return int(found[0])
+
+
+def _place(reply: str) -> Place:
+    found = _PLACE.fullmatch(reply.strip())
+    if found is None:
+        raise ModelOutputError("expected '[city, (latitude, longitude)]'", reply)
+    latitude, longitude = float(found["lat"]), float(found["lon"])
+    if abs(latitude) > 90 or abs(longitude) > 180:
+        raise ModelOutputError(f"({latitude:g}, {longitude:g}) is no latitude and longitude in degrees", reply)
+    return Place(found["city"].strip(), latitude, longitude)
+
+
+def _selected(reply: str, known: dict[str, int]) -> list[int]:
+    """The indices of the regions that a reply repeats; it may hold nothing else."""
+    body = reply.strip()
+    if body.rstrip(".").casefold() == "none" or body == "[]":
+        return []
+    chosen: set[int] = set()
+    longest_first = sorted(known, key=len, reverse=True)
+    while body:
+        line = next((line for line in longest_first if body.startswith(line)), None)
+        if line is None:
+            raise ModelOutputError(f"expected some of the given regions, or 'none', at {body[:40]!r}", reply)
+        chosen.add(known[line])
+        body = body[len(line) :].lstrip("\n ,;")
+    if not chosen:
+        raise ModelOutputError("the reply is empty, expected some of the given regions, or 'none'", reply)
+    return sorted(chosen)
