@@ -47,9 +47,7 @@ def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH) -> str
         return f'start: "none" | obj+\nobj: {name} <|box_start|> pt "," pt <|box_end|>{_GRID}'
     if dialect in ("qwen2.5-vl", "qwen3-vl"):
         x, y = (int(size_wh[0]), int(size_wh[1])) if dialect == "qwen2.5-vl" else (1000, 1000)
-        whole = '{{"type": "integer", "minimum": 0, "maximum": {most}}}'
-        numbers = f"x: %json {whole.format(most=x)}
-y: %json {whole.format(most=y)}"
+        numbers = "\n".join(_whole_number(axis, most) for axis, most in (("x", x), ("y", y)))
         tail = _literal(f'], "label": {json.dumps(label, ensure_ascii=False)}}}')
         return (
             'start: "```json\\n" list "\\n```" | list\n'
@@ -83,6 +81,10 @@ def place_grammar() -> str:
         "LAT: /-?([0-9]|[1-8][0-9])\\.[0-9]{2,4}|-?90\\.00/\n"
         "LON: /-?([0-9]|[1-9][0-9]|1[0-7][0-9])\\.[0-9]{2,4}|-?180\\.00/\n"
     )
+
+
+def _whole_number(name: str, most: int) -> str:
+    return f'{name}: %json {{"type": "integer", "minimum": 0, "maximum": {most}}}'
 
 
 def _literal(text: str) -> str:
