@@ -19,7 +19,7 @@ from surveyor.evals.detection import Matched, Truth, average_precision, evaluate
 from surveyor.evals.detection_calibrate import best_threshold, fit
 from surveyor.synth import draw_scene
 from surveyor.tools.models.compact.detector import OVERLAP, WHOLE, CompactGrounder, Detection, Detector, tiles
-from surveyor.tools.models.compact.merging import INSIDE, Raw, apart, merge, suppress
+from surveyor.tools.models.merging import INSIDE, Raw, apart, merge, suppress
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -20,8 +20,8 @@ from surveyor.evals.detection import Truth
 from surveyor.evals.verify import Judged, auc, hits_of, report
 from surveyor.tools.models.compact.describer import CompactDescriber, View, crop_of, turned, turned_box
 from surveyor.tools.models.compact.detector import Detection
-from surveyor.tools.models.compact.merging import Raw
 from surveyor.tools.models.fakes import FakeDescriber
+from surveyor.tools.models.merging import Raw
 from surveyor.tools.registry import Context, tool_named
 from surveyor.tools.verify import agrees, verify
 

@@ -25,7 +25,7 @@ from ....core.geometry import canonical_corners
 from ....core.lexicon import resolve
 from ....core.progress import report
 from ....core.regions import Region
-from .merging import Raw, merge, suppress
+from ..merging import Raw, merge, suppress
 from .session import session
 
 if TYPE_CHECKING:

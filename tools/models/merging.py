@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ....core.rotated_iou import overlapping_pairs, rotated_iou_pairs
+from ...core.rotated_iou import overlapping_pairs, rotated_iou_pairs
 
 SAME = 0.5  # two detections of a class that overlap more than this are one object
 INSIDE = 0.6  # share of the smaller of two boxes of a class in the other, above which they are one object
