@@ -6,8 +6,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ....core.budget import charge, check
-from ....core.errors import ToolFailed, UsageError
+from ....core.errors import UsageError
 from ....core.frames import SizeWH
 from ....core.progress import note
+from ..pointing import OutOfMemory, Picture, Prompt, Reply
 from ..sizes import smart_resize
 from ..tasks import Asking, Tasks
 from .decoding import Row, decode
@@ -29,69 +29,6 @@ from .settings import Checkpoint, Settings, checkpoint_and_settings
 MOST_PIXELS = 28 * 28 * 1280  # 1,280 image tokens of Qwen2-VL: what its own processor is published with
 RESERVE = 96  # tokens kept for closing what a grammar has open
 _PLACE = "@@instruction@@"
-
-
-class OutOfMemory(ToolFailed):
-    """The device has no room even for one image at this size; smaller views may fit."""
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """An image as the model is to see it.
-
-    Attributes:
-        key: a name for the pixels: pictures of equal keys are read by the model once.
-        size_wh: width and height in px, multiples of the model's factor (`Engine.seen_size`).
-        read: gives the pixels, (H, W, 3) uint8 of any size; asked only when they are needed.
-    """
-
-    key: str
-    size_wh: tuple[int, int]
-    read: Callable[[], np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Prompt:
-    """Pictures and what is asked about them."""
-
-    pictures: tuple[Picture, ...]
-    asking: Asking[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Reply:
-    """A model's text.
-
-    Attributes:
-        text: without the token that ends it.
-        ended: the model ended it itself; False when the tokens were used up.
-        forced: the grammar was made to close it because the tokens were used up: it can be read, but may lack the rest.
-        logprobs: (T,) natural logarithm of the model's probability of each token.
-        stops: (T,) how many characters of the text are written after each token; None when that cannot be told.
-    """
-
-    text: str
-    ended: bool
-    forced: bool
-    logprobs: np.ndarray
-    stops: np.ndarray | None
-
-    def score(self, span: tuple[int, int] | None = None) -> float | None:
-        """The geometric mean of the probabilities of the tokens that wrote a part of the text: not calibrated.
-
-        Args:
-            span: first and last + 1 character; None is all of the text.
-
-        Returns:
-            0..1, or None when the part's tokens cannot be told.
-        """
-        chosen = self.logprobs
-        if span is not None:
-            if self.stops is None:
-                return None
-            starts = np.concatenate([[0], self.stops[:-1]]) if len(self.stops) else self.stops
-            chosen = self.logprobs[(starts < span[1]) & (self.stops > span[0])]
-        return float(np.exp(chosen.mean())) if len(chosen) else None
 
 
 class Engine:
@@ -154,6 +91,16 @@ class Engine:
                 f"min_pixels {least} and max_pixels {most} exclude each other; one patch has {self.factor**2}"
             )
         return least, most
+
+    @property
+    def most_pixels(self) -> int:
+        """Most pixels of an image as the model sees it."""
+        return self.pixel_bounds[1]
+
+    @property
+    def at_once(self) -> int:
+        """Prompts answered in one batch."""
+        return self._batch
 
     def seen_size(self, size_wh: SizeWH, shrink: float = 1.0) -> tuple[int, int]:
         """At which size in px the model sees an image of that size.
@@ -254,7 +201,8 @@ class Engine:
         text = tokenizer.decode(row.tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         pieces = [tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False) for token in row.tokens]  # fmt: skip  # noqa: E501
         stops = np.cumsum([len(piece) for piece in pieces], dtype=np.int64) if "".join(pieces) == text else None
-        return Reply(text, row.ended, row.forced, np.array(row.logprobs, dtype=np.float64), stops)
+        logprobs = np.array(row.logprobs, dtype=np.float64)
+        return Reply(text, row.ended, row.forced, row.guide is not None, logprobs, stops)
 
     @cached_property
     def _ends(self) -> frozenset[int]:

@@ -1,0 +1,448 @@
+"""Grounder, describer and change detector made of anything that answers instructions about images with sets of points.
+
+What differs between a checkpoint on this machine and a server is how a prompt becomes a reply (`Answerer`). Everything
+else is here: which views of a scene are shown, how replies become regions of the scene, what happens to a reply that is
+unreadable (asked again) or cut short (the view is looked at in parts), and to a view that does not fit (made smaller).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from ...core.codec import Pointed
+from ...core.errors import ModelOutputError, ToolFailed, UsageError
+from ...core.frames import SizeWH
+from ...core.geometry import box_to_corners, corners_to_box, min_area_rect
+from ...core.progress import note, report
+from ...core.protocols import Description
+from ...core.regions import FloatArray, Region
+from .merging import merge_seen
+from .second_look import second_look
+from .tasks import Asking, Place, Tasks
+from .views import Seen, View, adaptive, tiled, whole, zoomed
+
+if TYPE_CHECKING:
+    from ...core.scene import Scene
+
+Read = TypeVar("Read")
+WHOLE_SHRINK = 1.5  # a scene that is shown whole is made smaller by at most this, under views="auto"
+WARMER = 0.7  # temperature at which an unreadable reply is asked for again
+LEAST_SHRINK = 1 / 64  # of the pixel budget: below it a view shows nothing
+CONTEXT = 3.0  # side of the crop that a describer is shown, in long sides of the region
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image as the model is to see it.
+
+    Attributes:
+        key: a name for the pixels: pictures of equal keys and sizes are the same.
+        size_wh: width and height in px at which the model sees it, from `Answerer.seen_size`.
+        read: gives the pixels, (H, W, 3) uint8 of any size; asked only when they are needed.
+    """
+
+    key: str
+    size_wh: tuple[int, int]
+    read: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """Pictures and what is asked about them."""
+
+    pictures: tuple[Picture, ...]
+    asking: Asking[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """A model's text.
+
+    Attributes:
+        text: without the token that ends it.
+        ended: the model ended it itself; False when the tokens were used up.
+        forced: a grammar was made to close it because the tokens were used up: it can be read, but may lack the rest.
+        guided: the text was held to the asking's grammar.
+        logprobs: (T,) natural logarithm of the model's probability of each token; None when it does not tell.
+        stops: (T,) how many characters of the text are written after each token; None when that cannot be told.
+    """
+
+    text: str
+    ended: bool = True
+    forced: bool = False
+    guided: bool = False
+    logprobs: np.ndarray | None = None
+    stops: np.ndarray | None = None
+
+    def score(self, span: tuple[int, int] | None = None) -> float | None:
+        """The geometric mean of the probabilities of the tokens that wrote a part of the text: not calibrated.
+
+        Args:
+            span: first and last + 1 character; None is all of the text.
+
+        Returns:
+            0..1, or None when the part's tokens cannot be told.
+        """
+        if self.logprobs is None or (span is not None and self.stops is None):
+            return None
+        chosen = self.logprobs
+        if span is not None and self.stops is not None:
+            starts = np.concatenate([[0], self.stops[:-1]])
+            chosen = self.logprobs[(starts < span[1]) & (self.stops > span[0])]
+        return float(np.exp(min(0.0, float(chosen.mean())))) if len(chosen) else None
+
+
+class OutOfMemory(ToolFailed):
+    """There is no room even for one picture of this size; a smaller one may fit."""
+
+
+class Answerer(Protocol):
+    """What answers prompts: a checkpoint in memory, or a server."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """What to say to it."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many prompts are worth giving in one call."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """A digest of weights and settings."""
+        ...
+
+    def seen_size(self, size_wh: SizeWH, shrink: float = 1.0) -> tuple[int, int]:
+        """At which size in px the model sees an image of that size, with a share of the pixels it may have."""
+        ...
+
+    @property
+    def most_pixels(self) -> int:
+        """Most pixels of an image as the model sees it."""
+        ...
+
+    def ask(self, prompts: Sequence[Prompt], *, temperature: float = 0.0) -> list[Reply]:
+        """One reply a prompt, in order. Raises OutOfMemory when not even one fits."""
+        ...
+
+
+@dataclass(frozen=True)
+class Looking:
+    """How scenes are looked at.
+
+    Args:
+        ground: "det" asks for oriented boxes, "seg" for upright boxes with key points.
+        views: "whole", "tiles", "adaptive" (GeoPixel section 3.2), or "auto": whole where that makes a scene smaller by
+            at most 1.5, else adaptive where its tiles show it no smaller than that, else tiles.
+        most_views: tiles of an adaptive division.
+        overlap: of neighbouring views, px as the model sees them.
+        second_look: finds shown smaller than this, px, are looked at again, enlarged; 0 never.
+        retries: how often an unreadable reply is asked for again.
+    """
+
+    ground: str = "det"
+    views: str = "auto"
+    most_views: int = 9
+    overlap: int = 112
+    second_look: int = 0
+    retries: int = 1
+
+
+class PointingModel:
+    """Every task of the set-of-points format over scenes: `Grounder`, `Describer` and `ChangeDetector` in one.
+
+    Args:
+        answerer: what replies.
+        name: for traces.
+        looking: how scenes are looked at.
+    """
+
+    def __init__(self, answerer: Answerer, name: str, looking: Looking | None = None) -> None:
+        self.answerer, self.name, self.looking = answerer, name, looking or Looking()
+        self._shrink = 1.0
+
+    @property
+    def version(self) -> str:
+        """A digest of weights and settings."""
+        return f"{self.answerer.version} {self.looking}"
+
+    # ---- grounder
+
+    def knows(self) -> None:
+        """None: any phrase may be asked."""
+        return
+
+    def resolve(self, phrase: str) -> tuple[str, ...]:
+        """The phrase itself."""
+        return (phrase,)
+
+    def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+        """All regions that the phrase names, best first. See `Grounder.ground`.
+
+        Raises:
+            ModelOutputError: a reply could not be read, asked again or not.
+            ToolFailed: there is no memory even for the smallest views.
+        """
+        return self.ground_all(scene, [phrase])[0]
+
+    def ground_all(self, scene: Scene, phrases: Sequence[str]) -> list[tuple[Region, ...]]:
+        """`ground` of several phrases: each view is read once for all of them."""
+        seen = self._fitting(lambda: self._look(scene, self.views(scene.size_wh), phrases))
+        return [tuple(one.region for one in self._settled(scene, phrase, found)) for phrase, found in zip(phrases, seen, strict=True)]  # fmt: skip  # noqa: E501
+
+    def views(self, size_wh: SizeWH) -> tuple[View, ...]:
+        """The views of a scene of that size, at the sizes at which the model sees them."""
+        width, height = int(size_wh[0]), int(size_wh[1])
+        most = max(1, int(self.answerer.most_pixels * self._shrink))
+        tile = max(56, int(math.sqrt(most)))
+        overlap, policy = min(self.looking.overlap, tile // 4), self.looking.views
+        shrink = math.sqrt(width * height / most)
+        if policy == "auto":
+            policy = "whole" if shrink <= WHOLE_SHRINK else "adaptive"
+            if policy == "adaptive" and shrink > WHOLE_SHRINK * math.sqrt(self.looking.most_views):
+                policy = "tiles"
+        if policy == "whole":
+            views = whole((width, height), max(most, 56 * 56))
+        elif policy == "tiles":
+            views = tiled((width, height), tile, overlap)
+        else:
+            views = adaptive((width, height), tile, self.looking.most_views, overlap_px=overlap)
+        return tuple(self._seen_as(view) for view in views)
+
+    def _seen_as(self, view: View) -> View:
+        return view.shown_at(self.answerer.seen_size(view.size_wh, self._shrink))
+
+    def _look(self, scene: Scene, views: Sequence[View], phrases: Sequence[str]) -> list[list[Seen]]:
+        """What each phrase names in each view; a view whose reply was cut short is looked at in parts."""
+        tasks, seg = self.answerer.tasks, self.looking.ground == "seg"
+        pairs = [(view, phrase) for view in views for phrase in phrases]
+        prompts = [
+            Prompt((picture(scene, view),), (tasks.segment if seg else tasks.detect)(phrase, view.size_wh))
+            for view, phrase in pairs
+        ]
+        found: dict[str, list[Seen]] = {phrase: [] for phrase in phrases}
+        for (view, phrase), (objects, reply) in zip(pairs, self._answers(prompts, "grounding"), strict=True):
+            parts = _parts(view) if reply.forced else ()
+            if not parts:
+                found[phrase] += [Seen(self._region(item, view, phrase, reply), view) for item in objects]
+                continue
+            note(
+                f"a reply was cut short after {len(objects)} {phrase!r}: that view was looked at in {len(parts)} parts"
+            )
+            found[phrase] += self._look(scene, [self._seen_as(part) for part in parts], [phrase])[0]
+        return [found[phrase] for phrase in phrases]
+
+    def _settled(self, scene: Scene, phrase: str, found: Sequence[Seen]) -> tuple[Seen, ...]:
+        merged = merge_seen(found)
+        if not self.looking.second_look or not merged:
+            return merged
+
+        def again(views: Sequence[View]) -> list[list[Region]]:
+            shown = [self._seen_as(view) for view in views]
+            regions: dict[View, list[Region]] = {view: [] for view in shown}
+            for seen in self._look(scene, shown, [phrase])[0]:
+                regions.setdefault(seen.view, []).append(seen.region)
+            return [regions[view] for view in shown]
+
+        long_px = max(56, int(math.sqrt(self.answerer.most_pixels * self._shrink) / 2))
+        return second_look(merged, again, small_px=self.looking.second_look, long_px=long_px).found
+
+    def _region(self, item: Pointed, view: View, label: str, reply: Reply) -> Region:
+        score = None if item.span is None else reply.score(item.span)
+        return region_of(item, view, label, score, self.name)
+
+    # ---- describer
+
+    def describe(self, scene: Scene, regions: Sequence[Region]) -> tuple[Description, ...]:
+        """A phrase for each region, seen in a crop round it. See `Describer.describe`."""
+        prompts = []
+        for region in regions:
+            long_px = max(56, int(math.sqrt(self.answerer.most_pixels * self._shrink) / 2))
+            view = self._seen_as(zoomed(region.box_px, scene.size_wh, long_px, CONTEXT))
+            kind = "obb" if "obb" in self.answerer.tasks.dialect.kinds else "box"
+            points = region.corners_px if kind == "obb" else region.box_px.reshape(2, 2)
+            shown = np.clip(view.from_scene(points), 0, view.size_wh)
+            prompts.append(Prompt((picture(scene, view),), self.answerer.tasks.describe(Pointed(kind, shown), view.size_wh)))  # fmt: skip  # noqa: E501
+        return tuple(Description(text) for text, _ in self._answers(prompts, "describing"))
+
+    # ---- change detector
+
+    def changes(self, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
+        """Changed regions of two scenes that lie on each other, with polygons where the model gives them.
+
+        Raises:
+            UsageError: the scenes differ in size.
+        """
+        if before.size_wh != after.size_wh:
+            raise UsageError(
+                f"{before.name!r} has {before.size_wh[0]} x {before.size_wh[1]} px and {after.name!r} "
+                f"{after.size_wh[0]} x {after.size_wh[1]}; bring both to one grid first"
+            )
+
+        def look() -> list[Seen]:
+            views = self.views(after.size_wh)
+            prompts = [
+                Prompt((picture(before, view), picture(after, view)), self.answerer.tasks.change(phrase, view.size_wh))
+                for view in views
+            ]
+            found = []
+            for view, (objects, reply) in zip(views, self._answers(prompts, "comparing"), strict=True):
+                if reply.forced:
+                    note(f"a reply was cut short after {len(objects)} changes: there may be more")
+                found += [Seen(self._region(item, view, phrase, reply), view) for item in objects]
+            return found
+
+        return tuple(one.region for one in merge_seen(self._fitting(look)))
+
+    # ---- the scene as a whole
+
+    def answer(self, scene: Scene, question: str) -> str:
+        """A short answer to a question about the scene."""
+        return self._of_whole(scene, lambda _: self.answerer.tasks.answer(question))
+
+    def caption(self, scene: Scene) -> str:
+        """A description of the scene."""
+        return self._of_whole(scene, lambda _: self.answerer.tasks.caption())
+
+    def classify(self, scene: Scene, classes: Sequence[str]) -> str:
+        """The class of the scene, one of those given."""
+        return self._of_whole(scene, lambda _: self.answerer.tasks.classify(classes))
+
+    def count(self, scene: Scene, phrase: str) -> int:
+        """How many things the phrase names, as the model counts them."""
+        return self._of_whole(scene, lambda _: self.answerer.tasks.count(phrase))
+
+    def locate(self, scene: Scene) -> Place:
+        """Where on Earth the model believes the scene to be."""
+        return self._of_whole(scene, lambda _: self.answerer.tasks.locate())
+
+    def select(self, scene: Scene, regions: Sequence[Region], condition: str) -> tuple[Region, ...]:
+        """Those of the regions that satisfy a condition, as the model judges it (GeoRSMLLM section III-B).
+
+        The regions of the answer before go into the instruction as points; exact geometry (`tools.select`) is the other
+        way to judge a condition.
+        """
+        if not regions:
+            return ()
+        kind = "obb" if "obb" in self.answerer.tasks.dialect.kinds else "box"
+
+        def asking(view: View) -> Asking[list[int]]:
+            points = [view.from_scene(r.corners_px if kind == "obb" else r.box_px.reshape(2, 2)) for r in regions]
+            return self.answerer.tasks.select([Pointed(kind, each) for each in points], condition, view.size_wh)
+
+        chosen = self._of_whole(scene, asking)
+        return tuple(regions[index] for index in chosen)
+
+    def _of_whole(self, scene: Scene, asking: Callable[[View], Asking[Read]]) -> Read:
+        def look() -> Read:
+            most = max(56 * 56, int(self.answerer.most_pixels * self._shrink))
+            view = self._seen_as(whole(scene.size_wh, most)[0])
+            ((read, _),) = self._answers([Prompt((picture(scene, view),), asking(view))], "answering")
+            return read  # type: ignore[no-any-return]
+
+        return self._fitting(look)
+
+    # ---- asking
+
+    def _answers(self, prompts: Sequence[Prompt], what: str) -> Iterator[tuple[Any, Reply]]:
+        """What each reply means, and the reply; unreadable ones are asked for again, a little warmer."""
+        total, step = len(prompts), max(1, self.answerer.at_once)
+        for start in range(0, total, step):
+            report(what, start, total)
+            part = prompts[start : start + step]
+            for prompt, reply in zip(part, self.answerer.ask(part), strict=True):
+                yield self._read(prompt, reply)
+        if total:
+            report(what, total, total)
+
+    def _read(self, prompt: Prompt, reply: Reply) -> tuple[Any, Reply]:
+        tries = 0
+        while True:
+            try:
+                return meaning(prompt.asking, reply), reply
+            except ModelOutputError as error:
+                if tries == self.looking.retries:
+                    raise ModelOutputError(f"{self.name} gave no reply that can be read: {error}", error.raw) from None
+                tries += 1
+                (reply,) = self.answerer.ask([prompt], temperature=WARMER * tries)
+
+    def _fitting(self, look: Callable[[], Read]) -> Read:
+        """What `look` gives, with smaller and smaller views when memory runs out."""
+        while True:
+            try:
+                return look()
+            except OutOfMemory:
+                if self._shrink / 2 < LEAST_SHRINK:
+                    raise
+                self._shrink /= 2
+                most = int(self.answerer.most_pixels * self._shrink)
+                note(f"memory ran out: views of at most {most} px from now on, so more of them")
+
+
+def meaning(asking: Asking[Read], reply: Reply) -> Read:
+    """What a reply means. Free text that was cut short keeps what there is, with a mark of omission.
+
+    Raises:
+        ModelOutputError: unreadable, or a list of objects that was cut off.
+    """
+    if asking.grammar is None and not reply.ended:
+        return asking.read(f"{reply.text.rstrip()} …")
+    if not reply.ended and not reply.forced:
+        raise ModelOutputError("the reply was cut off because its tokens were used up", reply.text)
+    return (asking.read if reply.guided else asking.lenient)(reply.text)
+
+
+def picture(scene: Scene, view: View) -> Picture:
+    """A view of a scene; pixels are read when they are asked for, at most at twice the size they are shown."""
+
+    def read() -> np.ndarray:
+        limit = (2 * view.size_wh[0], 2 * view.size_wh[1])
+        shown = tuple(min(own, most) for own, most in zip(view.window_wh, limit, strict=True))
+        return scene.read(view.window_xyxy, (shown[0], shown[1]))
+
+    return Picture(f"{scene.digest} {scene.bands} {view.window_xyxy}", view.size_wh, read)
+
+
+def region_of(item: Pointed, view: View, label: str, score: float | None, source: str) -> Region:
+    """A region of the scene from an object in pixels of a view.
+
+    Four corners become the smallest rectangle round them, since a model's four points rarely form one. Something that
+    is written as a point or a line gets the extent of one step of a 0-1000 grid, which is all that the text can tell.
+    """
+    points = np.asarray(item.points_px, dtype=np.float64)
+    step = np.array(view.size_wh) / 1000
+    low, high = points.min(axis=0), points.max(axis=0)
+    is_flat = bool(((high - low) < step).any()) or (item.kind != "box" and _area(points) < step.prod())
+    if is_flat:
+        middle, half = (low + high) / 2, np.maximum(high - low, step) / 2
+        points = np.array([middle - half, middle + half])
+    inside = np.clip(view.to_scene(points), 0, view.scene_wh)
+    box = corners_to_box(inside)
+    corners: FloatArray = box_to_corners(box) if item.kind == "box" or is_flat else min_area_rect(inside)
+    polygon = inside if item.kind == "polygon" and not is_flat else None
+    keypoints = None if item.keypoints_px is None else np.clip(view.to_scene(item.keypoints_px), 0, view.scene_wh)
+    return Region("", label, corners, box, score, polygon, None, keypoints, source)
+
+
+def _area(points: np.ndarray) -> float:
+    """Area of the convex hull of points (N, 2), px2."""
+    rectangle = min_area_rect(points)
+    return float(np.linalg.norm(rectangle[1] - rectangle[0]) * np.linalg.norm(rectangle[2] - rectangle[1]))
+
+
+def _parts(view: View) -> tuple[View, ...]:
+    """Four overlapping parts of a view, each to be shown as large as the view was; none for a view already tiny."""
+    x0, y0, x1, y1 = view.window_xyxy
+    width, height = x1 - x0, y1 - y0
+    if min(width, height) < 64:
+        return ()
+    wide, high = math.ceil(width * 0.58), math.ceil(height * 0.58)
+    windows = [(x, y, x + wide, y + high) for y in (y0, y1 - high) for x in (x0, x1 - wide)]
+    return tuple(replace(view, window_xyxy=window) for window in windows)
