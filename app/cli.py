@@ -58,7 +58,7 @@ app.command()(plan)
 app.command(cls=ToolsHelp)(run)
 app.command()(resume)
 app.command()(runs)
-app.command()(models)
+app.add_typer(models, name="models")
 app.command()(doctor)
 
 

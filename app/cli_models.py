@@ -1,4 +1,4 @@
-"""`surveyor models`: which models are installed and what each knows; with --tools, what a plan may call."""
+"""`surveyor models`: which models there are, fetching one, trying one; with --tools, what a plan may call."""
 
 from __future__ import annotations
 
@@ -6,10 +6,48 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 
-def models(
-    tools: Annotated[bool, typer.Option("--tools", help="List the tools that a plan may call instead.")] = False,
+class _ListsByDefault(TyperGroup):
+    """`surveyor models …` is `surveyor models list …` where no command is named."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Puts `list` in front, refuses a word that is no command."""
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ctx.help_option_names:
+            if first and not first.startswith("-") and not first.endswith(".py"):
+                from ..core.errors import UsageError
+
+                raise UsageError(f"there is no command {first!r}; expected: list, pull ID, or check SPEC")
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+Tools = Annotated[bool, typer.Option("--tools", help="List the tools that a plan may call instead.")]
+models = typer.Typer(
+    help="List models, fetch one from the hub (pull), try one (check).",
+    epilog=(
+        "Examples:  [bold]surveyor models[/bold]  ·  [bold]surveyor models check grounder=compact[/bold]  ·  "
+        "needs the hub: surveyor models pull Qwen/Qwen2-VL-2B-Instruct"
+    ),
+    cls=_ListsByDefault,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@models.callback()
+def every(tools: Tools = False) -> None:
+    """List models and what each knows; fetch one from the hub (pull); load one and put it to a test (check).
+
+    Without a command: list.
+    """
+
+
+@models.command("list", epilog="Example:  [bold]surveyor models list --tools[/bold]")
+def list_(
+    tools: Tools = False,
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE.py]", help="With --tools: list those of this file too.")
     ] = None,
@@ -23,6 +61,55 @@ def models(
         _print_tools(file)
     else:
         _print_models()
+
+
+@models.command(
+    "pull",
+    epilog=(
+        "Examples, which need the hub:  [bold]surveyor models pull Qwen/Qwen2-VL-2B-Instruct[/bold]  ·  "
+        "[bold]surveyor models pull facebook/sam2.1-hiera-tiny --to models/sam2-tiny[/bold]"
+    ),
+)
+def pull(
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="Name on the Hugging Face hub: OWNER/NAME.")],
+    revision: Annotated[
+        str | None, typer.Option(metavar="R", help="Branch, tag or commit. Default: the newest state.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write to, to be copied elsewhere. Default: the cache.")
+    ] = None,
+) -> None:
+    """Fetch a model from the Hugging Face hub.
+
+    Only what is needed to load it: settings, tokenizer, safetensors.
+    The same command goes on where one was cut off. Without a connection
+    it names the files to copy by hand, and where to.
+    """
+    from .models_pull import pull_and_tell
+
+    pull_and_tell(id, revision, to, debug=bool(context.find_root().params.get("debug")))
+
+
+@models.command(
+    "check",
+    epilog=(
+        "Examples:  [bold]surveyor models check grounder=compact,segmenter=compact[/bold]  ·  with a checkpoint:  "
+        "[bold]surveyor models check grounder=qwen2vl:models/Qwen2-VL-2B-Instruct[/bold]"
+    ),
+)
+def check(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="As for --models: role=backend, several with commas.")],
+) -> None:
+    """Load models and ask each something of a drawn image whose right answer is known.
+
+    Looks through the checkpoint's files first, then tells load time,
+    memory, speed, and whether the model's coordinates mean what they are
+    declared to mean. Exit code 1: it loads, but the request failed.
+    """
+    from .models_check import check_and_tell
+
+    check_and_tell(spec)
 
 
 def _print_models() -> None:

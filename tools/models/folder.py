@@ -121,7 +121,8 @@ def check_folder(path: str | Path) -> FolderReport:
     kind = kind if isinstance(kind, str) else ""
     weights, tensors = _check_weights(path, faults)
     if kind in QWEN_VL:
-        faults += [*_qwen_faults(path, config), *_fit_faults(config, tensors)]
+        whole = not faults  # or the same fault would be told twice
+        faults += [*_qwen_faults(path, config), *(_fit_faults(config, tensors) if whole else ())]
     elif kind in SAM2:
         faults += _processor_faults(path)
     faults += _interrupted(path)

@@ -37,6 +37,7 @@ __all__ = [
     "needed_files",
     "pull",
     "spec_for",
+    "split_name",
 ]
 COMMAND = 'pip install "surveyor[qwen]"'
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
@@ -161,6 +162,30 @@ def by_hand(id: str, revision: str | None = None, folder: str | None = None, fil
         kind, listed = SAM2[0], _SAM2_FILES
     place = folder or f"models/{id.rpartition('/')[2]}"
     return ByHand(id, revision, tuple(files) or listed, place, spec_for(kind, place))
+
+
+def split_name(source: str) -> tuple[str, str | None, str | None]:
+    """Model, revision and adapter of `MODEL[@REVISION][+ADAPTER_DIR]`; a part that is not written is None.
+
+    What exists as a folder is taken whole, so that folders may have "@" and "+" in their names.
+
+    Raises:
+        UsageError: a part is empty.
+
+    Example:
+        >>> split_name("Qwen/Qwen2-VL-2B-Instruct@main+runs/lora")
+        ('Qwen/Qwen2-VL-2B-Instruct', 'main', 'runs/lora')
+    """
+    model, plus, adapter = source, "", ""
+    if not Path(source).expanduser().exists():
+        parts = source.split("+")
+        cuts = ["+".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
+        model = next((cut for cut in cuts if Path(cut).expanduser().exists()), parts[0])
+        plus, adapter = source[len(model) : len(model) + 1], source[len(model) + 1 :]
+    name, at, revision = (model, "", "") if Path(model).expanduser().exists() else model.partition("@")
+    if not name or (at and not revision) or (plus and not adapter):
+        raise UsageError(f"{source!r} is not MODEL, MODEL@REVISION, MODEL+ADAPTER_DIR or MODEL@REVISION+ADAPTER_DIR")
+    return name, revision or None, adapter or None
 
 
 def spec_for(kind: str, source: str) -> str:

@@ -1,0 +1,241 @@
+"""Small requests whose right answer is known, one for each role: pictures are drawn, and the truth with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from ..core.errors import ModelOutputError, ToolFailed, UnknownPhrase
+
+if TYPE_CHECKING:
+    from ..core.scene import Scene
+
+SIZE_WH = (672, 448)
+"""Not square, and whole patches of 14, 28 and 32 px: Qwen's resizing leaves it as it is, so pixels are pixels."""
+LEAST_IOU = 0.5
+RELATIVE, ABSOLUTE = "0-1000", "absolute px"
+"""The first words of a report's "coordinates": a grid from 0 to 1000, or pixels of the image that the model sees."""
+KINDS = (
+    ("airport", "airplane", 0),
+    ("tank farm", "storage tank", 1),
+    ("sports", "tennis court", 3),
+    ("harbour", "ship", 3),
+)
+"""Kind of scene, what is asked for, seed: few and large things."""
+_QUESTION = "Reply with one word: ready"
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A model that tells about itself; any model may, none has to.
+
+    It may also have `load()`, which brings its weights into memory, so that loading is timed apart from asking.
+    """
+
+    def check_report(self) -> Mapping[str, str]:
+        """What -> value, for people, after it was loaded and asked.
+
+        Keys with a meaning: "coordinates" begins with "0-1000" or "absolute px" (of the image that the model sees) and
+        is put to the test. "class", "parameters", "dtype", "device", "dialect", "tokens per second" are shown in this
+        order, any others after them.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the outcome: "fine", "doubt" (it works, but this was not shown), or "bad" (the request failed)."""
+
+    state: Literal["fine", "doubt", "bad"]
+    what: str
+    text: str
+
+
+_ORACLE = Finding("doubt", "drawn image", "not asked: it answers for the images of its file only")
+
+
+def try_model(role: str, model: Any, coordinates: Callable[[], str | None]) -> list[Finding]:
+    """What came of the request for this role.
+
+    Args:
+        role: "grounder", "segmenter", "describer", "change" or "chat".
+        model: the model of that role.
+        coordinates: asked after the request: what the model declares its coordinates to be; None when it does not.
+
+    Raises:
+        UsageError, MissingDependency: the model cannot be loaded, or does not take this call.
+    """
+    if model.name.startswith("oracle:"):
+        return [_ORACLE]
+    try:
+        if role == "grounder":
+            return _try_grounder(model, coordinates)
+        if role == "segmenter":
+            return _try_segmenter(model)
+        if role == "describer":
+            return _try_describer(model)
+        if role == "change":
+            return _try_change(model, coordinates)
+        reply = model.complete([{"role": "user", "content": _QUESTION}])
+        return [Finding("fine" if reply.strip() else "bad", "reply", _quoted(reply) if reply.strip() else "empty")]
+    except ModelOutputError as error:
+        return [Finding("bad", "reply", f"unreadable: {_quoted(error.raw)} ({error})")]
+    except ToolFailed as error:
+        return [Finding("bad", "request", f"failed: {error}")]
+
+
+# ---- boxes
+def _try_grounder(model: Any, coordinates: Callable[[], str | None]) -> list[Finding]:
+    asked = 0
+    finding = Finding(
+        "doubt", "drawn image", f"not asked: it knows none of {', '.join(label for _, label, _ in KINDS)}"
+    )
+    for phrase, scene, truth in _pictures(open_vocabulary=model.knows() is None):
+        try:
+            model.resolve(phrase)
+        except UnknownPhrase:
+            continue
+        found = [region.box_px for region in model.ground(scene, phrase)]
+        finding = verify_boxes(found, truth, coordinates(), phrase)
+        asked += 1
+        if finding.state != "doubt" or asked == 2:
+            break
+    return [finding]
+
+
+def _pictures(open_vocabulary: bool) -> list[tuple[str, Scene, np.ndarray]]:
+    """Phrase, picture, boxes of what it names (N, 4) in px; a plain card for models that take any phrase."""
+    from ..core.scene import Scene
+    from ..synth import draw_scene
+
+    pictures = []
+    if open_vocabulary:
+        card = np.full((SIZE_WH[1], SIZE_WH[0], 3), 205, np.uint8)
+        red, blue = (70, 42, 238, 154), (434, 280, 602, 406)
+        card[red[1] : red[3], red[0] : red[2]] = (200, 30, 30)
+        card[blue[1] : blue[3], blue[0] : blue[2]] = (30, 50, 190)
+        pictures.append(("red rectangle", Scene.from_array(card, name="drawn card"), np.array([red], np.float64)))
+    for kind, label, seed in KINDS:
+        drawn = draw_scene(kind, seed, SIZE_WH)
+        truth = np.stack([thing.box_px for thing in drawn.labelled(label)])
+        pictures.append((label, Scene.from_array(drawn.image_rgb, gsd_m=drawn.gsd_m, name=f"drawn {kind}"), truth))
+    return pictures
+
+
+def verify_boxes(
+    found: Sequence[np.ndarray], truth: np.ndarray, coordinates: str | None, phrase: str = "things"
+) -> Finding:
+    """Whether boxes lie where things were drawn, and if not, under which other reading of their numbers they would.
+
+    Args:
+        found: (4,) boxes x0, y0, x1, y1 in px of a picture of `SIZE_WH`, as read by the declared convention.
+        truth: (N, 4) boxes of what was drawn.
+        coordinates: the declared convention; None for a model that does not write numbers as text.
+        phrase: what was asked for.
+
+    Example:
+        >>> drawn = np.array([[70.0, 42, 238, 154]])
+        >>> verify_boxes([np.array([105.0, 94, 354, 344])], drawn, "absolute px").text
+        'contradicted: the boxes fit better as 0-1000 (1 of 1 against 0)'
+    """
+    declared = next((name for name in (RELATIVE, ABSOLUTE) if (coordinates or "").startswith(name)), None)
+    what = "coordinates" if coordinates else "drawn image"
+    if not len(found):
+        return Finding("doubt", what, f"not verified: the model found no {phrase} where {len(truth)} are drawn")
+    boxes = np.stack([np.asarray(box, np.float64) for box in found])
+    fits = {name: _best_ious(read, truth) for name, read in _readings(boxes, declared).items()}
+    own_name = declared or "as given"
+    counts = {name: int((ious >= LEAST_IOU).sum()) for name, ious in fits.items()}
+    best = max(counts, key=lambda name: counts[name])
+    own = counts[own_name]
+    if counts[best] > own:
+        return Finding(
+            "bad",
+            what,
+            f"contradicted: the boxes fit better as {best} ({counts[best]} of {len(boxes)} against {own})",
+        )
+    if own == 0:
+        near = float(fits[own_name].max())
+        text = f"not verified: none of {len(boxes)} boxes lies on a drawn {phrase} (best IoU {near:.2f})"
+        return Finding("doubt", what, text)
+    iou = float(fits[own_name][fits[own_name] >= LEAST_IOU].mean())
+    return Finding("fine", what, f"verified: {own} of {len(boxes)} boxes lie on a drawn {phrase} (IoU {iou:.2f})")
+
+
+def _readings(boxes: np.ndarray, declared: str | None) -> dict[str, np.ndarray]:
+    """Reading -> the boxes in px, if the numbers behind them were meant so; the declared reading first."""
+    if declared is None:
+        return {"as given": boxes}
+    scale = np.tile(np.array(SIZE_WH) / 1000, 2)
+    numbers = boxes / scale if declared == RELATIVE else boxes
+    turned = numbers[:, [1, 0, 3, 2]]
+    order = (declared, ABSOLUTE if declared == RELATIVE else RELATIVE)
+    straight = {name: numbers * scale if name == RELATIVE else numbers for name in order}
+    return straight | {f"{name}, y before x": turned * scale if name == RELATIVE else turned for name in order}
+
+
+def _best_ious(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    from ..core.geometry import box_iou_matrix
+
+    return box_iou_matrix(boxes, truth).max(axis=1)
+
+
+# ---- the other roles
+def _airport() -> tuple[Any, Scene, Any]:
+    """A drawn airport, the same as a scene, and its largest whole airplane."""
+    from ..core.scene import Scene
+    from ..synth import draw_scene
+
+    drawn = draw_scene(KINDS[0][0], KINDS[0][2], SIZE_WH)
+    scene = Scene.from_array(drawn.image_rgb, gsd_m=drawn.gsd_m, name="drawn airport")
+    whole = [thing for thing in drawn.labelled("airplane") if thing.visible_fraction > 0.99]
+    return drawn, scene, max(whole, key=lambda thing: thing.area_px)
+
+
+def _try_segmenter(model: Any) -> list[Finding]:
+    from ..core.masks import Mask
+    from ..core.protocols import MaskPrompt
+
+    drawn, scene, thing = _airport()
+    (result,) = model.segment(scene, [MaskPrompt(thing.box_px, thing.corners_px)])
+    iou = result.mask.iou(Mask.from_array(drawn.mask(thing)))
+    own = "" if result.score is None else f", it says {result.score:.2f}"
+    if iou >= LEAST_IOU:
+        return [Finding("fine", "drawn image", f"the mask of a drawn airplane is right (IoU {iou:.2f}{own})")]
+    return [
+        Finding("doubt", "drawn image", f"not verified: its mask of a drawn airplane is not that (IoU {iou:.2f}{own})")
+    ]
+
+
+def _try_describer(model: Any) -> list[Finding]:
+    from ..core.regions import Region
+
+    _, scene, thing = _airport()
+    region = Region("airplane-1", "airplane", thing.corners_px, thing.box_px, None, source="drawn")
+    (said,) = model.describe(scene, [region])
+    text = f"of a drawn airplane it says {_quoted(said.text)}"
+    right = any(word in f"{said.label} {said.text}".lower() for word in ("plane", "aircraft", "jet"))
+    return [Finding("fine" if right else "doubt", "drawn image", text if right else f"not verified: {text}")]
+
+
+def _try_change(model: Any, coordinates: Callable[[], str | None]) -> list[Finding]:
+    from ..core.scene import Scene
+    from ..synth import draw_pair
+
+    pair = draw_pair("airport", KINDS[0][2], SIZE_WH)
+    before, after = (
+        Scene.from_array(image, gsd_m=pair.before.gsd_m, name=f"drawn {when}")
+        for image, when in ((pair.before.image_rgb, "before"), (pair.after.image_rgb, "after"))
+    )
+    label = pair.change.regions[0].label
+    truth = np.stack([change.thing.box_px for change in pair.change.regions if change.label == label])
+    found = [region.box_px for region in model.changes(before, after, label)]
+    return [verify_boxes(found, truth, coordinates(), f"changed {label}")]
+
+
+def _quoted(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= 120 else f"{line[:117]}...")
