@@ -26,12 +26,15 @@ class MaskPrompt:
         corners_px: (4, 2) oriented box where known; models that can't use it ignore it.
         points_px: (K, 2), may be empty.
         point_labels: (K,) 1 inside, 0 outside.
+        coarse: a first, rough mask of it in the same scene, to be made exact (GeoGround's Text-Mask + SAM); None where
+            there is none. Models that can't use one ignore it: the built-in one, the oracle and the fakes do.
     """
 
     box_px: FloatArray
     corners_px: FloatArray | None = None
     points_px: FloatArray | None = None
     point_labels: Sequence[int] = ()
+    coarse: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False)
