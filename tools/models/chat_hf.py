@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.budget import charge, check
 from ...core.errors import MissingDependency, ModelOutputError, UsageError
+from .guidance import COMMAND, GrammarProcessor, Guide
 
 if TYPE_CHECKING:
     import torch
 
-COMMAND = 'pip install "surveyor[llm]"'
 _TUNED = "surveyor.json"
 """Beside an adapter of finetune/train_parser.py: which prompt it was trained with."""
-# The shape of JSON in training and in replies: no spaces, so that replies are short.
-_COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 
 
 class LocalChat:
@@ -126,7 +124,7 @@ class _Bounds:
         return scores
 
 
-class SchemaProcessor:
+class SchemaProcessor(GrammarProcessor):
     """A transformers logits processor that leaves only tokens by which the reply can still fit the schema.
 
     Args:
@@ -137,31 +135,7 @@ class SchemaProcessor:
     """
 
     def __init__(self, tokenizer: Any, schema: dict[str, object], prompt_length: int, rows: int = 1) -> None:
-        llguidance, hf = _guidance()
-        guide = _guide(tokenizer, hf)
-        grammar = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=_COMPACT)
-        self._matchers = [llguidance.LLMatcher(guide, grammar) for _ in range(rows)]
-        if self._matchers[0].is_error():
-            raise UsageError(f"the schema cannot be used to constrain replies: {self._matchers[0].get_error()}")
-        self._vocabulary = guide.vocab_size
-        self._read = prompt_length
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Scores with every token that does not fit at minus infinity. Shapes: (rows, length), (rows, vocabulary)."""
-        import torch
-        from llguidance.torch import allocate_token_bitmask, apply_token_bitmask_inplace, fill_next_token_bitmask
-
-        mask = allocate_token_bitmask(len(self._matchers), self._vocabulary)
-        for row, matcher in enumerate(self._matchers):
-            for token in input_ids[row, self._read :].tolist():
-                if not matcher.is_stopped():
-                    matcher.consume_token(token)
-            fill_next_token_bitmask(matcher, mask, row)
-        self._read = int(input_ids.shape[1])
-        if scores.shape[-1] > self._vocabulary:  # padding of the embedding, names no token
-            scores[:, self._vocabulary :] = -torch.inf
-        apply_token_bitmask_inplace(scores[:, : self._vocabulary], mask.to(scores.device))
-        return scores
+        super().__init__(Guide.of(tokenizer), schema, prompt_length=prompt_length, rows=rows)
 
 
 def load_causal(source: str, device: str | None = None) -> tuple[Any, Any]:
@@ -233,21 +207,3 @@ def _ends(model: Any, tokenizer: Any) -> set[int]:
     ends = getattr(model.generation_config, "eos_token_id", None)
     listed = ends if isinstance(ends, list) else [ends]
     return {int(token) for token in (*listed, tokenizer.eos_token_id) if token is not None}
-
-
-def _guide(tokenizer: Any, hf: Any) -> Any:
-    """llguidance's view of the tokenizer, made once (it takes about a second)."""
-    guide = getattr(tokenizer, "_surveyor_guide", None)
-    if guide is None:
-        guide = hf.from_tokenizer(tokenizer)
-        tokenizer._surveyor_guide = guide
-    return guide
-
-
-def _guidance() -> tuple[Any, Any]:
-    try:
-        import llguidance
-        import llguidance.hf as hf
-    except ImportError:
-        raise MissingDependency("replies held to a schema", COMMAND) from None
-    return llguidance, hf
