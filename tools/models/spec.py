@@ -112,7 +112,7 @@ def _local_chat(argument: str) -> ChatModel:
 
 
 def _remote_chat(argument: str) -> ChatModel:
-    from .chat_remote import RemoteChat
+    from .remote.chat import RemoteChat
 
     return RemoteChat.at(argument)
 
