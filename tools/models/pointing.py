@@ -68,7 +68,8 @@ class Reply:
         ended: the model ended it itself; False when the tokens were used up.
         forced: a grammar was made to close it because the tokens were used up: it can be read, but may lack the rest.
         guided: the text was held to the asking's grammar.
-        logprobs: (T,) natural logarithm of the model's probability of each token; None when it does not tell.
+        logprobs: (T,) natural logarithm of the model's probability of each token, NaN for one that it was not asked
+            about; None when it does not tell.
         stops: (T,) how many characters of the text are written after each token; None when that cannot be told.
     """
 
@@ -94,6 +95,7 @@ class Reply:
         if span is not None and self.stops is not None:
             starts = np.concatenate([[0], self.stops[:-1]])
             chosen = self.logprobs[(starts < span[1]) & (self.stops > span[0])]
+        chosen = chosen[~np.isnan(chosen)]
         return float(np.exp(min(0.0, float(chosen.mean())))) if len(chosen) else None
 
 
@@ -219,8 +221,10 @@ class PointingModel:
     def _seen_as(self, view: View) -> View:
         return view.shown_at(self.answerer.seen_size(view.size_wh, self._shrink))
 
-    def _look(self, scene: Scene, views: Sequence[View], phrases: Sequence[str]) -> list[list[Seen]]:
-        """What each phrase names in each view; a view whose reply was cut short is looked at in parts."""
+    def _look(
+        self, scene: Scene, views: Sequence[View], phrases: Sequence[str], *, divide: bool = True
+    ) -> list[list[Seen]]:
+        """What each phrase names in each view; a view whose reply was cut short is looked at in parts, once."""
         tasks, seg = self.answerer.tasks, self.looking.ground == "seg"
         pairs = [(view, phrase) for view in views for phrase in phrases]
         prompts = [
@@ -229,14 +233,15 @@ class PointingModel:
         ]
         found: dict[str, list[Seen]] = {phrase: [] for phrase in phrases}
         for (view, phrase), (objects, reply) in zip(pairs, self._answers(prompts, "grounding"), strict=True):
-            parts = _parts(view) if reply.forced else ()
-            if not parts:
+            parts = _parts(view) if reply.forced and divide else ()
+            if reply.forced:
+                more = f"that view was looked at in {len(parts)} parts" if parts else "there may be more"
+                note(f"a reply was cut short after {len(objects)} {phrase!r}: {more}")
+            if parts:
+                shown = [self._seen_as(part) for part in parts]
+                found[phrase] += self._look(scene, shown, [phrase], divide=False)[0]
+            else:
                 found[phrase] += [Seen(self._region(item, view, phrase, reply), view) for item in objects]
-                continue
-            note(
-                f"a reply was cut short after {len(objects)} {phrase!r}: that view was looked at in {len(parts)} parts"
-            )
-            found[phrase] += self._look(scene, [self._seen_as(part) for part in parts], [phrase])[0]
         return [found[phrase] for phrase in phrases]
 
     def _settled(self, scene: Scene, phrase: str, found: Sequence[Seen]) -> tuple[Seen, ...]:

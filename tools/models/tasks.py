@@ -1,9 +1,11 @@
 """The tasks of the set-of-points format: what is put to a model, what its reply may be, and how the reply is read.
 
 GeoRSMLLM section III-A: one text format for detection (`[det]`, four corners), segmentation (`[seg]`, box and key
-points for SAM-2), change (`[change]`, closed polygons over two images), captions of images and regions, questions, classes of
-scenes, counts and geolocalisation; section III-B: sub-instructions that carry the regions of the answer before them
-(`[select]`). A model of ours is spoken to with the task's tag, a stock checkpoint in plain words and its own dialect.
+points for SAM-2), change (`[change]`, closed polygons over two images), captions of images and regions, questions,
+classes of scenes, counts and geolocalisation; section III-B: sub-instructions that carry the regions of the answer
+before them (`[select]`). A model of ours is spoken to with the task's tag, a stock checkpoint in plain words and its
+own dialect.
+
 Local and remote models both use this: `pointing.PointingModel` makes a grounder, describer and change detector of
 anything that answers `pointing.Prompt`s. Every point here is in pixels of the image as the model sees it.
 """

@@ -31,7 +31,8 @@ class Row:
         limit: most tokens of the reply.
         guide: holds it to a grammar; None leaves it free.
         tokens: the reply's tokens so far, without the one that ends it.
-        logprobs: natural logarithm of the model's own probability of each of them.
+        logprobs: natural logarithm of the model's own probability of each of them; NaN for one that the grammar left
+            no choice about, so that the model was not asked.
         ended: the model ended the reply itself.
     """
 
@@ -92,10 +93,13 @@ def decode(
                 real, following = real[keep], following[keep]
                 alive = [alive[place] for place in going]
                 is_padded = not bool(real.all())
-            ids = torch.tensor([[rows[index].tokens[-1]] for index in alive], device=device)
-            positions = following[None, :, None].expand(3, -1, 1)
-            following = following + 1
-            real = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
+            fresh = 1 + (_skip(rows[alive[0]]) if len(alive) == 1 else 0)
+            if rows[alive[0]].ended:
+                return
+            ids = torch.tensor([rows[index].tokens[-fresh:] for index in alive], device=device)
+            positions = (following[:, None] + torch.arange(fresh, device=device))[None].expand(3, -1, -1)
+            following = following + fresh
+            real = torch.cat([real, real.new_ones(len(alive), fresh)], dim=1)
 
 
 def _questions(
@@ -123,10 +127,10 @@ def _choose(
     import torch
 
     total = torch.logsumexp(logits, dim=-1)
-    own = logits.clone() if any(row.guide is not None for row in rows) else logits
+    own = logits.clone()
     for place, row in enumerate(rows):
         if row.guide is not None:
-            row.guide.allow(logits[place], row.limit - len(row.tokens))
+            row.guide.apply(logits[place])
     if temperature > 0:
         tokens = torch.multinomial(torch.softmax(logits / temperature, dim=-1), 1, generator=draw)[:, 0]
     else:
@@ -137,11 +141,23 @@ def _choose(
 
 def _take(row: Row, token: int, logprob: float, ends: frozenset[int]) -> bool:
     """Adds a token to the row; whether the row goes on."""
+    if row.guide is not None:
+        row.guide.consume(token)
     if token in ends:
         row.ended = True
         return False
     row.tokens.append(token)
     row.logprobs.append(logprob)
-    if row.guide is not None:
-        row.guide.consume(token)
-    return len(row.tokens) < row.limit
+    row.ended = row.guide is not None and row.guide.is_done and row.guide.is_complete
+    return not row.ended and len(row.tokens) < row.limit
+
+
+def _skip(row: Row) -> int:
+    """Adds the tokens that the grammar leaves no choice about; how many. The model reads them with its next step."""
+    count = 0
+    for token in row.guide.forced_tokens() if row.guide is not None else ():
+        if row.ended or len(row.tokens) == row.limit:
+            break
+        count += 1
+        _take(row, token, float("nan"), frozenset())
+    return count

@@ -27,7 +27,6 @@ from .prefixes import Prefix, Prefixes, layers_of
 from .settings import Checkpoint, Settings, checkpoint_and_settings
 
 MOST_PIXELS = 28 * 28 * 1280  # 1,280 image tokens of Qwen2-VL: what its own processor is published with
-RESERVE = 96  # tokens kept for closing what a grammar has open
 _PLACE = "@@instruction@@"
 
 
@@ -192,9 +191,9 @@ class Engine:
     def _guide(self, asking: Asking[Any]) -> Any:
         if asking.grammar is None or not self.settings.guided:
             return None
-        from ..guidance import Guided
+        from ..guidance import Guide, Guided
 
-        return Guided(self.loaded.tokenizer, asking.grammar, reserve=RESERVE)
+        return Guided(Guide.of(self.loaded.tokenizer, self._ends), asking.grammar, budget=asking.max_tokens)
 
     def _reply(self, row: Row) -> Reply:
         tokenizer = self.loaded.tokenizer
