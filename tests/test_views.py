@@ -395,6 +395,23 @@ def test_what_is_not_one_road_is_not_joined(second):
     assert len(boxes([seen(LEFT, (200, 500, 1024, 530), "road"), second])) == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (seen(RIGHT, (900, 500, 1850, 530), "road"), seen(THIRD, (1800, 500, 2824, 530), "road")),
+        (seen(LEFT, (200, 500, 1024, 530), "road"), seen(RIGHT, (930, 500, 1924, 530), "road")),
+    ],
+    ids=["the first ends inside its view", "the second begins inside its view"],
+)
+def test_both_ends_at_the_joint_must_be_cut(first, second):
+    assert first.cut and second.cut and len(boxes([first, second])) == 2
+
+
+def test_a_side_road_does_not_keep_a_road_from_being_joined():
+    parts = [seen(LEFT, (200, 500, 1024, 530), "road"), seen(RIGHT, (900, 501, 1500, 531), "road")]
+    assert boxes([*parts, seen(RIGHT, (900, 520, 1500, 560), "road")]) == [[200, 500, 1500, 531], [900, 520, 1500, 560]]
+
+
 def test_tiles_that_only_touch_join_what_meets_at_the_border():
     first, second = (View((x, 0, x + 1000, 1000), (1000, 1000), SCENE) for x in (0, 1000))
     assert boxes([seen(first, (200, 500, 1000, 530), "road"), seen(second, (1000, 500, 1400, 530), "road")]) == [

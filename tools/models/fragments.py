@@ -20,11 +20,10 @@ FILLED = 0.8  # share of the joined box that the fragments fill; less, and the t
 def join_fragments(seen: list[Seen]) -> list[Seen]:
     """Finds with fragments of one long straight thing made one; all others as they are, in order.
 
-    Two finds of one label are joined when each is cut at the end that faces the other, each of these ends lies in the
-    other's view, the ends meet or pass each other, and both keep to one lane (the direction is the longer one's, which
-    must be elongated). Both views see the place of the joint, so two things in a row that merely end there are not
-    joined: at least one of their ends lies inside its view. A chain is joined as a whole, or, where its box would be
-    mostly empty (a bend), not at all.
+    Two finds of one label are joined when each is cut at the end that faces the other, these ends meet or pass each
+    other, and both keep to one lane (the direction is the longer one's, which must be elongated). Where tiles overlap,
+    both views see the place of the joint, so of two things in a row that merely end there at least one ends inside its
+    view and is not cut. A chain is joined as a whole or, where its box would be mostly empty (a bend), not at all.
 
     The joined find has the polygon of all fragments (where all have one and it is in one piece), their key points, the
     least of their scores (None where one has none), and a view round all their views.
@@ -88,10 +87,7 @@ def _continue(a: Seen, b: Seen) -> bool:
         return False
     middle, half = (max(a_left, b_left) + min(a_right, b_right)) / 2 * across, (a_right - a_left) / 2
     a_end, b_end = a_high * along + middle, b_low * along + middle
-    return (
-        _cut_at(a, a_end, half) and _cut_at(b, b_end, half)
-        and _in_view(b.view, a_end, near + half) and _in_view(a.view, b_end, near + half)
-    )  # fmt: skip
+    return _cut_at(a, a_end, half) and _cut_at(b, b_end, half)
 
 
 def _extent(seen: Seen, axis: np.ndarray) -> tuple[float, float]:
@@ -106,11 +102,6 @@ def _cut_at(seen: Seen, end_xy: np.ndarray, half_px: float) -> bool:
     gaps = (abs(end_xy[0] - x0) - mx, abs(end_xy[1] - y0) - my, abs(x1 - end_xy[0]) - mx, abs(y1 - end_xy[1]) - my)
     sides = seen.view.cut_sides(seen.region.box_px)
     return any(is_cut and gap <= half_px for is_cut, gap in zip(sides, gaps, strict=True))
-
-
-def _in_view(view: View, xy: np.ndarray, slack_px: float) -> bool:
-    x0, y0, x1, y1 = view.window_xyxy
-    return bool(x0 - slack_px <= xy[0] <= x1 + slack_px and y0 - slack_px <= xy[1] <= y1 + slack_px)
 
 
 def _joined(parts: Sequence[Seen]) -> Seen | None:
