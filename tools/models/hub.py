@@ -6,6 +6,7 @@ reached, the error names the files to copy by hand, where to put them, and what 
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import threading
@@ -317,6 +318,9 @@ def _fetch(hub: ModuleType, id: str, revision: str | None, folder: Path | None, 
         context.copy().run(report, f"fetching {id}, MB", min(done, total) // 1_000_000, max(total // 1_000_000, 1))
 
     def work() -> None:
+        talk = logging.getLogger("huggingface_hub")
+        level = talk.level
+        talk.setLevel(logging.ERROR)  # it tells each of its retries
         try:
             outcome.append(
                 hub.snapshot_download(
@@ -325,6 +329,8 @@ def _fetch(hub: ModuleType, id: str, revision: str | None, folder: Path | None, 
             )
         except BaseException as error:
             outcome.append(error)
+        finally:
+            talk.setLevel(level)
 
     thread = threading.Thread(target=work, name="surveyor-pull", daemon=True)
     thread.start()
@@ -435,6 +441,8 @@ def _unreachable(hub: ModuleType, error: Exception, status: int | None) -> str:
     if status is not None:
         what = "asks to wait" if status == 429 else "has a fault"
         return f"the hub {hub.constants.ENDPOINT} {what} (status {status}); try again later"
+    if "Protocol" in type(error).__name__ or "Read" in type(error).__name__:
+        return f"the hub {hub.constants.ENDPOINT} broke off; the same pull goes on where it stopped ({_short(error)})"
     certificate = " (set SSL_CERT_FILE to your network's certificates)" if "CERTIFICATE" in str(error).upper() else ""
     return f"the hub {hub.constants.ENDPOINT} cannot be reached: {_short(error)}{certificate}"
 
