@@ -104,7 +104,7 @@ def serving(script: Script, upstream: str | None = None, port: int = 0) -> Itera
         def do_GET(self) -> None:
             server.looks += 1
             if upstream is not None and server.healthy:
-                self._forward(None)
+                self._answer(self._forwarded(None))
             else:
                 self._answer(Answer(200 if server.healthy else 503, {"data": []}))
 
@@ -119,34 +119,33 @@ def serving(script: Script, upstream: str | None = None, port: int = 0) -> Itera
             try:
                 answer = script(sent, number) if callable(script) else script[min(number, len(script) - 1)]
                 if answer is FORWARD:
-                    self._forward(data)
-                else:
-                    self._answer(answer)
+                    answer = self._forwarded(data)
+                gone = self._waited(answer.delay_s)
             finally:
                 with server._lock:
                     server._under_way -= 1
+            if not gone:
+                self._answer(answer)
 
-        def _forward(self, data: bytes | None) -> None:
+        def _forwarded(self, data: bytes | None) -> Answer:
             request = urllib.request.Request(
                 f"{str(upstream).removesuffix('/v1')}{self.path}", data, {"Content-Type": "application/json"}
             )
             try:
                 with urllib.request.urlopen(request, timeout=120) as reply:
-                    self._answer(Answer(reply.status, reply.read()))
+                    return Answer(reply.status, reply.read())
             except urllib.error.HTTPError as error:
                 with error:
-                    self._answer(Answer(error.code, error.read()))
+                    return Answer(error.code, error.read())
 
         def _answer(self, answer: Answer) -> None:
-            if self._waited(answer.delay_s):
-                return
             if answer.status:
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.payload)))
-                self.end_headers()
                 with suppress(ConnectionError):
+                    self.end_headers()
                     self._send(answer)
             if not answer.status or answer.cut_after is not None:
                 self.close_connection = True

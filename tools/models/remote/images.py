@@ -70,7 +70,9 @@ class Sizes:
         most = min(self.max_pixels, max_pixels or self.max_pixels)
         if self.factor is not None:
             most = max(most, self.factor**2)
-            return smart_resize(size_wh, self.factor, min(self.min_pixels, most), most)  # may end below min_pixels
+            size = smart_resize(size_wh, self.factor, min(self.min_pixels, most), most)
+            # rounding down may end below min_pixels, which the server would enlarge
+            return smart_resize(size, self.factor, self.min_pixels, max(most, self.min_pixels, size[0] * size[1]))
         width, height = size_wh
         if width < 1 or height < 1:
             raise UsageError(f"an image of {width} x {height} px has no pixels")
@@ -127,8 +129,7 @@ def fit_image(read: Callable[[SizeWH], np.ndarray], size_wh: SizeWH, sizes: Size
             if len(url) <= max_bytes:
                 return SentImage(url, size, size != wanted)
         smaller = sizes.of(size_wh, size[0] * size[1] // 2)
-        left = smaller[0] * smaller[1]
-        if left >= size[0] * size[1] or (sizes.factor is not None and left < sizes.min_pixels):
+        if smaller[0] * smaller[1] >= size[0] * size[1]:
             raise UsageError(f"no image of {size[0]} x {size[1]} px fits {max_bytes!r} bytes; set a larger max_bytes")
         size = smaller
 
