@@ -30,7 +30,9 @@ COMMAND = 'pip install "surveyor[llm]"'
 _COMPACT = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
 _TRIED = 24  # tokens tried at a step of the reserve
 _LONGEST_END = 512  # tokens of the longest ending looked for
-_MARGIN = 8  # of a reserve that was not given
+_WALKED = 72  # tokens walked through a grammar to find its reserve
+_MARGIN = 4  # of a reserve that was found so
+_KEPT = 256  # grammars
 _SPARSE = 64  # words of a mask up to which its bits are written one by one
 
 Grammar = str | Mapping[str, Any]
@@ -92,8 +94,9 @@ class Guide:
             if matcher.is_error():
                 what = "grammar" if isinstance(grammar, str) else "schema"
                 raise UsageError(f"the {what} cannot be used to constrain replies: {matcher.get_error()}")
-            lengths = [self._tail(start, _LONGEST_END) for start in self._starts(matcher)]
-            self._fresh[text] = (matcher, _MARGIN + 1 + max((n for n in lengths if n is not None), default=0))
+            while len(self._fresh) >= _KEPT:
+                self._fresh.pop(next(iter(self._fresh)), None)
+            self._fresh[text] = (matcher, self._enough(matcher))
         fresh, reserve = self._fresh[text]
         return fresh.deep_copy(), reserve
 
@@ -117,15 +120,20 @@ class Guide:
         """Writes the tokens that may follow into `words`."""
         matcher.unsafe_compute_mask_ptr(words.ctypes.data, words.nbytes)
 
-    def preferred(self, words: np.ndarray) -> np.ndarray:
-        """Those of the allowed tokens that are nearest to an end, (n,) ids; see the module's head for the order."""
+    def preferred(self, words: np.ndarray, *, reverse: bool = False) -> np.ndarray:
+        """Those of the allowed tokens that are nearest to an end, (n,) ids; see the module's head for the order.
+
+        Args:
+            words: a mask.
+            reverse: those that are farthest from one.
+        """
         where = np.flatnonzero(words)
         present = words[where]
-        for kind in self._kinds:
+        for kind in reversed(self._kinds) if reverse else self._kinds:
             found = present & kind[where]
             if found.any():
                 return _ids(where, found)
-        return _ids(where, present)
+        return where[:0]
 
     def tried(self, ids: np.ndarray) -> np.ndarray:
         """The ids, or where there are very many, the longest token for each first byte (so far as there is room)."""
@@ -146,6 +154,20 @@ class Guide:
         every = self.tried(bits(words))
         lengths = [(self._after(matcher, token, _LONGEST_END) or _LONGEST_END, i) for i, token in enumerate(every)]
         return every[[min(lengths)[1]]]
+
+    def _enough(self, matcher: Any) -> int:
+        """The longest of the shortest endings met on walks that put off the end as long as they can, and a margin."""
+        starts, rng, words, most = self._starts(matcher), np.random.default_rng(0), self.words(), 1
+        for walk in starts:
+            for _ in range(max(_WALKED // len(starts), 4)):
+                most = max(most, self._tail(walk.deep_copy(), _LONGEST_END) or 0)
+                tokens = walk.compute_ff_tokens()
+                if not tokens and not walk.is_stopped():
+                    self.fill(walk, words)
+                    tokens = [int(rng.choice(self.tried(self.preferred(words, reverse=True))))]
+                if walk.is_stopped() or tokens[0] in self.ends or not walk.consume_tokens(tokens):
+                    break
+        return most + _MARGIN
 
     def _starts(self, matcher: Any) -> list[Any]:
         words = self.words()
@@ -195,6 +217,7 @@ class Guide:
             self._packed(bool(text) and not text.strip(b'"]})') for text in texts),
             self._packed(text[:1] == b"," for text in texts),
         ]
+        self._kinds.append(~np.bitwise_or.reduce(self._kinds))
 
     def _packed(self, members: Iterable[bool]) -> np.ndarray:
         flags = np.zeros((self.vocabulary + 31) // 32 * 32, dtype=bool)
