@@ -83,8 +83,8 @@ def pull(
     """Fetch a model from the Hugging Face hub.
 
     Only what is needed to load it: settings, tokenizer, safetensors.
-    The same command goes on where one was cut off. Without a connection
-    it names the files to copy by hand, and where to.
+    The same command goes on where one was cut off, file by file. Without
+    a connection it names the files to copy by hand, and where to.
     """
     from .models_pull import pull_and_tell
 

@@ -38,7 +38,7 @@ def pull_and_tell(id: str, revision: str | None, to: Path | None, *, debug: bool
             console.print(Text(line), soft_wrap=True)
         raise typer.Exit(code) from None
     except KeyboardInterrupt:
-        console.print(Text("what was fetched is kept; the same command goes on with it", style="dim"))
+        console.print(Text("whole files are kept; the same command fetches the rest", style="dim"))
         raise
     if pulled.note:
         console.print(Text(f"note: {pulled.note}", style="yellow"), soft_wrap=True)

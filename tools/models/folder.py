@@ -125,7 +125,7 @@ def check_folder(path: str | Path) -> FolderReport:
         faults += [*_qwen_faults(path, config), *(_fit_faults(config, tensors) if whole else ())]
     elif kind in SAM2:
         faults += _processor_faults(path)
-    faults += _interrupted(path)
+    faults += _interrupted(path) if faults else []
     names = config.get("architectures")
     architecture = str(names[0]) if isinstance(names, list) and names else ""
     return FolderReport(path, kind, architecture, weights, tensors, tuple(dict.fromkeys(faults)))
@@ -254,7 +254,7 @@ def _no_weights(path: Path) -> str:
 
 
 def _interrupted(path: Path) -> list[str]:
-    """What an interrupted download of huggingface_hub leaves in a folder."""
+    """What a killed download of huggingface_hub leaves in a folder, beside files that are whole after a second one."""
     left = sorted((path / ".cache" / "huggingface" / "download").glob("**/*.incomplete"))
     return [f"a download was interrupted here ({len(left)} unfinished); run the same pull again"] if left else []
 

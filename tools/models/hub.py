@@ -1,4 +1,4 @@
-"""Checkpoints from the Hugging Face hub: which files are needed, fetching them, and finding them again.
+"""Checkpoints from the Hugging Face hub: fetching them, and finding them again.
 
 Weights are taken as safetensors; other forms of the same weights are left where they are. Where the hub cannot be
 reached, the error names the files to copy by hand, where to put them, and what to write afterwards.
@@ -10,7 +10,7 @@ import logging
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from ...core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
 from ...core.progress import report
+from .checkpoint_names import WEIGHTS, ByHand, by_hand, needed_files, spec_for, split_name
 from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, FolderReport, check_adapter, check_folder
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SAM2_NATIVE",
     "ByHand",
     "FolderReport",
+    "HubDown",
     "Listing",
     "NotPulled",
     "Pulled",
@@ -42,60 +44,6 @@ __all__ = [
 ]
 COMMAND = 'pip install "surveyor[qwen]"'
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
-_SMALL = (".json", ".txt", ".model", ".jinja")
-_WEIGHTS = ((".safetensors",), (".pt", ".pth"), (".bin",))
-"""The first form that a repository has is taken."""
-_NOT_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")
-_QWEN_FILES = (
-    "config.json",
-    "generation_config.json",
-    "preprocessor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "chat_template.json (or chat_template.jinja)",
-    "model.safetensors.index.json and every model-0000X-of-0000N.safetensors (a small model: model.safetensors)",
-)
-_SAM2_FILES = (
-    "config.json",
-    "preprocessor_config.json",
-    "model.safetensors (or, for the sam2 package, the .pt file alone)",
-)
-_OTHER_FILES = (
-    "config.json",
-    "every *.safetensors, with model.safetensors.index.json where there are several",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "generation_config.json",
-)
-
-
-@dataclass(frozen=True)
-class ByHand:
-    """How to bring a checkpoint to a machine without a hub.
-
-    Attributes:
-        id: on the hub.
-        files: what its folder needs.
-        folder: where to put them.
-        spec: what to write afterwards, `grounder=qwen2vl:FOLDER`.
-    """
-
-    id: str
-    revision: str | None
-    files: tuple[str, ...]
-    folder: str
-    spec: str
-
-    def lines(self) -> tuple[str, ...]:
-        """The steps, a line each."""
-        revision = f" --revision {self.revision}" if self.revision else ""
-        tree = f"https://huggingface.co/{self.id}/tree/{self.revision or 'main'}"
-        return (
-            f"On a machine with a connection: surveyor models pull {self.id}{revision} --to {self.folder}",
-            f"or save from {tree} these files:",
-            *(f"  {name}" for name in self.files),
-            f"Copy them here as the folder {self.folder}/, then try them: surveyor models check {self.spec}",
-        )
 
 
 class NotPulled(UsageError):
@@ -105,7 +53,7 @@ class NotPulled(UsageError):
     """
 
     def __init__(self, message: str, by_hand: ByHand, *, offline: bool = False) -> None:
-        super().__init__(f"{message}; {_in_one_line(by_hand)}")
+        super().__init__(f"{message}; {by_hand.in_one_line()}")
         self.reason, self.by_hand, self.offline = message, by_hand, offline
 
 
@@ -113,7 +61,7 @@ class HubDown(ToolFailed):
     """The hub did not answer, or the connection broke; as `NotPulled`, but trying again may help."""
 
     def __init__(self, message: str, by_hand: ByHand) -> None:
-        super().__init__(f"{message}; {_in_one_line(by_hand)}")
+        super().__init__(f"{message}; {by_hand.in_one_line()}")
         self.reason, self.by_hand = message, by_hand
 
 
@@ -144,87 +92,11 @@ class Pulled:
     note: str = ""
 
 
-def by_hand(id: str, revision: str | None = None, folder: str | None = None, files: Sequence[str] = ()) -> ByHand:
-    """How to bring the model `id` here without this machine's hub.
-
-    Args:
-        files: what its folder needs, where that is known; else a list for its kind of model, told by its name.
-
-    Example:
-        >>> by_hand("Qwen/Qwen2-VL-2B-Instruct").spec
-        'grounder=qwen2vl:models/Qwen2-VL-2B-Instruct'
-    """
-    name = id.lower()
-    kind = ""
-    listed: tuple[str, ...] = _OTHER_FILES
-    if "qwen" in name and "vl" in name:
-        kind, listed = QWEN_VL[0], _QWEN_FILES
-    elif re.search(r"sam-?2", name):
-        kind, listed = SAM2[0], _SAM2_FILES
-    place = folder or f"models/{id.rpartition('/')[2]}"
-    return ByHand(id, revision, tuple(files) or listed, place, spec_for(kind, place))
-
-
-def split_name(source: str) -> tuple[str, str | None, str | None]:
-    """Model, revision and adapter of `MODEL[@REVISION][+ADAPTER_DIR]`; a part that is not written is None.
-
-    What exists as a folder is taken whole, so that folders may have "@" and "+" in their names.
-
-    Raises:
-        UsageError: a part is empty.
-
-    Example:
-        >>> split_name("Qwen/Qwen2-VL-2B-Instruct@main+runs/lora")
-        ('Qwen/Qwen2-VL-2B-Instruct', 'main', 'runs/lora')
-    """
-    model, plus, adapter = source, "", ""
-    if not Path(source).expanduser().exists():
-        parts = source.split("+")
-        cuts = ["+".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
-        model = next((cut for cut in cuts if Path(cut).expanduser().exists()), parts[0])
-        plus, adapter = source[len(model) : len(model) + 1], source[len(model) + 1 :]
-    name, at, revision = (model, "", "") if Path(model).expanduser().exists() else model.partition("@")
-    if not name or (at and not revision) or (plus and not adapter):
-        raise UsageError(f"{source!r} is not MODEL, MODEL@REVISION, MODEL+ADAPTER_DIR or MODEL@REVISION+ADAPTER_DIR")
-    return name, revision or None, adapter or None
-
-
-def spec_for(kind: str, source: str) -> str:
-    """What to write behind `--models` for a checkpoint of this kind (see `FolderReport.kind`).
-
-    Example:
-        >>> spec_for("sam2", "models/sam2.1-hiera-tiny")
-        'segmenter=sam2:models/sam2.1-hiera-tiny'
-    """
-    if kind in QWEN_VL:
-        return f"grounder=qwen2vl:{source}"
-    if kind in (*SAM2, SAM2_NATIVE):
-        return f"segmenter=sam2:{source}"
-    if kind == ADAPTER:
-        return f"grounder=qwen2vl:MODEL+{source}"
-    return f"chat=hf:{source}"
-
-
-def needed_files(names: Iterable[str]) -> list[str]:
-    """The files of a repository that a model is loaded from, in order of name.
-
-    Settings, tokenizer and weights of the folder itself; of the weights the safetensors, and only where there are none
-    what there is instead. Nothing for other programs (ONNX, GGUF), no training state, no pictures or pages.
-
-    Example:
-        >>> needed_files(["README.md", "config.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"])
-        ['config.json', 'model.safetensors']
-    """
-    own = sorted(name for name in names if "/" not in name and not name.startswith(".") and name not in _NOT_WEIGHTS)
-    form = next((ends for ends in _WEIGHTS if any(name.endswith(ends) for name in own)), ())
-    small = [name for name in own if name.endswith(_SMALL)]
-    if form == (".safetensors",):
-        small = [name for name in small if not re.search(r"\.(bin|pt|h5|msgpack)\.index\.json$", name)]
-    return sorted([*small, *(name for name in own if form and name.endswith(form))])
-
-
 def pull(id: str, *, revision: str | None = None, to: str | Path | None = None) -> Pulled:
-    """The model `id`, fetched from the hub; what is here already is not fetched again, what was cut off goes on.
+    """The model `id`, fetched from the hub; files that are here and whole are not fetched again.
+
+    A connection that breaks is taken up again some times, in the middle of a file. A second call begins a file that
+    was not finished from its start (so does huggingface_hub 2).
 
     Progress is reported to `core.progress`. With the variable HF_HUB_OFFLINE=1, or where the hub cannot be reached, a
     copy of an earlier pull is given, and `note` says so.
@@ -252,7 +124,7 @@ def pull(id: str, *, revision: str | None = None, to: str | Path | None = None) 
     except Exception as error:
         return _earlier_copy(hub, id, revision, folder, _trouble(hub, error, help_))
     files = needed_files(listing.files)
-    if not any(name.endswith(ends) for ends in _WEIGHTS for name in files):
+    if not any(name.endswith(ends) for ends in WEIGHTS for name in files):
         raise UsageError(_nothing_to_load(id, listing.files))
     total = sum(listing.files[name] or 0 for name in files)
     _check_room(hub, id, folder, files, total)
@@ -442,7 +314,8 @@ def _unreachable(hub: ModuleType, error: Exception, status: int | None) -> str:
         what = "asks to wait" if status == 429 else "has a fault"
         return f"the hub {hub.constants.ENDPOINT} {what} (status {status}); try again later"
     if "Protocol" in type(error).__name__ or "Read" in type(error).__name__:
-        return f"the hub {hub.constants.ENDPOINT} broke off; the same pull goes on where it stopped ({_short(error)})"
+        again = "run the same pull again, files that are whole are kept"
+        return f"the hub {hub.constants.ENDPOINT} broke off; {again} ({_short(error)})"
     certificate = " (set SSL_CERT_FILE to your network's certificates)" if "CERTIFICATE" in str(error).upper() else ""
     return f"the hub {hub.constants.ENDPOINT} cannot be reached: {_short(error)}{certificate}"
 
@@ -479,13 +352,6 @@ def _loadable(path: Path, files: list[str]) -> Path:
     """The folder, or the .pt file in it where that is all there is."""
     natives = [name for name in files if name.endswith((".pt", ".pth"))]
     return path / natives[0] if len(natives) == 1 and "config.json" not in files else path
-
-
-def _in_one_line(help_: ByHand) -> str:
-    return (
-        f"copy by hand from https://huggingface.co/{help_.id}: {', '.join(help_.files)}; put them in {help_.folder}/ "
-        f"and write {help_.spec}"
-    )
 
 
 def _short(error: BaseException) -> str:

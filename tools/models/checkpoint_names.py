@@ -1,0 +1,150 @@
+"""Names of checkpoints: the parts of MODEL@REVISION+ADAPTER, which files a model needs, how to bring them by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.errors import UsageError
+from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE
+
+_SMALL = (".json", ".txt", ".model", ".jinja")
+WEIGHTS = ((".safetensors",), (".pt", ".pth"), (".bin",))
+"""The first form that a repository has is taken."""
+_NOT_WEIGHTS = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+_QWEN_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.json (or chat_template.jinja)",
+    "model.safetensors.index.json and every model-0000X-of-0000N.safetensors (a small model: model.safetensors)",
+)
+_SAM2_FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "model.safetensors (or, for the sam2 package, the .pt file alone)",
+)
+_OTHER_FILES = (
+    "config.json",
+    "every *.safetensors, with model.safetensors.index.json where there are several",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+)
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """How to bring a checkpoint to a machine without a hub.
+
+    Attributes:
+        id: on the hub.
+        files: what its folder needs.
+        folder: where to put them.
+        spec: what to write afterwards, `grounder=qwen2vl:FOLDER`.
+    """
+
+    id: str
+    revision: str | None
+    files: tuple[str, ...]
+    folder: str
+    spec: str
+
+    def lines(self) -> tuple[str, ...]:
+        """The steps, a line each."""
+        revision = f" --revision {self.revision}" if self.revision else ""
+        tree = f"https://huggingface.co/{self.id}/tree/{self.revision or 'main'}"
+        return (
+            f"On a machine with a connection: surveyor models pull {self.id}{revision} --to {self.folder}",
+            f"or save from {tree} these files:",
+            *(f"  {name}" for name in self.files),
+            f"Copy them here as the folder {self.folder}/, then try them: surveyor models check {self.spec}",
+        )
+
+    def in_one_line(self) -> str:
+        """The same, for an error's message."""
+        files, page = ", ".join(self.files), f"https://huggingface.co/{self.id}"
+        return f"copy by hand from {page}: {files}; put them in {self.folder}/ and write {self.spec}"
+
+
+def by_hand(id: str, revision: str | None = None, folder: str | None = None, files: Sequence[str] = ()) -> ByHand:
+    """How to bring the model `id` here without this machine's hub.
+
+    Args:
+        files: what its folder needs, where that is known; else a list for its kind of model, told by its name.
+
+    Example:
+        >>> by_hand("Qwen/Qwen2-VL-2B-Instruct").spec
+        'grounder=qwen2vl:models/Qwen2-VL-2B-Instruct'
+    """
+    name = id.lower()
+    kind = ""
+    listed: tuple[str, ...] = _OTHER_FILES
+    if "qwen" in name and "vl" in name:
+        kind, listed = QWEN_VL[0], _QWEN_FILES
+    elif re.search(r"sam-?2", name):
+        kind, listed = SAM2[0], _SAM2_FILES
+    place = folder or f"models/{id.rpartition('/')[2]}"
+    return ByHand(id, revision, tuple(files) or listed, place, spec_for(kind, place))
+
+
+def split_name(source: str) -> tuple[str, str | None, str | None]:
+    """Model, revision and adapter of `MODEL[@REVISION][+ADAPTER_DIR]`; a part that is not written is None.
+
+    What exists as a folder is taken whole, so that folders may have "@" and "+" in their names.
+
+    Raises:
+        UsageError: a part is empty.
+
+    Example:
+        >>> split_name("Qwen/Qwen2-VL-2B-Instruct@main+runs/lora")
+        ('Qwen/Qwen2-VL-2B-Instruct', 'main', 'runs/lora')
+    """
+    model, plus, adapter = source, "", ""
+    if not Path(source).expanduser().exists():
+        parts = source.split("+")
+        cuts = ["+".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
+        model = next((cut for cut in cuts if Path(cut).expanduser().exists()), parts[0])
+        plus, adapter = source[len(model) : len(model) + 1], source[len(model) + 1 :]
+    name, at, revision = (model, "", "") if Path(model).expanduser().exists() else model.partition("@")
+    if not name or (at and not revision) or (plus and not adapter):
+        raise UsageError(f"{source!r} is not MODEL, MODEL@REVISION, MODEL+ADAPTER_DIR or MODEL@REVISION+ADAPTER_DIR")
+    return name, revision or None, adapter or None
+
+
+def spec_for(kind: str, source: str) -> str:
+    """What to write behind `--models` for a checkpoint of this kind (see `FolderReport.kind`).
+
+    Example:
+        >>> spec_for("sam2", "models/sam2.1-hiera-tiny")
+        'segmenter=sam2:models/sam2.1-hiera-tiny'
+    """
+    if kind in QWEN_VL:
+        return f"grounder=qwen2vl:{source}"
+    if kind in (*SAM2, SAM2_NATIVE):
+        return f"segmenter=sam2:{source}"
+    if kind == ADAPTER:
+        return f"grounder=qwen2vl:MODEL+{source}"
+    return f"chat=hf:{source}"
+
+
+def needed_files(names: Iterable[str]) -> list[str]:
+    """The files of a repository that a model is loaded from, in order of name.
+
+    Settings, tokenizer and weights of the folder itself; of the weights the safetensors, and only where there are none
+    what there is instead. Nothing for other programs (ONNX, GGUF), no training state, no pictures or pages.
+
+    Example:
+        >>> needed_files(["README.md", "config.json", "model.safetensors", "pytorch_model.bin", "onnx/model.onnx"])
+        ['config.json', 'model.safetensors']
+    """
+    own = sorted(name for name in names if "/" not in name and not name.startswith(".") and name not in _NOT_WEIGHTS)
+    form = next((ends for ends in WEIGHTS if any(name.endswith(ends) for name in own)), ())
+    small = [name for name in own if name.endswith(_SMALL)]
+    if form == (".safetensors",):
+        small = [name for name in small if not re.search(r"\.(bin|pt|h5|msgpack)\.index\.json$", name)]
+    return sorted([*small, *(name for name in own if form and name.endswith(form))])
