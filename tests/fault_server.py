@@ -71,7 +71,7 @@ class FaultServer:
         url: up to and with "/v1".
         seen: of each POST: the body's fields with "path" and "key" (the Authorization header).
         looks: how often GET /v1/models was asked.
-        healthy: what that says: 200, or 503.
+        health: what that says.
         at_once: most POSTs under way at one time.
         hung_up: how many clients closed the connection while they waited.
     """
@@ -79,7 +79,7 @@ class FaultServer:
     url: str
     seen: list[dict[str, Any]] = field(default_factory=list)
     looks: int = 0
-    healthy: bool = True
+    health: int = 200
     at_once: int = 0
     hung_up: int = 0
     _under_way: int = 0
@@ -103,10 +103,10 @@ def serving(script: Script, upstream: str | None = None, port: int = 0) -> Itera
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.looks += 1
-            if upstream is not None and server.healthy:
+            if upstream is not None and server.health == 200:
                 self._answer(self._forwarded(None))
             else:
-                self._answer(Answer(200 if server.healthy else 503, {"data": []}))
+                self._answer(Answer(server.health, {"data": []}))
 
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))

@@ -330,15 +330,17 @@ def test_a_failing_server_costs_one_try_each_and_no_pause() -> None:
     assert len(bad.seen) == 1
 
 
-def test_a_server_that_is_ill_is_looked_at_before_it_is_used_again() -> None:
+@pytest.mark.parametrize("up", [200, 401, 404, 500])
+@pytest.mark.parametrize("down", [502, 503, 504])
+def test_a_server_that_is_ill_is_looked_at_before_it_is_used_again(up: int, down: int) -> None:
     with serving([Answer(500), said("well")]) as ill, serving([said("good")]) as good:
-        ill.healthy = False
+        ill.health = down
         one = pool(ill, good, patience=Patience(timeout_s=5, pause_s=0.002, rest_s=0.01, longest_rest_s=0.01))
         for _ in range(6):
             assert text_of(one.ask(BODY)) == "good"
             time.sleep(0.015)
         assert len(ill.seen) == 1 and ill.looks >= 1
-        ill.healthy = True
+        ill.health = up
         time.sleep(0.05)
         assert {text_of(one.ask(BODY)) for _ in range(4)} == {"good", "well"}
 

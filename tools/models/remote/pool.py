@@ -196,11 +196,11 @@ class Pool:
         return min(equals, key=lambda one: one.last_used)
 
     def _is_up(self, server: Server) -> bool:
-        """Whether it answers at all: any status below 500, a refused key included."""
+        """Whether it answers at all: with a refused key too, but not that it, or what is behind it, is unavailable."""
         try:
             self._fetch(server, "models", None, self.patience.health_s)
         except Answered as answer:
-            if answer.status >= 500:
+            if answer.status in (502, 503, 504):  # transformers serve says 500 here, and serves
                 return False
         except TooLong:
             pass
