@@ -16,7 +16,7 @@ from ..core.errors import UsageError
 from .models_pull import count_in_words, folder_in_words, size_in_words
 from .models_smoke import Finding, try_model
 
-_ORDER = ("class", "parameters", "dtype", "device", "dialect", "coordinates", "tokens per second")
+_ORDER = ("class", "parameters", "dtype", "device", "dialect", "coordinates", "tokens/s")
 _DECLARED = "coordinates"
 
 
@@ -146,26 +146,33 @@ def _entries(spec: str) -> dict[str, tuple[str, str]]:
 
 def _checkpoint_rows(backend: str, argument: str) -> list[tuple[str, str]]:
     """What the checkpoint's files tell, for backends that load one. Raises UsageError with all that is wrong there."""
-    from ..tools.models.hub import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, check_adapter, check_folder, locate, split_name
+    from ..tools.models.hub import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, check_adapter, check_folder, locate
     from ..tools.models.options import split_options
+    from ..tools.models.qwen2vl.settings import Checkpoint
 
     kinds = {"qwen2vl": QWEN_VL, "sam2": (*SAM2, SAM2_NATIVE), "hf": ()}.get(backend)
     source, _ = split_options(argument)
     if kinds is None or not source:
         return []
-    if backend == "hf":  # a name on the hub is fetched when the model loads; a GGUF file has its own form
-        if not Path(source).expanduser().is_dir():
-            return []
-        path, adapter = Path(source), None
+    adapters: dict[str, str] = {}
+    if backend == "qwen2vl":
+        named = Checkpoint.of(source)
+        path, adapters = locate(named.source, named.revision), named.adapters
+    elif (path := Path(source).expanduser()).exists():
+        if backend == "hf" and path.is_file():
+            return []  # GGUF: a form of its own
+    elif backend == "hf":
+        return []  # a name on the hub: fetched when the model loads
     else:
-        name, revision, adapter = split_name(source)
-        path = locate(name, revision)
+        name, _, revision = source.partition("@")
+        path = locate(name, revision or None)
     held = check_folder(path).demand(*kinds)
     rows = [("checkpoint", str(held.path)), ("holds", folder_in_words(held))]
-    if adapter is not None:
-        trained = check_folder(adapter).demand(ADAPTER)
+    for task, folder in adapters.items():
+        trained = check_folder(folder).demand(ADAPTER)
         check_adapter(trained, held)
-        rows.append(("adapter", f"{adapter}: {count_in_words(trained.parameters or 0)} parameters"))
+        told = f"{folder}: {count_in_words(trained.parameters or 0)} parameters"
+        rows.append(("adapter", f"{told}, for {task}" if task else told))
     return rows
 
 

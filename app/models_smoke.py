@@ -17,7 +17,8 @@ SIZE_WH = (672, 448)
 """Not square, and whole patches of 14, 28 and 32 px: Qwen's resizing leaves it as it is, so pixels are pixels."""
 LEAST_IOU = 0.5
 RELATIVE, ABSOLUTE = "0-1000", "absolute px"
-"""The first words of a report's "coordinates": a grid from 0 to 1000, or pixels of the image that the model sees."""
+_DECLARATIONS = {"0-1000": RELATIVE, "pixels of the resized image": ABSOLUTE, "absolute px": ABSOLUTE}
+"""How a report's "coordinates" may begin (see `core.codec.Dialect.coordinates`)."""
 KINDS = (
     ("airport", "airplane", 0),
     ("tank farm", "storage tank", 1),
@@ -38,9 +39,9 @@ class Reporting(Protocol):
     def check_report(self) -> Mapping[str, str]:
         """What -> value, for people, after it was loaded and asked.
 
-        Keys with a meaning: "coordinates" begins with "0-1000" or "absolute px" (of the image that the model sees) and
-        is put to the test. "class", "parameters", "dtype", "device", "dialect", "tokens per second" are shown in this
-        order, any others after them.
+        Keys with a meaning: "coordinates" is `Dialect.coordinates` ("0-1000 of ...", "pixels of the resized image") and
+        is put to the test. "class", "parameters", "dtype", "device", "dialect", "tokens/s" are shown in this order,
+        any others after them.
         """
         ...
 
@@ -141,7 +142,7 @@ def verify_boxes(
         >>> verify_boxes([np.array([417.0, 78, 625, 266])], drawn, "absolute px").text
         'contradicted: the boxes fit better as 0-1000 (1 of 1 against 0)'
     """
-    declared = next((name for name in (RELATIVE, ABSOLUTE) if (coordinates or "").startswith(name)), None)
+    declared = next((_DECLARATIONS[head] for head in _DECLARATIONS if (coordinates or "").startswith(head)), None)
     what = "coordinates" if coordinates else "drawn image"
     if not len(found):
         return Finding("doubt", what, f"not verified: the model found no {phrase} where {len(truth)} are drawn")

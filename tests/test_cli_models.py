@@ -141,12 +141,12 @@ class TestCheck:
         assert out.count("✓") == 3 and "load and request" in out
 
     def test_a_model_that_reports(self, backend: Callable[..., None], capfd: Capture) -> None:
-        told = {"tokens per second": "41.5", "dialect": "qwen2-vl", "attention": "sdpa"}
+        told = {"tokens/s": "41.5", "dialect": "qwen2-vl", "attention": "sdpa"}
         backend("grounder", "test", lambda _: Vlm("0-1000", "0-1000", **told))
         assert main(["models", "check", "grounder=test:x"]) == 0
         out = capfd.readouterr().out
         rows = [line.split()[0] for line in out.splitlines()[1:] if line.strip()]
-        order = ["class", "dtype", "dialect", "coordinates", "load", "request", "memory", "tokens", "attention", "✓"]
+        order = ["class", "dtype", "dialect", "coordinates", "load", "request", "memory", "tokens/s", "attention", "✓"]
         assert rows == order
         assert "0-1000 of the picture (declared)" in out and "41.5" in out
         assert "verified: 1 of 1 boxes lie on a drawn red rectangle (IoU 1.00)" in out
@@ -233,7 +233,7 @@ class TestCheckpoint:
             (f"{qwen}+{wide}", "was made for another model"),
             (f"{lora}", "write MODEL+ADAPTER"),
             (f"{tmp_path / 'sam'}", "it holds a 'sam2' model, expected qwen2_vl"),
-            (f"{tmp_path / 'none'}", "there is no checkpoint at"),
+            (f"{tmp_path / 'none'}", "there is no checkpoint folder"),
             ("Owner/Name@v1", "surveyor models pull Owner/Name --revision v1"),
         ]:
             assert main(["models", "check", f"grounder=qwen2vl:{bad}"]) == 2

@@ -31,7 +31,6 @@ from surveyor.tools.models.hub import (
     needed_files,
     pull,
     spec_for,
-    split_name,
 )
 from test_cli_models_folder import TENSORS, qwen, safetensors  # noqa: F401
 
@@ -72,30 +71,6 @@ class TestWords:
     )  # fmt: skip
     def test_needed_files(self, held: list[str], needed: list[str]) -> None:
         assert needed_files(held) == needed
-
-    @pytest.mark.parametrize(
-        ("source", "parts"),
-        [
-            pytest.param("Qwen/Q", ("Qwen/Q", None, None), id="name"),
-            pytest.param("Qwen/Q@v1", ("Qwen/Q", "v1", None), id="revision"),
-            pytest.param("Qwen/Q+runs/lora", ("Qwen/Q", None, "runs/lora"), id="adapter"),
-            pytest.param("Qwen/Q@v1+a+b", ("Qwen/Q", "v1", "a+b"), id="both"),
-            pytest.param("we+i@rd", ("we+i@rd", None, None), id="folder-of-that-name"),
-            pytest.param("we+i@rd+lora", ("we+i@rd", None, "lora"), id="folder-and-adapter"),
-        ],
-    )
-    def test_split_name(
-        self, source: str, parts: tuple[str, str | None, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "we+i@rd").mkdir()
-        assert split_name(source) == parts
-
-    @pytest.mark.parametrize("source", ["", "@v1", "+lora", "Qwen/Q@", "Qwen/Q+", "Qwen/Q@+lora"])
-    def test_split_name_refuses(self, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(UsageError, match="MODEL@REVISION"):
-            split_name(source)
 
     def test_by_hand_tells_files_place_and_spec(self) -> None:
         steps = "\n".join(by_hand(ID, "v1").lines())

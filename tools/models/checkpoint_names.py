@@ -1,13 +1,11 @@
-"""Names of checkpoints: the parts of MODEL@REVISION+ADAPTER, which files a model needs, how to bring them by hand."""
+"""Names of checkpoints: which files a model needs, how to bring them by hand, what to write for them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ...core.errors import UsageError
 from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE
 
 _SMALL = (".json", ".txt", ".model", ".jinja")
@@ -90,30 +88,6 @@ def by_hand(id: str, revision: str | None = None, folder: str | None = None, fil
         kind, listed = SAM2[0], _SAM2_FILES
     place = folder or f"models/{id.rpartition('/')[2]}"
     return ByHand(id, revision, tuple(files) or listed, place, spec_for(kind, place))
-
-
-def split_name(source: str) -> tuple[str, str | None, str | None]:
-    """Model, revision and adapter of `MODEL[@REVISION][+ADAPTER_DIR]`; a part that is not written is None.
-
-    What exists as a folder is taken whole, so that folders may have "@" and "+" in their names.
-
-    Raises:
-        UsageError: a part is empty.
-
-    Example:
-        >>> split_name("Qwen/Qwen2-VL-2B-Instruct@main+runs/lora")
-        ('Qwen/Qwen2-VL-2B-Instruct', 'main', 'runs/lora')
-    """
-    model, plus, adapter = source, "", ""
-    if not Path(source).expanduser().exists():
-        parts = source.split("+")
-        cuts = ["+".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
-        model = next((cut for cut in cuts if Path(cut).expanduser().exists()), parts[0])
-        plus, adapter = source[len(model) : len(model) + 1], source[len(model) + 1 :]
-    name, at, revision = (model, "", "") if Path(model).expanduser().exists() else model.partition("@")
-    if not name or (at and not revision) or (plus and not adapter):
-        raise UsageError(f"{source!r} is not MODEL, MODEL@REVISION, MODEL+ADAPTER_DIR or MODEL@REVISION+ADAPTER_DIR")
-    return name, revision or None, adapter or None
 
 
 def spec_for(kind: str, source: str) -> str:

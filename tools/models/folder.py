@@ -17,7 +17,7 @@ from typing import Any
 from ...core.errors import UsageError
 from .safetensors_file import Tensor, is_lfs_pointer, numbers_by_type, read_tensors
 
-QWEN_VL = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+QWEN_VL = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 """Values of `model_type` in config.json."""
 SAM2 = ("sam2", "sam2_video")
 ADAPTER = "adapter"

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
 from ...core.progress import report
-from .checkpoint_names import WEIGHTS, ByHand, by_hand, needed_files, spec_for, split_name
+from .checkpoint_names import WEIGHTS, ByHand, by_hand, needed_files, spec_for
 from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, FolderReport, check_adapter, check_folder
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "needed_files",
     "pull",
     "spec_for",
-    "split_name",
 ]
 COMMAND = 'pip install "surveyor[qwen]"'
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
