@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import SurveyorError, UsageError
-from ...core.protocols import ChatModel, Describer, Grounder, Segmenter
+from ...core.protocols import ChangeDetector, ChatModel, Describer, Grounder, Segmenter
 
 EXAMPLE = "grounder=compact,segmenter=compact"
 
@@ -21,12 +21,12 @@ class Models:
     segmenter: Segmenter
     describer: Describer | None = None
     chat: ChatModel | None = None
+    change: ChangeDetector | None = None
 
     def names(self) -> dict[str, str]:
         """Role -> name of the model, for the trace."""
-        names = {"grounder": self.grounder.name, "segmenter": self.segmenter.name}
-        names |= {"describer": self.describer.name} if self.describer is not None else {}
-        return names | ({"chat": self.chat.name} if self.chat is not None else {})
+        made = {role: getattr(self, role) for role in vars(self)}
+        return {role: model.name for role, model in made.items() if model is not None}
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,18 @@ def _oracle_segmenter(argument: str) -> Segmenter:
     return OracleSegmenter(argument)
 
 
+def _qwen(argument: str) -> Any:
+    from .qwen2vl.adapter import Qwen2VL
+
+    return Qwen2VL.at(argument)
+
+
+def _sam2(argument: str) -> Segmenter:
+    from .sam2 import sam2_segmenter
+
+    return sam2_segmenter(argument)
+
+
 def _local_chat(argument: str) -> ChatModel:
     from .chat_hf import LocalChat
 
@@ -118,13 +130,18 @@ def _remote_chat(argument: str) -> ChatModel:
 
 
 _FILE = "COCO instances or DOTA labelTxt"
+_CHECKPOINT = "DIR_OR_NAME[@REVISION][+ADAPTER]"
 BACKENDS: tuple[Backend, ...] = (
     Backend("grounder", "compact", None, "built-in oriented-object detector", _compact_grounder),
     Backend("grounder", "oracle", "FILE", f"answers from human annotation ({_FILE})", _oracle_grounder),
+    Backend("grounder", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3, stock or trained on sets of points", _qwen, True),
     Backend("segmenter", "compact", None, "built-in mask model, prompted by boxes and points", _compact_segmenter),
     Backend("segmenter", "oracle", "FILE", f"answers from annotated outlines ({_FILE})", _oracle_segmenter),
+    Backend("segmenter", "sam2", "CHECKPOINT", "SAM-2, prompted by boxes, points and coarse masks", _sam2),
     Backend("describer", "compact", None, "looks again with the built-in detector, for --verify", _compact_describer),
     Backend("describer", "oracle", "FILE", f"names what is annotated there, for --verify ({_FILE})", _oracle_describer),
+    Backend("describer", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: a phrase for each region, for --verify", _qwen),
+    Backend("change", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: polygons of what changed between two images", _qwen),
     Backend("chat", "hf", "PATH_OR_NAME", "local language model: folder, GGUF file or Hugging Face name", _local_chat),
     Backend("chat", "openai", "MODEL@URL", "OpenAI-compatible server: vLLM, llama.cpp, Ollama, hosted", _remote_chat),
 )

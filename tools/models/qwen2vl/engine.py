@@ -234,17 +234,31 @@ class Engine:
             self._prefixes.put(key, found)
         return found
 
+    def encoded(self, prompt: Prompt) -> tuple[list[int], dict[str, Any]]:
+        """A prompt as the model reads it, for training: its token ids up to the reply, and the images' tensors.
+
+        Returns:
+            Token ids (one an image patch of the language model), and `pixel_values` and `image_grid_thw`.
+        """
+        ids, inputs = self._encoded_head(prompt.pictures)
+        tail = self._head(len(prompt.pictures))[1]
+        return [*ids, *self.loaded.tokenizer(prompt.asking.text + tail, add_special_tokens=False)["input_ids"]], inputs
+
+    def _encoded_head(self, pictures: Sequence[Picture]) -> tuple[list[int], dict[str, Any]]:
+        ids: list[int] = list(self._head(len(pictures))[0])
+        if not pictures:
+            return ids, {}
+        inputs = self._pixels(pictures)
+        counts = inputs["image_grid_thw"].prod(1) // int(self.loaded.images.merge_size) ** 2
+        return _expanded(ids, self._image_token, counts.tolist()), inputs
+
     def _read(self, pictures: Sequence[Picture]) -> Prefix:
         """What the model makes of the pictures: the keys and values of the prompt up to the last one."""
         import torch
         from transformers import DynamicCache
 
         model = self.loaded.base
-        ids, inputs = list(self._head(len(pictures))[0]), {}
-        if pictures:
-            inputs = self._pixels(pictures)
-            counts = inputs["image_grid_thw"].prod(1) // int(self.loaded.images.merge_size) ** 2
-            ids = _expanded(ids, self._image_token, counts.tolist())
+        ids, inputs = self._encoded_head(pictures)
         tokens = torch.tensor([ids], device=model.device)
         with torch.inference_mode():
             if pictures:

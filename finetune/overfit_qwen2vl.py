@@ -1,0 +1,217 @@
+"""A tiny Qwen2-VL that knows a handful of drawn scenes by heart: proof that prompts, training and reading agree.
+
+    python -m surveyor.finetune.overfit_qwen2vl FOLDER
+
+Makes a checkpoint from scratch (`scratch_qwen2vl`), trains it on every task of the set-of-points format over a few
+scenes of `synth` until it can repeat them, and saves it with the declaration of its dialect, so that
+`--models grounder=qwen2vl:FOLDER` answers about those scenes. It knows nothing else: a test of the machinery, no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core.codec import Pointed
+from ..core.geometry import farthest_points_in_polygon
+from ..core.scene import Scene
+from ..synth import SynthObject, SynthScene, draw_pair, draw_scene
+from ..tools.models.pointing import Prompt, picture
+from ..tools.models.qwen2vl.engine import Engine
+from ..tools.models.qwen2vl.loading import DECLARATION
+from ..tools.models.qwen2vl.settings import Checkpoint, Settings
+from ..tools.models.tasks import Asking, Tasks
+from ..tools.models.views import View
+from .scratch_qwen2vl import make_qwen2vl
+
+SIZE_WH = (168, 112)
+SCENES = (
+    ("airport", 7, "airplane"),
+    ("airport", 4, "airplane"),
+    ("tank farm", 4, "storage tank"),
+    ("river", 7, "bridge"),
+)
+    ("airport", 7, "airplane"),
+    ("airport", 4, "airplane"),
+    ("tank farm", 4, "storage tank"),
+    ("river", 7, "bridge"),
+)
+"""Kind and seed of a drawn scene, and the class that is asked for."""
+PAIR = ("housing", 1)
+_KEYPOINTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A prompt and the reply that is to be learnt."""
+
+    prompt: Prompt
+    reply: str
+
+
+def lessons() -> list[Lesson]:
+    """All that is learnt: what is where in each scene, every other task in the first one, changes in the pair."""
+    found = []
+    for place, (kind, seed, label) in enumerate(SCENES):
+        other = next(other for _, _, other in SCENES if other != label)
+        found += _of_scene(draw_scene(kind, seed, SIZE_WH), label, other, is_first=place == 0)
+    return found + _of_pair()
+
+
+def scene_of(drawn: SynthScene) -> Scene:
+    """The drawn scene as `ask` takes it."""
+    return Scene.from_array(drawn.image_rgb, gsd_m=drawn.gsd_m, name=f"{drawn.kind}-{drawn.seed}.png")
+
+
+def overfit(
+    folder: str | Path, *, family: str = "qwen2-vl", steps: int = 250, rate: float = 3e-3, seed: int = 0,
+    told: Callable[[int, float], None] | None = None,
+) -> float:  # fmt: skip
+    """Trains a tiny checkpoint from scratch on `lessons` and saves it in the folder; the last loss.
+
+    Args:
+        folder: made where it is missing.
+        family: of the checkpoint.
+        steps: all lessons once a step.
+        rate: highest learning rate (AdamW, warm-up of a twentieth, then cosine).
+        seed: of the weights.
+        told: called with each step and its loss (nats a token).
+    """
+    folder = make_qwen2vl(folder, family=family, size="tiny", seed=seed)
+    (folder / DECLARATION).write_text(json.dumps({"dialect": "native"}) + "\n", "utf-8")
+    engine = Engine(Checkpoint(str(folder)), Settings(device="cpu"))
+    model = engine.loaded.base
+    batches = [_collated(engine, group) for group in _by_pictures(lessons())]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, betas=(0.9, 0.98))
+    warm = max(1, steps // 20)
+    shape = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda at: min(1.0, (at + 1) / warm) * (0.05 + 0.95 * (1 + np.cos(np.pi * at / steps)) / 2)
+    )
+    model.train()
+    loss = 0.0
+    for step in range(steps):
+        optimiser.zero_grad(set_to_none=True)
+        total, tokens = 0.0, sum(int((batch["labels"] != -100).sum()) for batch in batches)
+        for batch in batches:
+            share = int((batch["labels"] != -100).sum()) / tokens
+            part = _loss(model, batch) * share
+            part.backward()
+            total += float(part.detach())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        shape.step()
+        loss = total
+        if told is not None:
+            told(step, loss)
+    model.eval()
+    model.save_pretrained(folder)
+    return loss
+
+
+def _of_scene(drawn: SynthScene, label: str, other: str, *, is_first: bool) -> list[Lesson]:
+    scene, tasks = scene_of(drawn), Tasks("native")
+    view = View((0, 0, *SIZE_WH), SIZE_WH, SIZE_WH)
+    things = sorted((o for o in drawn.objects if o.label == label), key=lambda o: tuple(o.corners_px[0][::-1]))
+    boxes = [Pointed("obb", thing.corners_px) for thing in things]
+    asked: list[tuple[Asking[Any], str]] = [
+        (tasks.detect(label, SIZE_WH), tasks.dialect.encode(boxes, SIZE_WH)),
+        (tasks.detect(other, SIZE_WH), "none"),
+        (tasks.segment(label, SIZE_WH), tasks.dialect.encode([_prompted(thing) for thing in things], SIZE_WH)),
+    ]
+    left = [box for box, thing in zip(boxes, things, strict=True) if thing.corners_px[:, 0].mean() < SIZE_WH[0] / 2]
+    others: list[tuple[Asking[Any], str]] = [
+        (tasks.count(label), str(len(things))),
+        (tasks.answer("What kind of place is this?"), drawn.kind),
+        (tasks.classify([kind for kind, _, _ in SCENES]), drawn.kind),
+        (tasks.caption(), f"A drawn {drawn.kind} with {len(things)} {label}s."),
+        (tasks.locate(), "[Nowhere, (12.50, -7.25)]"),
+        (tasks.describe(boxes[0], SIZE_WH), label),
+        (tasks.select(boxes, "in the left half", SIZE_WH), tasks.dialect.encode(left, SIZE_WH)),
+    ]
+    given = [*asked, *(others if is_first else ())]
+    return [Lesson(Prompt((picture(scene, view),), asking), reply) for asking, reply in given]
+
+
+def _prompted(thing: SynthObject) -> Pointed:
+    points = farthest_points_in_polygon(thing.polygon_px, _KEYPOINTS)
+    return Pointed("box", np.asarray(thing.box_px).reshape(2, 2), points)
+
+
+def _of_pair() -> list[Lesson]:
+    pair = draw_pair(*PAIR, SIZE_WH, changes=2)
+    scenes, view = (scene_of(pair.before), scene_of(pair.after)), View((0, 0, *SIZE_WH), SIZE_WH, SIZE_WH)
+    tasks = Tasks("native")
+    new = [Pointed("polygon", change.polygon_px) for change in pair.change.regions if change.label == "building"]
+    pictures = tuple(picture(scene, view) for scene in scenes)
+    return [
+        Lesson(Prompt(pictures, tasks.change("building", SIZE_WH)), tasks.dialect.encode(new, SIZE_WH)),
+        Lesson(Prompt((pictures[1], pictures[1]), tasks.change("building", SIZE_WH)), "none"),
+    ]
+
+
+def _by_pictures(given: Sequence[Lesson]) -> list[list[Lesson]]:
+    """Lessons in groups with equally many pictures."""
+    counts = sorted({len(lesson.prompt.pictures) for lesson in given})
+    return [[lesson for lesson in given if len(lesson.prompt.pictures) == count] for count in counts]
+
+
+def _collated(engine: Engine, group: Sequence[Lesson]) -> dict[str, torch.Tensor]:
+    """One batch: ids padded on the right, labels on replies only, positions, pixels."""
+    tokenizer, model = engine.loaded.tokenizer, engine.loaded.base
+    rows, pixels, grids = [], [], []
+    for lesson in group:
+        ids, inputs = engine.encoded(lesson.prompt)
+        reply = [*tokenizer(lesson.reply, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        rows.append((ids, reply))
+        pixels.append(inputs["pixel_values"])
+        grids.append(inputs["image_grid_thw"])
+    longest = max(len(ids) + len(reply) for ids, reply in rows)
+    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+    labels, mask = torch.full_like(ids, -100), torch.zeros_like(ids)
+    for row, (asked, reply) in enumerate(rows):
+        end = len(asked) + len(reply)
+        ids[row, :end] = torch.tensor([*asked, *reply])
+        labels[row, len(asked) : end] = torch.tensor(reply)
+        mask[row, :end] = 1
+    grid = torch.cat(grids)
+    kinds = (ids == model.config.image_token_id).int()
+    positions, _ = model.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grid, attention_mask=mask)
+    return {
+        "input_ids": ids, "attention_mask": mask, "labels": labels, "position_ids": positions,
+        "pixel_values": torch.cat(pixels), "image_grid_thw": grid,
+    }  # fmt: skip
+
+
+def _loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    logits = model(**inputs, use_cache=False).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), batch["labels"][:, 1:].flatten())
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--family", default="qwen2-vl")
+    parser.add_argument("--steps", type=int, default=250)
+    given = parser.parse_args()
+    started = time.perf_counter()
+
+    def told(step: int, loss: float) -> None:
+        if step % 25 == 0:
+            print(f"step {step:4d}  loss {loss:.4f}  {time.perf_counter() - started:.0f} s", flush=True)
+
+    loss = overfit(given.folder, family=given.family, steps=given.steps, told=told)
+    print(f"{given.folder}: loss {loss:.4f} after {time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
