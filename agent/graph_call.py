@@ -201,7 +201,8 @@ def _answered(call: Call, results: Results, steps_s: float) -> Answer:
         parsing=call.parsing,
     )
     lost = () if results.trouble is None else (f"results could not be kept for later runs: {results.trouble}",)
-    return replace(answer, notes=(*call.notes, *answer.notes, *lost)) if call.notes or lost else answer
+    told = [note for step in results.in_order(call.plan) for note in step.notes]
+    return replace(answer, notes=tuple(dict.fromkeys((*call.notes, *answer.notes, *told, *lost))))
 
 
 def finish(call: Call, answer: Answer) -> Answer:

@@ -10,6 +10,7 @@ from typing import Any
 from ..core.budget import check
 from ..core.errors import Ambiguous, BudgetExceeded, Cancelled, ModelOutputError, ToolFailed
 from ..core.plan import Plan, Step
+from ..core.progress import noting
 from ..core.questions import YES, Question
 from ..core.regions import CandidateSet
 from ..core.retries import retrying
@@ -159,7 +160,7 @@ class Job:
             made, value = found
             self.results.values[step.id], self.results.digests[step.id] = value, made.value
             theirs = made.run != self.mark or not made.run
-            return _told(step, value, before, made.seconds, made.faults, cached=theirs)
+            return _told(step, value, before, made.seconds, made.faults, made.notes, cached=theirs)
         if not self._may_run(step):
             return _observed(step, "skipped", because="the answer was not to do it")
         return self._run(step, inputs, args, key)
@@ -168,9 +169,10 @@ class Job:
         """Calls the tool. Unreadable model text is asked for again; an ambiguity is asked about."""
         started = time.perf_counter()
         faults: list[str] = []
+        told: list[str] = []
         while True:
             try:
-                with retrying(faults[-1] if faults else None):
+                with retrying(faults[-1] if faults else None), noting(told):
                     value = self.tools[step.id].call(self.context, inputs, args)
                 break
             except Ambiguous as doubt:
@@ -183,18 +185,23 @@ class Job:
                 if len(faults) >= ATTEMPTS:
                     seconds = time.perf_counter() - started
                     earlier = tuple(faults[:-1])
-                    return _observed(step, "failed", failure=str(error), raw=error.raw, faults=earlier, seconds=seconds)
+                    return _observed(
+                        step, "failed", failure=str(error), raw=error.raw, faults=earlier, notes=tuple(told),
+                        seconds=seconds,
+                    )  # fmt: skip
             except ToolFailed as error:
                 seconds = time.perf_counter() - started
-                return _observed(step, "failed", failure=str(error), faults=tuple(faults), seconds=seconds)
+                return _observed(
+                    step, "failed", failure=str(error), faults=tuple(faults), notes=tuple(told), seconds=seconds
+                )
         seconds = time.perf_counter() - started
         self.results.values[step.id] = value
         if self.store is not None:
             self.results.digests[step.id] = self.store.put_value(value)
             if key is not None:
-                made = Made(self.results.digests[step.id], seconds, tuple(faults), self.mark)
+                made = Made(self.results.digests[step.id], seconds, tuple(faults), self.mark, tuple(told))
                 self.store.remember(key, made)
-        return _told(step, value, inputs.get("candidates"), seconds, tuple(faults))
+        return _told(step, value, inputs.get("candidates"), seconds, tuple(faults), tuple(told))
 
     # ---- earlier results
 
@@ -252,8 +259,9 @@ def _observed(step: Step, status: Any, **more: Any) -> Observation:
 
 
 def _told(
-    step: Step, value: Value, before: Value | None, seconds: float, faults: tuple[str, ...], *, cached: bool = False
-) -> Observation:
+    step: Step, value: Value, before: Value | None, seconds: float, faults: tuple[str, ...], notes: tuple[str, ...],
+    *, cached: bool = False,
+) -> Observation:  # fmt: skip
     """The observation of a step that has a value."""
     gone = isinstance(value, CandidateSet) and not value.open
     emptied = step.instruction if gone and isinstance(before, CandidateSet) and before.open else None
@@ -264,6 +272,7 @@ def _told(
         result=to_json(value),
         emptied_by=emptied,
         faults=faults,
+        notes=notes,
         cached=cached,
         seconds=seconds,
     )

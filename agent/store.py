@@ -45,6 +45,7 @@ class Made:
         value: digest of its value.
         seconds: how long the tool took.
         faults: of earlier tries (see `Observation.faults`).
+        notes: of models (see `Observation.notes`).
         run: the mark of the run that made it.
     """
 
@@ -52,6 +53,7 @@ class Made:
     seconds: float = 0.0
     faults: tuple[str, ...] = ()
     run: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Store:
@@ -87,12 +89,13 @@ class Store:
         data = self._read_json(self._place("found", key))
         if data is None or data.get("version") != VALUES_VERSION:
             return None
-        return Made(data["value"], data["seconds"], tuple(data["faults"]), data["run"])
+        return Made(data["value"], data["seconds"], tuple(data["faults"]), data["run"], tuple(data.get("notes", ())))
 
     def remember(self, key: str, made: Made) -> None:
         """Tells later runs what a step with this key gave."""
-        data = {"value": made.value, "seconds": made.seconds, "faults": list(made.faults), "run": made.run}
-        self._write_json(self._place("found", key), {"version": VALUES_VERSION, **data})
+        data = {name: getattr(made, name) for name in ("value", "seconds", "run")}
+        told = {"faults": list(made.faults), "notes": list(made.notes)}
+        self._write_json(self._place("found", key), {"version": VALUES_VERSION, **data, **told})
 
     # ---- values
 

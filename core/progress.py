@@ -37,12 +37,11 @@ def report(what: str, done: int, total: int) -> None:
 
 
 @contextmanager
-def noting() -> Iterator[list[str]]:
-    """Gathers what is noted inside the block (and in threads that copied its context) in the list that it gives."""
-    gathered: list[str] = []
+def noting(gathered: list[str]) -> Iterator[None]:
+    """Adds what is noted inside the block (and in threads that copied its context) to the list."""
     token = _notes.set(gathered)
     try:
-        yield gathered
+        yield
     finally:
         _notes.reset(token)
 

@@ -28,6 +28,7 @@ class Observation(_Record):
         result: JSON of the result (see `Answer.to_dict` for regions), None when there is none.
         because: for `skipped`.
         faults: what was wrong in earlier tries, when the step was tried again (unreadable model text).
+        notes: what models said aloud on the way (`core.progress.note`): "memory ran out: smaller views".
         cached: taken from the results of an earlier run; `seconds` is then what it took that run.
         seconds: wall-clock time of the tool call alone.
     """
@@ -43,6 +44,7 @@ class Observation(_Record):
     because: str | None = None
     raw: str | None = None
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     cached: bool = False
     seconds: float = 0.0
 

@@ -39,11 +39,6 @@ SCENES = (
     ("tank farm", 4, "storage tank"),
     ("river", 7, "bridge"),
 )
-    ("airport", 7, "airplane"),
-    ("airport", 4, "airplane"),
-    ("tank farm", 4, "storage tank"),
-    ("river", 7, "bridge"),
-)
 """Kind and seed of a drawn scene, and the class that is asked for."""
 PAIR = ("housing", 1)
 _KEYPOINTS = 3
@@ -72,7 +67,7 @@ def scene_of(drawn: SynthScene) -> Scene:
 
 
 def overfit(
-    folder: str | Path, *, family: str = "qwen2-vl", steps: int = 250, rate: float = 3e-3, seed: int = 0,
+    folder: str | Path, *, family: str = "qwen2-vl", steps: int = 160, rate: float = 3e-3, seed: int = 0,
     told: Callable[[int, float], None] | None = None,
 ) -> float:  # fmt: skip
     """Trains a tiny checkpoint from scratch on `lessons` and saves it in the folder; the last loss.
@@ -201,7 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--family", default="qwen2-vl")
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=160)
     given = parser.parse_args()
     started = time.perf_counter()
 
