@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 import urllib.error
@@ -90,13 +91,16 @@ Script = Sequence[Answer] | Callable[[dict[str, Any], int], Answer]
 
 
 @contextmanager
-def serving(script: Script, upstream: str | None = None, port: int = 0) -> Iterator[FaultServer]:
+def serving(
+    script: Script, upstream: str | None = None, port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultServer]:
     """A server that gives these answers in turn, the last one again and again; or what a function says.
 
     Args:
         script: answers, or `(what was sent, its number from 0) -> Answer`.
         upstream: base address of the real server that `FORWARD` hands on to.
         port: 0 for any.
+        tls: speaks https with this certificate.
     """
     server = FaultServer("")
 
@@ -167,8 +171,8 @@ def serving(script: Script, upstream: str | None = None, port: int = 0) -> Itera
             over = time.monotonic() + seconds
             while (left := over - time.monotonic()) > 0:
                 self.connection.settimeout(min(0.005, left))
-                try:
-                    if not self.connection.recv(1, socket.MSG_PEEK):
+                try:  # TLS knows no peeking, but nothing comes after a request anyway
+                    if not self.connection.recv(1, 0 if tls else socket.MSG_PEEK):
                         server.hung_up += 1
                         return True
                 except TimeoutError:
@@ -191,7 +195,9 @@ def serving(script: Script, upstream: str | None = None, port: int = 0) -> Itera
             pass
 
     running = Quiet(("127.0.0.1", port), Handler)
-    server.url = f"http://127.0.0.1:{running.server_port}/v1"
+    if tls is not None:
+        running.socket = tls.wrap_socket(running.socket, server_side=True)
+    server.url = f"http{'s' if tls else ''}://127.0.0.1:{running.server_port}/v1"
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     try:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -222,6 +226,57 @@ def test_no_server_is_told_at_once_but_one_that_went_away_is_a_failure() -> None
 def test_unknown_host_is_no_server() -> None:
     with pytest.raises(UsageError, match=r"there is no server at 'http://no-such-host.invalid/v1'"):
         pool("http://no-such-host.invalid/v1").ask(BODY)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 with its key, signed by itself."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    what = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1".split()
+    made = [openssl, *what, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", path.with_suffix(".crt")]
+    subprocess.run(made, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+def test_https_is_spoken_and_certificates_are_checked(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SURVEYOR_CHAT_API_KEY", SECRET)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with serving([said("safe"), said("late", delay_s=5)], tls=tls) as server:
+        with pytest.raises(UsageError, match=r"there is no server at .*certificate verify failed"):
+            pool(server).ask(BODY)
+        assert not server.seen
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
+        assert text_of(pool(server).ask(BODY)) == "safe"
+        with pytest.raises(ToolFailed, match="no reply within"):
+            pool(server, patience=Patience(timeout_s=0.3)).ask(BODY)
+        assert [sent["key"] for sent in server.seen] == [f"Bearer {SECRET}"] * 2
+
+
+def test_https_to_a_server_that_speaks_http_is_told() -> None:
+    with serving([said("x")]) as server, pytest.raises(UsageError, match=r"there is no server at 'https.*SSL"):
+        pool(server.url.replace("http:", "https:")).ask(BODY)
+
+
+def test_a_server_that_speaks_something_else_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet() -> None:
+            for _ in range(2):
+                one, _address = other.accept()
+                with one:
+                    one.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                    one.recv(1 << 16)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(ToolFailed, match=r"broke off: BadStatusLine SSH-2\.0"):
+            pool(f"http://127.0.0.1:{other.getsockname()[1]}/v1", patience=Patience(tries=2, pause_s=0.001)).ask(BODY)
+        thread.join()
 
 
 # ---- the run's bounds
