@@ -65,7 +65,8 @@ def examine(role: str, model: Any, outcome: Outcome) -> None:
     from ..core.progress import noting
 
     before, on_gpu = memory_bytes(), gpu_bytes()
-    with noting() as notes, metering(Meter()) as meter:
+    notes: list[str] = []
+    with noting(notes), metering(Meter()) as meter:
         started = time.perf_counter()
         load = getattr(model, "load", None)
         if callable(load):

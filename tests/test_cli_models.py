@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,11 @@ from surveyor.core.protocols import Description
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.tools.models import spec
+from surveyor.tools.models.checkpoint_names import by_hand
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeDescriber, FakeGrounder, FakeSegmenter
 from test_cli_models_folder import SHARD, adapter, qwen  # noqa: F401
 
+ROOT = Path(__file__).resolve().parents[1]
 Capture = pytest.CaptureFixture[str]
 RED = np.array([280.0, 35, 420, 119])  # of the drawn card
 TO_GRID = np.tile(1000 / np.array(SIZE_WH), 2)
@@ -355,3 +359,68 @@ def test_gpu_memory_is_asked_of_torch_only_where_it_is_loaded(monkeypatch: pytes
 )
 def test_sizes_in_words(count: float, size: str, words: str) -> None:
     assert size_in_words(count) == size and count_in_words(int(count)) == words
+
+
+class TestDocument:
+    TEXT = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+
+    def test_commands_and_code_run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
+        monkeypatch.chdir(tmp_path)
+        lines = re.findall(r"^\$ surveyor (.*)$", self.TEXT, re.MULTILINE)
+        assert lines and all(main(shlex.split(line)) == 0 for line in lines)
+        (code,) = re.findall(r"^```python\n(.*?)^```", self.TEXT, re.MULTILINE | re.DOTALL)
+        exec(code, {})
+        assert "there is no checkpoint at 'models/Qwen2-VL-2B-Instruct'" in capfd.readouterr().out
+
+    def test_every_error_of_the_table_is_one_of_the_program(self) -> None:
+        table = self.TEXT[self.TEXT.index("## Troubleshooting") :]
+        said = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+        files = [ROOT / "core/errors.py", *(ROOT / "tools/models").glob("*.py"), *(ROOT / "app").glob("models_*.py")]
+        source = "".join(file.read_text(encoding="utf-8") for file in files)
+        assert len(said) > 15 and [text for text in said if text not in source] == []
+
+    def test_every_kind_of_folder_is_shown(self) -> None:
+        for id in ("Qwen/Qwen2-VL-2B-Instruct", "facebook/sam2.1-hiera-tiny"):
+            for name in by_hand(id).files:
+                assert name.split(" ")[0] in self.TEXT
+
+
+MISSING = [name for name in ("torch", "transformers", "llguidance", "accelerate", "peft") if find_spec(name) is None]
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+class TestRealCheckpoints:
+    """Random weights: they load and answer, and what they answer is not taken for more than it is."""
+
+    @pytest.mark.parametrize(
+        ("family", "coordinates"),
+        [("qwen2-vl", "0-1000 of the image's width and height"), ("qwen2.5-vl", "pixels of the resized image")],
+    )
+    def test_qwen(
+        self, family: str, coordinates: str, tmp_path: Path, backend: Callable[..., None], capfd: Capture
+    ) -> None:
+        from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+        from surveyor.tools.models.qwen2vl.adapter import Qwen2VL
+
+        backend("grounder", "qwen2vl", Qwen2VL.at)
+        folder = make_qwen2vl(tmp_path / "tiny", family=family, size="tiny")
+        code = main(["models", "check", f"grounder=qwen2vl:{folder}"])
+        out = capfd.readouterr().out
+        assert f"{coordinates} (declared)" in out and "ForConditionalGeneration" in out and "tokens/s" in out
+        assert "verified: " in out and code == int("✗" in out)
+
+    def test_sam2(self, tmp_path: Path, backend: Callable[..., None], capfd: Capture) -> None:
+        from surveyor.finetune.scratch_sam2 import make_sam2_hub
+        from surveyor.tools.models.sam2.segmenter import Sam2Segmenter
+
+        backend("segmenter", "sam2", Sam2Segmenter.at)
+        folder = make_sam2_hub(tmp_path / "tiny")
+        assert main(["models", "check", f"segmenter=sam2:{folder}"]) == 0
+        out = capfd.readouterr().out
+        assert "sam2 (Sam2Model), 1 file" in out and "not verified: its mask of a drawn airplane is not that" in out
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        assert main(["models", "check", f"segmenter=sam2:{folder}"]) == 2
+        assert "is cut off: 100 of" in capfd.readouterr().err

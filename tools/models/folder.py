@@ -277,8 +277,8 @@ def _qwen_faults(path: Path, config: dict[str, Any]) -> list[str]:
     for key, token in (("image_token_id", "<|image_pad|>"), ("vision_start_token_id", "<|vision_start|>")):
         if config.get(key) is not None and config[key] != known[token]:
             faults.append(
-                f"{token} has the id {known[token]} in the tokenizer, {config[key]} in config.json ({key}): they are "
-                "of different models"
+                f"{token} has the id {known[token]} in the tokenizer, {config[key]} in config.json ({key}): "
+                "they are of different models"
             )
     return faults
 
