@@ -67,9 +67,9 @@ def source_of(text: str, config: str | None) -> Source:
         return _native(path, config)
     if config is not None:
         raise UsageError(f"config={config!r} belongs to a .pt file of the sam2 package, but the checkpoint is {text!r}")
-    if path.is_dir():
+    if text and path.is_dir():
         return checked_folder(path)
-    if path.exists():
+    if text and path.exists():
         raise UsageError(f"{text!r} is no SAM-2 checkpoint; expected a .pt file, a folder with config.json, or a name")
     if text.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(text):
         raise UsageError(
@@ -179,10 +179,11 @@ def _check_safetensors(path: Path) -> None:
         raise UsageError(f"the checkpoint is not complete: {str(path)!r} is missing; copy or download it again")
     size = path.stat().st_size
     with path.open("rb") as file:
-        head = int.from_bytes(file.read(8), "little")
+        start = file.read(8)
+        head = int.from_bytes(start, "little")
         raw = file.read(head) if 0 < head <= min(size, 100_000_000) else b""
     if raw[:1] != b"{" or len(raw) != head:
-        what = "a Git LFS pointer" if path.open("rb").read(7) == b"version" else "damaged"
+        what = "a Git LFS pointer" if start == b"version " else "damaged"
         raise UsageError(f"{str(path)!r} is {what}, no safetensors file; copy or download it again")
     try:
         entries = {key: value for key, value in json.loads(raw).items() if key != "__metadata__"}

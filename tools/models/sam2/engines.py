@@ -74,7 +74,7 @@ class Preprocessing:
         mean, std: of each channel, 0-1.
         scale: from 0-255 to 0-1.
         mode: of the resizing.
-        in_bytes: resize whole numbers (transformers) or 0-1 (the sam2 package); they differ by half a grey level.
+        in_bytes: resize whole grey levels (transformers) or fractions of them (the sam2 package).
     """
 
     size: int
@@ -89,10 +89,11 @@ class Preprocessing:
         import torch
         from torch.nn.functional import interpolate
 
-        image = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(2, 0, 1)[None].float()
+        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+        image = image if self.in_bytes else image.float()
         if pixels.shape[:2] != (self.size, self.size):
             image = interpolate(image, (self.size, self.size), mode=self.mode, align_corners=False, antialias=True)
-            image = image.round().clamp(0, 255) if self.in_bytes else image.clamp(0, 255)
+        image = image.to(device).float()
         mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return (image * self.scale - mean) / std
 

@@ -42,6 +42,11 @@ class Sam2Options:
             Half of it shows everything twice as large: better for small objects, four times the work.
         multimask: take the best of three masks by predicted IoU; None only where the prompt is a single point.
         keypoints: points put into a turned box that comes without any.
+
+    Example:
+        >>> options = Sam2Options.of({"window": "512", "multimask": "true"})
+        >>> options.window, options.multimask, options.batch
+        (512, True, 16)
     """
 
     device: str | None = None
@@ -85,11 +90,6 @@ class Sam2Segmenter:
 
     Raises:
         UsageError: files that are missing, cut off or of another model.
-
-    Example:
-        >>> Sam2Segmenter("no/such/folder/at_all")
-        Traceback (most recent call last):
-        surveyor.core.errors.UsageError: there is no SAM-2 checkpoint at 'no/such/folder/at_all'; ...
     """
 
     def __init__(self, checkpoint: str, options: Sam2Options | None = None, config: str | None = None) -> None:
@@ -120,7 +120,9 @@ class Sam2Segmenter:
         """
         source = self._files()
         config = config_text(source) if isinstance(source, NativeFile) else ""
-        settings = [(name, getattr(self.options, name)) for name in ("dtype", "window", "multimask", "keypoints")]
+        settings = [
+            (name, getattr(self.options, name)) for name in ("device", "dtype", "window", "multimask", "keypoints")
+        ]
         return hashlib.sha256(f"{digest_of(source, config)} {settings}".encode()).hexdigest()
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
@@ -145,12 +147,12 @@ class Sam2Segmenter:
         for cue in (cue for cue in cues if cue is not None):
             groups.setdefault(window_for(cue.need, scene.size_wh, side), []).append(cue)
         done = 0
+        report("segmenting", 0, total := sum(len(members) for members in groups.values()))
         for window, members in groups.items():
-            report("segmenting", done, len(prompts))
             for cue, result in self._in_window(engine, scene, window, members):
                 results[cue.index] = result
                 done += 1
-        report("segmenting", len(prompts), len(prompts))
+                report("segmenting", done, total)
         return tuple(results)
 
     def _in_window(
@@ -174,7 +176,6 @@ class Sam2Segmenter:
                 for placed, logit, score in zip(part, logits, quality, strict=True):
                     yield placed.cue, _result(logit, score, window, scene.shape_hw)
                 start += len(part)
-                report("segmenting in a window", start, len(members))
 
     def _features(self, engine: Engine, scene: Scene, window: Window) -> Any:
         """The window as the encoder sees it, from the cache where it is there."""
