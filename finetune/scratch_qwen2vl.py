@@ -3,7 +3,8 @@
     python -m surveyor.finetune.scratch_qwen2vl FOLDER [--family qwen2-vl] [--size tiny] [--seed 0]
 
 For tests, for benchmarks, and as the beginning of training from scratch: `AutoModelForImageTextToText` and
-`AutoProcessor` load them like the real ones. The tokenizer is a byte-level BPE trained here on a small corpus, with
+`AutoProcessor` load them like the real ones (the latter needs torchvision, for videos; without it `AutoImageProcessor`
+with backend="pil" and `AutoTokenizer` do). The tokenizer is a byte-level BPE trained here on a small corpus, with
 Qwen's way of splitting (every digit alone), its special tokens and its chat template; its ids are its own.
 The same family, size and seed give the same files (as long as `prompts/` stays as it is, which the corpus holds).
 """

@@ -5,7 +5,7 @@ which must. `GrammarProcessor` does it for the rows of a batch, as a logits proc
 time. A grammar is a Lark text in llguidance's dialect, or a JSON schema (a dict; JSON without white space).
 
 A model may list objects for ever. With a budget, the last tokens ("reserve") are spent on ending: the end itself where
-the grammar allows it, else closing brackets, closing quotes, what begins with a comma, anything else, and the digits
+the grammar allows it, else quotes that close, closing brackets, what begins with a comma, anything else, and the digits
 that finish a number; and of these only tokens after which the reply can still be ended in what is left, which is
 tried on copies of the parser. A reply that the model would have gone on with is `forced`: it fits the grammar, but may
 lack objects, and a forced "none" does not say that there are none.
@@ -127,7 +127,7 @@ class Guide:
             words: a mask.
             reverse: those that are farthest from one.
         """
-        where = np.flatnonzero(words)
+        where = words.nonzero()[0]
         present = words[where]
         for kind in reversed(self._kinds) if reverse else self._kinds:
             found = present & kind[where]
@@ -213,8 +213,8 @@ class Guide:
         self._digits = self._packed(text.isdigit() and len(text) == 1 for text in texts)
         self._kinds = [
             self._packed(i in ends for i in range(self.vocabulary)),
+            self._packed(b'"' in text and not text.strip(b'"]})') for text in texts),  # in a string, brackets are text
             self._packed(bool(text) and not text.strip(b"]})") for text in texts),
-            self._packed(bool(text) and not text.strip(b'"]})') for text in texts),
             self._packed(text[:1] == b"," for text in texts),
         ]
         self._kinds.append(~np.bitwise_or.reduce(self._kinds))
@@ -232,13 +232,13 @@ def bits(words: np.ndarray) -> np.ndarray:
         >>> bits(np.array([5, 0, 1], dtype=np.int32)).tolist()
         [0, 2, 64]
     """
-    where = np.flatnonzero(words)
+    where = words.nonzero()[0]
     return _ids(where, words[where])
 
 
 def _ids(where: np.ndarray, words: np.ndarray) -> np.ndarray:
-    row, bit = np.nonzero(np.unpackbits(words.view(np.uint8), bitorder="little").reshape(-1, 32))
-    return where[row] * 32 + bit
+    flat = np.unpackbits(words.view(np.uint8), bitorder="little").nonzero()[0]
+    return where[flat >> 5] * 32 + (flat & 31)
 
 
 class Guided:
@@ -318,16 +318,22 @@ class Guided:
 
         With it, unlike with `mask`, `forced` tells whether the model's own first choice was taken from it.
         """
+        self._hold(_values(scores))
+        return scores
+
+    def _hold(self, values: Any) -> None:
         words = self.mask()
-        if scores.shape[-1] < self.guide.vocabulary and bits(words)[-1] >= scores.shape[-1]:
+        if values.shape[-1] < self.guide.vocabulary and bits(words)[-1] >= values.shape[-1]:
             raise UsageError(
-                f"the model knows {scores.shape[-1]} tokens, its tokenizer {self.guide.vocabulary}: "
+                f"the model knows {values.shape[-1]} tokens, its tokenizer {self.guide.vocabulary}: "
                 "they don't belong together"
             )
         if self._narrowed:
-            first = int(_leave(scores.clone(), self._words).argmax())
+            copy = values.copy() if isinstance(values, np.ndarray) else values.clone()
+            _leave(copy, self._words)
+            first = int(copy.argmax())
             self._taken = not (words[first // 32] >> (first % 32)) & 1
-        return _leave(scores, words)
+        _leave(values, words)
 
     def consume(self, token: int) -> None:
         """Adds a token to the reply; after its end nothing is added.
@@ -375,22 +381,35 @@ class Guided:
         raise ModelOutputError(f"the token {self.guide.text([token])!r} does not fit the grammar", text)
 
 
-def _leave(scores: torch.Tensor, words: np.ndarray) -> torch.Tensor:
-    """Sets all but the tokens in the mask to minus infinity."""
+def _values(scores: torch.Tensor) -> Any:
+    """The scores as a numpy array on the same memory where that can be: numpy's small steps are quicker."""
     import torch
 
-    if np.count_nonzero(words) <= _SPARSE:
-        ids = torch.from_numpy(bits(words)).to(scores.device)
-        kept = scores[ids]
-        scores.fill_(-torch.inf)
-        scores[ids] = kept
-        return scores
-    known = min(scores.shape[-1], words.size * 32)
-    packed = torch.from_numpy(~words).to(scores.device)
-    flags = (packed[:, None] >> torch.arange(32, dtype=torch.int32, device=scores.device)) & 1
-    scores[known:] = -torch.inf
-    scores[:known].masked_fill_(flags.bool().flatten()[:known], -torch.inf)
-    return scores
+    plain = scores.device.type == "cpu" and scores.dtype == torch.float32 and not scores.requires_grad
+    return scores.numpy() if plain else scores
+
+
+def _leave(values: Any, words: np.ndarray) -> None:
+    """Sets all but the tokens in the mask to minus infinity, in a numpy array or a tensor of one dimension."""
+    known = min(values.shape[-1], words.size * 32)
+    if isinstance(values, np.ndarray):
+        where = words.nonzero()[0]
+        if where.size <= _SPARSE:
+            ids = _ids(where, words[where])
+            kept = values[ids]
+            values.fill(-np.inf)
+            values[ids] = kept
+            return
+        values[known:] = -np.inf
+        barred = np.unpackbits((~words).view(np.uint8), bitorder="little", count=known).view(np.bool_)
+        np.copyto(values[:known], -np.inf, where=barred)
+        return
+    import torch
+
+    packed = torch.from_numpy(~words).to(values.device)
+    flags = (packed[:, None] >> torch.arange(32, dtype=torch.int32, device=values.device)) & 1
+    values[known:] = -torch.inf
+    values[:known].masked_fill_(flags.bool().flatten()[:known], -torch.inf)
 
 
 class GrammarProcessor:
@@ -434,11 +453,13 @@ class GrammarProcessor:
             input_ids: (rows, length), prompts and what was written since; rows that have ended may be padded.
             scores: (rows, rows of embedding).
         """
-        for row, new, line in zip(self.rows, input_ids[:, self._read :].tolist(), scores, strict=True):
+        written = input_ids[:, self._read :].tolist()
+        values = _values(scores)
+        for number, (row, new) in enumerate(zip(self.rows, written, strict=True)):
             for token in new:
                 row.consume(token)
             if not row._ended:
-                row.apply(line)
+                row._hold(values[number])
         self._read = int(input_ids.shape[1])
         return scores
 
