@@ -27,10 +27,8 @@ from surveyor.core.geometry import box_to_corners
 from surveyor.core.progress import noting
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.tools.models.remote.changes import RemoteChanges
+from surveyor.tools.models.remote.adapter import RemoteModel
 from surveyor.tools.models.remote.chat import RemoteChat
-from surveyor.tools.models.remote.describer import RemoteDescriber
-from surveyor.tools.models.remote.grounder import RemoteGrounder
 
 pytestmark = pytest.mark.full
 
@@ -60,13 +58,13 @@ def region_of(box: tuple[int, int, int, int]) -> Region:
 
 def ask_everything(address: str) -> dict[str, Any]:
     """What each kind of model says, by the keys of ANSWERS."""
-    grounder, describer = RemoteGrounder.at(address), RemoteDescriber.at(address)
+    model = RemoteModel.at(address)
     return {
-        "plane": grounder.ground(scene_of(PLANE), "thing"),
-        "ship": grounder.ground(scene_of(SHIP), "thing"),
-        "plane told": describer.describe(scene_of(PLANE), [region_of(PLANE)])[0].text,
-        "ship told": describer.describe(scene_of(SHIP), [region_of(SHIP)])[0].text,
-        "change": RemoteChanges.at(address).changes(scene_of(PLANE), scene_of(PLANE, SHIP), "thing"),
+        "plane": model.ground(scene_of(PLANE), "thing"),
+        "ship": model.ground(scene_of(SHIP), "thing"),
+        "plane told": model.describe(scene_of(PLANE), [region_of(PLANE)])[0].text,
+        "ship told": model.describe(scene_of(SHIP), [region_of(SHIP)])[0].text,
+        "change": model.changes(scene_of(PLANE), scene_of(PLANE, SHIP), "thing"),
         "chat": RemoteChat.at(address).complete(QUESTION),
     }
 
@@ -170,7 +168,8 @@ def healthy(port: int) -> bool:
 
 
 def test_every_kind_of_model_answers(server: str, checkpoint: Path) -> None:
-    with noting() as notes:
+    notes: list[str] = []
+    with noting(notes):
         found = ask_everything(f"{checkpoint}@{server}")
     check_everything(found)
     assert found["plane"][0].score is None, "transformers serve gives no log-probabilities"
@@ -190,7 +189,7 @@ def test_a_fault_on_the_way_is_got_over(server: str, checkpoint: Path, fault: An
         return fault if number == 0 else FORWARD
 
     with serving(script, upstream=server) as proxy:
-        found = RemoteGrounder.at(f"{checkpoint}@{proxy.url}?guided=no").ground(scene_of(SHIP), "thing")
+        found = RemoteModel.at(f"{checkpoint}@{proxy.url}?guided=no").ground(scene_of(SHIP), "thing")
     np.testing.assert_allclose(found[0].box_px, SHIP, atol=0.1)
     assert len(proxy.seen) == 2
 
@@ -207,7 +206,7 @@ def test_two_servers_of_which_one_fails_every_other_time(server: str, checkpoint
 def test_faults_that_stay_are_told(server: str, checkpoint: Path) -> None:
     def told(script: list[Answer]) -> FaultServer:
         with serving(script, upstream=server) as proxy:
-            RemoteGrounder.at(f"{checkpoint}@{proxy.url}?tries=2&reasks=1").ground(scene_of(SHIP), "thing")
+            RemoteModel.at(f"{checkpoint}@{proxy.url}?tries=2&retries=1").ground(scene_of(SHIP), "thing")
         return proxy
 
     with pytest.raises(ToolFailed, match="failed 2 times, at last with 500"):
@@ -220,21 +219,22 @@ def test_faults_that_stay_are_told(server: str, checkpoint: Path) -> None:
 
 def test_a_wrong_name_is_told(server: str) -> None:
     with pytest.raises(UsageError, match=r"refuses the request .*pinned"):
-        RemoteGrounder.at(f"another/model@{server}").ground(scene_of(SHIP), "thing")
+        RemoteModel.at(f"another/model@{server}").ground(scene_of(SHIP), "thing")
 
 
 def test_a_server_that_cannot_keep_grounding_tokens_says_so(server: str, checkpoint: Path) -> None:
-    address = f"{checkpoint}@{server}?dialect=qwen2-vl&max_tokens=30&reasks=0"
-    grounder = RemoteGrounder.at(address)
+    address = f"{checkpoint}@{server}?dialect=qwen2-vl&max_tokens=30&retries=0"
+    grounder = RemoteModel.at(address)
     for _ in range(2):
-        with noting() as notes, pytest.raises(ModelOutputError):
+        notes: list[str] = []
+        with noting(notes), pytest.raises(ModelOutputError):
             grounder.ground(scene_of(SHIP), "thing")
     assert any("skip_special_tokens" in note and "tokens that stand round boxes" in note for note in notes)
 
 
 def test_a_server_that_goes_away_is_a_failure(server: str, checkpoint: Path) -> None:
     with serving([FORWARD], upstream=server) as proxy:
-        grounder = RemoteGrounder.at(f"{checkpoint}@{proxy.url}?tries=2")
+        grounder = RemoteModel.at(f"{checkpoint}@{proxy.url}?tries=2")
         assert grounder.ground(scene_of(SHIP), "thing")
     with pytest.raises(ToolFailed, match="cannot be reached any more"):
         grounder.ground(scene_of(SHIP), "thing")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from ....core.errors import ModelOutputError
 from ..options import number_of
 from .address import Address, read_address
 from .client import Client, Guided
@@ -83,4 +84,7 @@ class RemoteChat:
             ToolFailed: the server stays busy, fails, or takes too long.
             ModelOutputError: the server's reply holds no text, or the text was cut off.
         """
-        return self._client.reply(messages, None if schema is None else Guided(schema=schema)).text
+        reply = self._client.reply(messages, None if schema is None else Guided(schema=schema))
+        if not reply.ended:
+            raise ModelOutputError(f"the reply was cut off after {self.max_tokens} tokens", reply.text)
+        return reply.text

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import codecs
 import json
-import math
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ....core.budget import charge
 from ....core.errors import ModelOutputError, UsageError
@@ -60,30 +61,29 @@ class Reply:
 
     Attributes:
         text: without the turn's end token.
+        ended: the model ended it itself; False when the tokens were used up.
         tokens: (text, log-probability) of each token; None where the server gives none.
     """
 
     text: str
+    ended: bool = True
     tokens: tuple[tuple[str, float], ...] | None = None
 
-    def score(self, span: tuple[int, int]) -> float | None:
-        """exp of the mean log-probability of the tokens that write these characters of the text; None if not known.
+    def arrays(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """(T,) the log-probability of each token, and (T,) how many characters of the text are written after it.
+
+        The second is None when the tokens do not make up the text, both are where there are no tokens.
 
         Example:
-            >>> round(Reply("a (1,2)", (("a ", -9.0), ("(1,", -0.1), ("2)", -0.3))).score((2, 7)), 3)
-            0.819
+            >>> [each.tolist() for each in Reply("(1,2)", True, (("a", -9.0), ("(1,", -0.1), ("2)", -0.3))).arrays()]
+            [[-9.0, -0.1, -0.3], [0, 3, 5]]
         """
-        if self.tokens is None:
-            return None
+        if not self.tokens:
+            return None, None
+        logprobs = np.array([logprob for _, logprob in self.tokens], dtype=np.float64)
         start = "".join(text for text, _ in self.tokens).find(self.text)
-        if start < 0:
-            return None
-        found, place = [], -start
-        for text, logprob in self.tokens:
-            if place < span[1] and place + len(text) > span[0]:
-                found.append(logprob)
-            place += len(text)
-        return math.exp(min(0.0, sum(found) / len(found))) if found else None
+        written = np.cumsum([len(text) for text, _ in self.tokens]) - start
+        return logprobs, None if start < 0 else np.clip(written, 0, len(self.text))
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Client:
 
         Raises:
             UsageError, ToolFailed, Cancelled, BudgetExceeded: see `Pool.ask`.
-            ModelOutputError: no text, a text that was cut off, or no JSON.
+            ModelOutputError: no text, or no JSON.
         """
         most = max_tokens or self.max_tokens
         wishes = _wishes(guided, logprobs, special_tokens, temperature, most)
@@ -155,7 +155,7 @@ class Client:
             for wish in asked:
                 body |= wish.fields
             try:
-                return self._read(self.pool.ask(body, affinity), most)
+                return self._read(self.pool.ask(body, affinity))
             except Answered as answer:
                 if not self._learn(asked, answer.said):
                     raise UsageError(f"{self.name} refuses the request ({answer.status}: {answer.said})") from None
@@ -180,7 +180,7 @@ class Client:
                 self._tell(text)
         return bool(named)
 
-    def _read(self, data: Any, max_tokens: int) -> Reply:
+    def _read(self, data: Any) -> Reply:
         try:
             choice = data["choices"][0]
             message = choice["message"]
@@ -192,9 +192,8 @@ class Client:
         charge(tokens=used if isinstance(used, int) and used > 0 else 0)
         if not isinstance(text, str) or not text.strip():
             raise ModelOutputError(f"{self.name} sent no text: {refusal or 'empty'}", json.dumps(data)[:2000])
-        if choice.get("finish_reason") == "length":
-            raise ModelOutputError(f"the reply was cut off after {max_tokens} tokens", text)
-        return Reply(text.removesuffix("<|im_end|>"), _tokens(choice.get("logprobs")))
+        ended = choice.get("finish_reason") != "length"
+        return Reply(text.removesuffix("<|im_end|>"), ended, _tokens(choice.get("logprobs")))
 
 
 def _wishes(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from ....core.codec import dialect
 from ....core.errors import UsageError
-from ....core.progress import note
 from ..options import flag_of, number_of
-from ..views import View, adaptive, tiled, whole
 from .images import FACTORS, LEAST, MAX_BYTES, Sizes
 
 _VIEWS = ("auto", "whole", "tiles", "adaptive")
 _GROUND = ("det", "seg")
-_MANY_VIEWS = 32
 
 
 @dataclass(frozen=True)
@@ -32,12 +28,12 @@ class Settings:
         concurrency: most requests under way at once, over all servers.
         timeout: seconds for one reply.
         tries: how often a busy or failing server is asked.
-        reasks: how often an unreadable reply is asked for again (warmer each time).
+        retries: how often an unreadable reply is asked for again (warmer each time).
         guided: replies are held to the task's grammar where a server can do that.
         logprobs: asks for log-probabilities, which the scores are made from.
         ground: "det" asks for oriented boxes, "seg" for upright boxes with key points.
-        views: how a large scene is shown: "whole", "tiles", "adaptive" (GeoPixel section 3.2), or "auto": whole where
-            that shrinks it at most by half, else adaptive where that does, else tiles.
+        views: how a large scene is shown: "whole", "tiles", "adaptive" (GeoPixel section 3.2), or "auto"; see
+            `pointing.Looking`.
         most_views: tiles of an adaptive division.
         overlap: of neighbouring views, px as they are sent.
         second_look: finds smaller than this (px as sent) are looked at again, enlarged; 0 never.
@@ -54,7 +50,7 @@ class Settings:
     concurrency: int = 8
     timeout: int = 120
     tries: int = 3
-    reasks: int = 2
+    retries: int = 2
     guided: bool = True
     logprobs: bool = True
     ground: str = "det"
@@ -68,8 +64,6 @@ class Settings:
         for name, words in (("views", _VIEWS), ("ground", _GROUND)):
             if getattr(self, name) not in words:
                 raise UsageError(f"the setting {name} is {getattr(self, name)!r}, expected one of: {', '.join(words)}")
-        if 2 * self.overlap > self.tile_px:
-            raise UsageError(f"the setting overlap is {self.overlap!r}, expected at most half of a view, {self.tile_px // 2}")  # fmt: skip  # noqa: E501
         _ = self.sizes
 
     @classmethod
@@ -96,31 +90,6 @@ class Settings:
         """At which sizes images are sent."""
         return Sizes(FACTORS.get(self.dialect), self.min_pixels or LEAST.get(self.dialect, 1), self.max_pixels)
 
-    @property
-    def tile_px(self) -> int:
-        """Side of a square view."""
-        side = math.isqrt(self.max_pixels)
-        factor = FACTORS.get(self.dialect, 1)
-        return max(side // factor * factor, factor)
 
-    def views_of(self, size_wh: tuple[int, int]) -> tuple[View, ...]:
-        """How a scene of that size is shown. Many views are said aloud: each is a request."""
-        some = self._views_of(size_wh)
-        if len(some) > _MANY_VIEWS:
-            note(f"The scene was shown to the server in {len(some)} views, a request each.")
-        return some
-
-    def _views_of(self, size_wh: tuple[int, int]) -> tuple[View, ...]:
-        if self.views in ("auto", "whole"):
-            one = whole(size_wh, self.max_pixels)
-            if self.views == "whole" or one[0].scale >= 0.5:
-                return one
-        if self.views in ("auto", "adaptive"):
-            some = adaptive(size_wh, self.tile_px, self.most_views, overlap_px=self.overlap)
-            if self.views == "adaptive" or some[0].scale >= 0.5:
-                return some
-        return tiled(size_wh, self.tile_px, self.overlap)
-
-
-_FROM_0 = ("reasks", "overlap")
+_FROM_0 = ("retries", "overlap")
 SETTINGS = tuple(each.name for each in fields(Settings))
