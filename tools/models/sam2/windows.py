@@ -33,7 +33,7 @@ def window_for(need: np.ndarray, size_wh: tuple[int, int], side: int) -> Window:
         >>> window_for(np.array([10, 10, 40, 40]), (1200, 900), 1024)
         (0, 0, 1200, 900)
         >>> window_for(np.array([1500, 10, 1540, 40]), (4000, 4000), 1024)
-        (1488, 0, 2512, 1024)
+        (744, 0, 1768, 1024)
         >>> window_for(np.array([100, 10, 1540, 40]), (4000, 4000), 1024)
         (0, 0, 2048, 2048)
     """
