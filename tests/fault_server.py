@@ -72,7 +72,7 @@ class FaultServer:
         url: up to and with "/v1".
         seen: of each POST: the body's fields with "path" and "key" (the Authorization header).
         looks: how often GET /v1/models was asked.
-        health: what that says.
+        health: the status of that, `models` the body.
         at_once: most POSTs under way at one time.
         hung_up: how many clients closed the connection while they waited.
     """
@@ -81,6 +81,7 @@ class FaultServer:
     seen: list[dict[str, Any]] = field(default_factory=list)
     looks: int = 0
     health: int = 200
+    models: Any = field(default_factory=lambda: {"data": []})
     at_once: int = 0
     hung_up: int = 0
     _under_way: int = 0
@@ -110,7 +111,7 @@ def serving(
             if upstream is not None and server.health == 200:
                 self._answer(self._forwarded(None))
             else:
-                self._answer(Answer(server.health, {"data": []}))
+                self._answer(Answer(server.health, server.models))
 
         def do_POST(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))

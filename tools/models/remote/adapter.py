@@ -9,7 +9,7 @@ from .pool import Patience
 from .settings import SETTINGS, Settings
 
 
-class RemoteModel(PointingModel):
+class RemoteVision(PointingModel):
     """Views of a scene are sent as images, several at once; any phrase may be asked. See docs/serving.md.
 
     Scores are exp of the mean log-probability of the tokens that write a region (uncalibrated), None where a server
@@ -21,7 +21,7 @@ class RemoteModel(PointingModel):
         patience: timeouts, tries and pauses; None for those of the settings.
 
     Example:
-        >>> RemoteModel.at("surveyor@http://gpu1:8000/v1,http://gpu2:8000/v1").resolve("white plane")
+        >>> RemoteVision.at("surveyor@http://gpu1:8000/v1,http://gpu2:8000/v1").resolve("white plane")
         ('white plane',)
     """
 
@@ -36,7 +36,7 @@ class RemoteModel(PointingModel):
         super().__init__(answerer, address.name, looking)
 
     @classmethod
-    def at(cls, argument: str) -> RemoteModel:
+    def at(cls, argument: str) -> RemoteVision:
         """The model of a spec's "MODEL@URL[,URL...][?setting=value&...]".
 
         Raises:
@@ -46,9 +46,20 @@ class RemoteModel(PointingModel):
         return cls(address, Settings.of(address.options))
 
     def __repr__(self) -> str:
-        return f"RemoteModel({self.name!r})"
+        return f"RemoteVision({self.name!r})"
 
     @property
     def version(self) -> None:  # type: ignore[override]
         """None, so that no result is kept for later runs: the weights behind a server's name may change."""
         return
+
+    def check_report(self) -> dict[str, str]:
+        """What is declared and which servers answer, for `surveyor models check`."""
+        settings, dialect = self.answerer.settings, self.answerer.tasks.dialect
+        sides = f"multiples of {settings.sizes.factor} px, " if settings.sizes.factor else ""
+        report = {
+            "dialect": dialect.name,
+            "coordinates": dialect.coordinates,
+            "image sizes": f"{sides}at most {settings.max_pixels} px in all, {settings.max_bytes} bytes",
+        }
+        return report | {f"server {url}": state for url, state in self.answerer.pool.states().items()}

@@ -88,3 +88,7 @@ class RemoteChat:
         if not reply.ended:
             raise ModelOutputError(f"the reply was cut off after {self.max_tokens} tokens", reply.text)
         return reply.text
+
+    def check_report(self) -> dict[str, str]:
+        """Which servers answer, for `surveyor models check`."""
+        return {f"server {url}": state for url, state in self._client.pool.states().items()}

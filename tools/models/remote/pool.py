@@ -148,6 +148,24 @@ class Pool:
                             self._give_up(server, trouble, attempt)
         raise AssertionError("unreachable: the last try returns or raises")
 
+    def states(self) -> dict[str, str]:
+        """What each server says now when it is asked for its models: address -> words for people."""
+        return {server.url: self._state(server) for server in self.servers}
+
+    def _state(self, server: Server) -> str:
+        try:
+            data = json.loads(self._fetch(server, "models", None, self.patience.health_s))
+            names = [str(entry["id"]) for entry in data["data"]]
+        except Answered as answer:
+            return f"answers {answer.status} when it is asked for its models: {answer.said}"
+        except Trouble as trouble:
+            return f"does not answer: {str(trouble) or type(trouble).__name__}"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "answers, but does not list its models"
+        if self.address.model in names:
+            return "answers and has the model"
+        return f"answers, but lists other models: {', '.join(names[:5]) or 'none'}"
+
     # ---- who is asked
 
     @contextmanager
