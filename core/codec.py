@@ -144,9 +144,8 @@ class PointCodec:
             >>> PointCodec().decode("[(100,200),(600,700)]", (50, 100))[0].points_px.tolist()
             [[5.0, 20.0], [30.0, 70.0]]
         """
-        if len(text) > _MAX_CHARACTERS:
-            raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
-        if _NONE.fullmatch(text.strip()):
+        check_length(text)
+        if says_none(text):
             return []
         frame = Frame.grid(size_wh, self.steps)
         objects: list[Pointed] = []
@@ -210,8 +209,22 @@ class PointCodec:
         points = np.array([[float(match[1]), float(match[2])] for match in found])
         slack = self.steps / 10
         if (points < -slack).any() or (points > self.steps + slack).any():
-            raise ModelOutputError(f"a coordinate in {inner[:60]!r} is far outside the grid 0-{self.steps}", raw)
+            raise ModelOutputError(
+                f"a coordinate in {inner[:60]!r} is far outside the grid 0-{self.steps}; "
+                "does the checkpoint write its coordinates in another convention?", raw,
+            )  # fmt: skip
         return np.clip(points, 0, self.steps)
+
+
+def says_none(text: str) -> bool:
+    """Whether the text says in so many words that there is nothing: "none", "[]", "no objects found"."""
+    return _NONE.fullmatch(text.strip()) is not None
+
+
+def check_length(text: str) -> None:
+    """Raises ModelOutputError for a reply that is too long to be one."""
+    if len(text) > _MAX_CHARACTERS:
+        raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
 
 
 def _as_object(

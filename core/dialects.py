@@ -8,6 +8,11 @@
 - `qwen3-vl`: the same JSON on a grid of 0-1000 (Qwen3-VL cookbook, 2D grounding).
 
 All write upright boxes only. An oriented box that is encoded becomes the upright box round it.
+
+Stock models write JSON loosely. With strict=False these are read: words or code fences round it, several lists or
+objects one after the other, single quotes, a comma before a closing bracket, "none" in words. An error, and never
+fewer objects than were written: brackets that do not close (a reply that was cut off), points instead of boxes, an
+object that holds a list of objects, an empty list beside objects.
 """
 
 from __future__ import annotations
@@ -20,21 +25,24 @@ from typing import Any
 
 import numpy as np
 
-from .codec import Pointed
+from .codec import Pointed, check_length, says_none
 from .errors import ModelOutputError, UsageError
 from .frames import Frame, SizeWH
 from .geometry import corners_to_box
 
-_MAX_CHARACTERS = 1_000_000
+Span = tuple[int, int]
+
 _NUMBER = r"\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*"
 _TOKENS = re.compile(
-    r"(?:<\|object_ref_start\|>(?P<label>[^<>]*)<\|object_ref_end\|>)?\s*"
+    r"(?:<\|object_ref_start\|>(?P<label>(?:[^<]|<(?!\|))*)<\|object_ref_end\|>)?\s*"
     rf"<\|box_start\|>\s*\({_NUMBER},{_NUMBER}\)\s*,\s*\({_NUMBER},{_NUMBER}\)\s*<\|box_end\|>",
     re.ASCII,
 )
 _PROSE = re.compile(r"[^\[\](){}<>]+")
 _NONE = re.compile(r"none\.?", re.IGNORECASE)
-_FENCE = re.compile(r"```(?:json)?\s*\n?(?P<inner>.*?)\s*(?:```\s*)?", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```(?:json)?\s*", re.IGNORECASE)
+_BRACKET = re.compile(r"[\[\]{}]")
+_LOOSE = re.compile(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|\Z))|'(?P<quoted>[^'"\\\n]*)'|,(?=\s*[\]}])""", re.DOTALL)
 _KEYS = ("bbox_2d", "bbox")
 _SLACK = 0.1
 
@@ -69,8 +77,8 @@ class QwenTokens:
         Raises:
             ModelOutputError: neither boxes nor "none".
         """
-        _check_length(text)
-        if _NONE.fullmatch(text.strip()):
+        check_length(text)
+        if _NONE.fullmatch(text.strip()) or (not strict and says_none(text)):
             return []
         frame, limit = Frame.grid(size_wh, self.steps), np.array([self.steps, self.steps], dtype=np.float64)
         objects, place, stop = [], len(text) - len(text.lstrip()), len(text.rstrip())
@@ -92,7 +100,8 @@ class QwenTokens:
 
     def _encode_one(self, item: Pointed, frame: Frame) -> str:
         x0, y0, x1, y1 = _whole(item, frame, np.array([self.steps, self.steps]))
-        name = f"<|object_ref_start|>{item.label}<|object_ref_end|>" if item.label else ""
+        label = (item.label or "").replace("<|", "< |")  # a name never ends the place for names
+        name = f"<|object_ref_start|>{label}<|object_ref_end|>" if label else ""
         return f"{name}<|box_start|>({x0},{y0}),({x1},{y1})<|box_end|>"
 
 
@@ -134,12 +143,16 @@ class QwenJson:
         Raises:
             ModelOutputError: no such JSON (also when it was cut off), or numbers far outside the image.
         """
-        _check_length(text)
+        check_length(text)
+        if not strict and says_none(text):
+            return []
         objects = []
-        for entry, span in self._entries(text, strict):
-            numbers = next((entry[key] for key in _KEYS if key in entry), None) if isinstance(entry, dict) else entry
+        for entry, span in _entries(text, strict):
+            numbers: Any = (
+                next((entry[key] for key in _KEYS if key in entry), None) if isinstance(entry, dict) else entry
+            )
             if not _is_box(numbers):
-                raise ModelOutputError(f"expected {{'bbox_2d': [x1, y1, x2, y2]}}, found {json.dumps(entry)[:80]}", text)  # fmt: skip  # noqa: E501
+                raise ModelOutputError(f"expected {{'bbox_2d': [x1, y1, x2, y2]}}, found {text[slice(*span)][:80]}", text)  # fmt: skip  # noqa: E501
             label = entry.get("label") if isinstance(entry, dict) else None
             name = label.strip() or None if isinstance(label, str) else None
             objects.append(_box(numbers, self._limit(size_wh), self._frame(size_wh), name, span, text))
@@ -151,46 +164,78 @@ class QwenJson:
     def _limit(self, size_wh: SizeWH) -> np.ndarray:
         return np.array(size_wh if self.steps is None else (self.steps, self.steps), dtype=np.float64)
 
-    def _entries(self, text: str, strict: bool) -> Iterator[tuple[Any, tuple[int, int]]]:
-        """Each object of the JSON with its place in the text."""
-        start, stop = _json_part(text, strict)
-        try:
-            data = json.loads(text[start:stop])
-        except (ValueError, RecursionError) as error:  # ValueError: also numbers of thousands of digits
-            raise ModelOutputError(f"the reply is no JSON ({error}); expected a list of {{'bbox_2d': ...}}", text) from None  # fmt: skip  # noqa: E501
-        if isinstance(data, dict) or _is_box(data):
-            yield data, (start, stop)
-            return
-        if not isinstance(data, list):
-            raise ModelOutputError("the reply is JSON, but no list of {'bbox_2d': ...}", text)
-        place, read = start + 1, json.JSONDecoder()
-        for _ in data:
-            while text[place] in " \t\r\n,":
-                place += 1
-            entry, end = read.raw_decode(text, place)
-            yield entry, (place, end)
-            place = end
-
 
 STOCK = (QwenTokens(), QwenJson("qwen2.5-vl", None), QwenJson("qwen3-vl", 1000))
 
 
-def _json_part(text: str, strict: bool) -> tuple[int, int]:
-    """Where the JSON begins and ends: all of the text, what a code fence holds, or what stands between words."""
+def _entries(text: str, strict: bool) -> list[tuple[Any, Span]]:
+    """Each object of the JSON with its place in the text."""
+    entries: list[tuple[Any, Span]] = []
+    empty = False
+    for value, (start, stop), source in _strict_value(text) if strict else _loose_values(text):
+        if isinstance(value, dict) or _is_box(value):
+            entries.append((value, (start, stop)))
+        elif isinstance(value, list):
+            entries += _elements(value, start, source)
+            empty = empty or not value
+        else:
+            raise ModelOutputError("the reply is JSON, but no list of {'bbox_2d': ...}", text)
+    if empty and entries:
+        raise ModelOutputError("the reply holds an empty list beside objects; expected one or the other", text)
+    return entries
+
+
+def _elements(values: list[Any], start: int, source: str) -> Iterator[tuple[Any, Span]]:
+    place, read = start + 1, json.JSONDecoder()
+    for _ in values:
+        while source[place] in " \t\r\n,":
+            place += 1
+        entry, end = read.raw_decode(source, place)
+        yield entry, (place, end)
+        place = end
+
+
+def _strict_value(text: str) -> Iterator[tuple[Any, Span, str]]:
+    """The JSON that all of the text is, or all that a code fence holds."""
     start, stop = len(text) - len(text.lstrip()), len(text.rstrip())
-    if not strict and "```" in text:
-        start = text.index("```")
-        last = text.rfind("```")
-        stop = last + 3 if last > start else stop
-    fenced = _FENCE.fullmatch(text, start, stop) if text.startswith("```", start) else None
-    if fenced is not None:
-        return fenced.start("inner"), fenced.end("inner")
-    if not strict:
-        opening = re.search(r"[\[{]", text)
-        closing = max(text.rfind("]"), text.rfind("}"))
-        if opening is not None and closing > opening.start():
-            return opening.start(), closing + 1
-    return start, stop
+    fence = _FENCE.match(text, start)
+    if fence is not None:
+        start = fence.end()
+        inner = text[start:stop].removesuffix("```")
+        stop = start + len(inner.rstrip())
+    try:
+        yield json.loads(text[start:stop]), (start, stop), text
+    except (ValueError, RecursionError) as error:  # ValueError: also numbers of thousands of digits
+        raise _no_json(error, text) from None
+
+
+def _loose_values(text: str) -> Iterator[tuple[Any, Span, str]]:
+    """Every JSON list or object of the text, with what stands between them left out; at least one."""
+    source, place, read, count = _LOOSE.sub(_tightened, text), 0, json.JSONDecoder(), 0
+    while True:
+        bracket = _BRACKET.search(source, place)
+        if bracket is None:
+            break
+        start = bracket.start()
+        try:
+            value, place = read.raw_decode(source, start)
+        except (ValueError, RecursionError) as error:
+            raise _no_json(error, text) from None
+        count += 1
+        yield value, (start, place), source
+    if not count:
+        raise ModelOutputError("the reply holds no JSON; expected a list of {'bbox_2d': ...}", text)
+
+
+def _tightened(found: re.Match[str]) -> str:
+    """Loosely written JSON as JSON, character for character."""
+    if found["text"] is not None:
+        return found["text"]
+    return " " if found["quoted"] is None else f'"{found["quoted"]}"'
+
+
+def _no_json(error: Exception, text: str) -> ModelOutputError:
+    return ModelOutputError(f"the reply is no JSON ({error}); expected a list of {{'bbox_2d': ...}}", text)
 
 
 def _is_box(value: Any) -> bool:
@@ -199,11 +244,6 @@ def _is_box(value: Any) -> bool:
         and len(value) == 4
         and all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) < 1e9 for n in value)
     )
-
-
-def _check_length(text: str) -> None:
-    if len(text) > _MAX_CHARACTERS:
-        raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
 
 
 def _whole(item: Pointed, frame: Frame, limit: np.ndarray) -> list[int]:
@@ -215,9 +255,7 @@ def _whole(item: Pointed, frame: Frame, limit: np.ndarray) -> list[int]:
     return [int(v) for v in (*rounded.min(axis=0), *rounded.max(axis=0))]
 
 
-def _box(
-    numbers: Sequence[float], limit: np.ndarray, frame: Frame, label: str | None, span: tuple[int, int], raw: str
-) -> Pointed:
+def _box(numbers: Sequence[float], limit: np.ndarray, frame: Frame, label: str | None, span: Span, raw: str) -> Pointed:
     points = np.array(numbers, dtype=np.float64).reshape(2, 2)
     slack = _SLACK * limit
     if not np.isfinite(points).all() or (points < -slack).any() or (points > limit + slack).any():

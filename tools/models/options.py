@@ -42,7 +42,7 @@ def number_of(options: dict[str, str], key: str, default: int, least: int = 1) -
     text = options.get(key)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or int(text) < least:
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) < least:
         raise UsageError(f"the setting {key}={text!r} is no whole number from {least} on")
     return int(text)
 

@@ -23,7 +23,7 @@ from ...core.protocols import Description
 from ...core.regions import FloatArray, Region
 from .merging import merge_seen
 from .second_look import second_look
-from .tasks import Asking, Place, Tasks
+from .tasks import FREE, Asking, Place, Tasks
 from .views import Seen, View, adaptive, tiled, whole, zoomed
 
 if TYPE_CHECKING:
@@ -196,8 +196,13 @@ class PointingModel:
 
     def ground_all(self, scene: Scene, phrases: Sequence[str]) -> list[tuple[Region, ...]]:
         """`ground` of several phrases: each view is read once for all of them."""
-        seen = self._fitting(lambda: self._look(scene, self.views(scene.size_wh), phrases))
-        return [tuple(one.region for one in self._settled(scene, phrase, found)) for phrase, found in zip(phrases, seen, strict=True)]  # fmt: skip  # noqa: E501
+        asked = list(dict.fromkeys(phrases))
+        seen = self._fitting(lambda: self._look(scene, self.views(scene.size_wh), asked))
+        settled = {
+            phrase: tuple(one.region for one in self._settled(scene, phrase, found))
+            for phrase, found in zip(asked, seen, strict=True)
+        }
+        return [settled[phrase] for phrase in phrases]
 
     def views(self, size_wh: SizeWH) -> tuple[View, ...]:
         """The views of a scene of that size, at the sizes at which the model sees them."""
@@ -205,17 +210,15 @@ class PointingModel:
         most = max(1, int(self.answerer.most_pixels * self._shrink))
         tile = max(56, int(math.sqrt(most)))
         overlap, policy = min(self.looking.overlap, tile // 4), self.looking.views
-        shrink = math.sqrt(width * height / most)
-        if policy == "auto":
-            policy = "whole" if shrink <= WHOLE_SHRINK else "adaptive"
-            if policy == "adaptive" and shrink > WHOLE_SHRINK * math.sqrt(self.looking.most_views):
-                policy = "tiles"
-        if policy == "whole":
-            views = whole((width, height), max(most, 56 * 56))
+        as_whole = whole((width, height), max(most, 56 * 56))
+        if policy == "whole" or (policy == "auto" and _shrinks_little(as_whole)):
+            views = as_whole
         elif policy == "tiles":
             views = tiled((width, height), tile, overlap)
         else:
             views = adaptive((width, height), tile, self.looking.most_views, overlap_px=overlap)
+            if policy == "auto" and not _shrinks_little(views):
+                views = tiled((width, height), tile, overlap)
         return tuple(self._seen_as(view) for view in views)
 
     def _seen_as(self, view: View) -> View:
@@ -225,39 +228,45 @@ class PointingModel:
         self, scene: Scene, views: Sequence[View], phrases: Sequence[str], *, divide: bool = True
     ) -> list[list[Seen]]:
         """What each phrase names in each view; a view whose reply was cut short is looked at in parts, once."""
-        tasks, seg = self.answerer.tasks, self.looking.ground == "seg"
-        pairs = [(view, phrase) for view in views for phrase in phrases]
-        prompts = [
-            Prompt((picture(scene, view),), (tasks.segment if seg else tasks.detect)(phrase, view.size_wh))
-            for view, phrase in pairs
-        ]
+        asked = self._prompts(scene, views, phrases)
         found: dict[str, list[Seen]] = {phrase: [] for phrase in phrases}
-        for (view, phrase), (objects, reply) in zip(pairs, self._answers(prompts, "grounding"), strict=True):
+        answers = self._answers([prompt for _, _, prompt in asked], "grounding")
+        for (view, phrase, _), (objects, reply) in zip(asked, answers, strict=True):
             parts = _parts(view) if reply.forced and divide else ()
             if reply.forced:
                 more = f"that view was looked at in {len(parts)} parts" if parts else "there may be more"
                 note(f"a reply was cut short after {len(objects)} {phrase!r}: {more}")
             if parts:
-                shown = [self._seen_as(part) for part in parts]
-                found[phrase] += self._look(scene, shown, [phrase], divide=False)[0]
+                found[phrase] += self._look(scene, [self._seen_as(part) for part in parts], [phrase], divide=False)[0]
             else:
                 found[phrase] += [Seen(self._region(item, view, phrase, reply), view) for item in objects]
         return [found[phrase] for phrase in phrases]
+
+    def _prompts(self, scene: Scene, views: Sequence[View], phrases: Sequence[str]) -> list[tuple[View, str, Prompt]]:
+        """What is asked about each view: all phrases of a view one after the other, so that it is read once."""
+        tasks = self.answerer.tasks
+        ask = tasks.segment if self.looking.ground == "seg" else tasks.detect
+        shown = [(view, picture(scene, view)) for view in views]
+        return [(view, phrase, Prompt((pixels,), ask(phrase, view.size_wh))) for view, pixels in shown for phrase in phrases]  # fmt: skip  # noqa: E501
 
     def _settled(self, scene: Scene, phrase: str, found: Sequence[Seen]) -> tuple[Seen, ...]:
         merged = merge_seen(found)
         if not self.looking.second_look or not merged:
             return merged
 
-        def again(views: Sequence[View]) -> list[list[Region]]:
-            shown = [self._seen_as(view) for view in views]
-            regions: dict[View, list[Region]] = {view: [] for view in shown}
-            for seen in self._look(scene, shown, [phrase])[0]:
-                regions.setdefault(seen.view, []).append(seen.region)
-            return [regions[view] for view in shown]
+        def again(views: Sequence[View]) -> list[list[Region] | None]:
+            return self._fitting(lambda: self._look_again(scene, [self._seen_as(view) for view in views], phrase))
 
-        long_px = max(56, int(math.sqrt(self.answerer.most_pixels * self._shrink) / 2))
-        return second_look(merged, again, small_px=self.looking.second_look, long_px=long_px).found
+        return second_look(merged, again, small_px=self.looking.second_look, long_px=self._crop_px).found
+
+    def _look_again(self, scene: Scene, views: Sequence[View], phrase: str) -> list[list[Region] | None]:
+        """What each crop shows; None where no reply could be read, so that the first finds stay as they were."""
+        asked = self._prompts(scene, views, [phrase])
+        answers = self._answers([prompt for _, _, prompt in asked], "looking again", spare=True)
+        return [
+            None if objects is None else [self._region(item, view, phrase, reply) for item in objects]
+            for view, (objects, reply) in zip(views, answers, strict=True)
+        ]
 
     def _region(self, item: Pointed, view: View, label: str, reply: Reply) -> Region:
         score = None if item.span is None else reply.score(item.span)
@@ -267,15 +276,25 @@ class PointingModel:
 
     def describe(self, scene: Scene, regions: Sequence[Region]) -> tuple[Description, ...]:
         """A phrase for each region, seen in a crop round it. See `Describer.describe`."""
-        prompts = []
-        for region in regions:
-            long_px = max(56, int(math.sqrt(self.answerer.most_pixels * self._shrink) / 2))
-            view = self._seen_as(zoomed(region.box_px, scene.size_wh, long_px, CONTEXT))
-            kind = "obb" if "obb" in self.answerer.tasks.dialect.kinds else "box"
-            points = region.corners_px if kind == "obb" else region.box_px.reshape(2, 2)
-            shown = np.clip(view.from_scene(points), 0, view.size_wh)
-            prompts.append(Prompt((picture(scene, view),), self.answerer.tasks.describe(Pointed(kind, shown), view.size_wh)))  # fmt: skip  # noqa: E501
-        return tuple(Description(text) for text, _ in self._answers(prompts, "describing"))
+
+        def look() -> tuple[Description, ...]:
+            prompts = [self._prompt_about(scene, region) for region in regions]
+            return tuple(Description(text) for text, _ in self._answers(prompts, "describing"))
+
+        return self._fitting(look)
+
+    def _prompt_about(self, scene: Scene, region: Region) -> Prompt:
+        tasks = self.answerer.tasks
+        view = self._seen_as(zoomed(region.box_px, scene.size_wh, self._crop_px, CONTEXT))
+        kind = "obb" if "obb" in tasks.dialect.kinds else "box"
+        points = region.corners_px if kind == "obb" else region.box_px.reshape(2, 2)
+        shown = np.clip(view.from_scene(points), 0, view.size_wh)
+        return Prompt((picture(scene, view),), tasks.describe(Pointed(kind, shown), view.size_wh))
+
+    @property
+    def _crop_px(self) -> int:
+        """Long side of a crop as it is shown: a quarter of the pixels that a view may have."""
+        return max(56, int(math.sqrt(self.answerer.most_pixels * self._shrink) / 2))
 
     # ---- change detector
 
@@ -350,20 +369,29 @@ class PointingModel:
             most = max(56 * 56, int(self.answerer.most_pixels * self._shrink))
             view = self._seen_as(whole(scene.size_wh, most)[0])
             ((read, _),) = self._answers([Prompt((picture(scene, view),), asking(view))], "answering")
-            return read  # type: ignore[no-any-return]
+            return read
 
         return self._fitting(look)
 
     # ---- asking
 
-    def _answers(self, prompts: Sequence[Prompt], what: str) -> Iterator[tuple[Any, Reply]]:
-        """What each reply means, and the reply; unreadable ones are asked for again, a little warmer."""
+    def _answers(self, prompts: Sequence[Prompt], what: str, *, spare: bool = False) -> Iterator[tuple[Any, Reply]]:
+        """What each reply means, and the reply; unreadable ones are asked for again, a little warmer.
+
+        With `spare`, one that stays unreadable means None, which is noted; else it is an error.
+        """
         total, step = len(prompts), max(1, self.answerer.at_once)
         for start in range(0, total, step):
             report(what, start, total)
             part = prompts[start : start + step]
             for prompt, reply in zip(part, self.answerer.ask(part), strict=True):
-                yield self._read(prompt, reply)
+                try:
+                    yield self._read(prompt, reply)
+                except ModelOutputError as error:
+                    if not spare:
+                        raise
+                    note(f"{what} was no use: {error}")
+                    yield None, reply
         if total:
             report(what, total, total)
 
@@ -397,7 +425,8 @@ def meaning(asking: Asking[Read], reply: Reply) -> Read:
     Raises:
         ModelOutputError: unreadable, or a list of objects that was cut off.
     """
-    if asking.grammar is None and not reply.ended:
+    if asking.task in FREE and not reply.ended:
+        asking.read(reply.text)  # which tells empty from cut short
         return asking.read(f"{reply.text.rstrip()} …")
     if not reply.ended and not reply.forced:
         raise ModelOutputError("the reply was cut off because its tokens were used up", reply.text)
@@ -421,25 +450,39 @@ def region_of(item: Pointed, view: View, label: str, score: float | None, source
     Four corners become the smallest rectangle round them, since a model's four points rarely form one. Something that
     is written as a point or a line gets the extent of one step of a 0-1000 grid, which is all that the text can tell.
     """
-    points = np.asarray(item.points_px, dtype=np.float64)
-    step = np.array(view.size_wh) / 1000
-    low, high = points.min(axis=0), points.max(axis=0)
-    is_flat = bool(((high - low) < step).any()) or (item.kind != "box" and _area(points) < step.prod())
-    if is_flat:
-        middle, half = (low + high) / 2, np.maximum(high - low, step) / 2
-        points = np.array([middle - half, middle + half])
+    points, is_flat = np.asarray(item.points_px, dtype=np.float64), False
+    if item.kind != "box":
+        rectangle, is_flat = _widened(min_area_rect(points), view)
+        points = rectangle if is_flat else points
+    low, high, step = points.min(axis=0), points.max(axis=0), np.array(view.size_wh) / 1000
+    if ((high - low) < step).any():  # upright
+        is_flat, middle, half = True, (low + high) / 2, np.maximum(high - low, step) / 2
+        points = box_to_corners(np.concatenate([middle - half, middle + half]))
     inside = np.clip(view.to_scene(points), 0, view.scene_wh)
     box = corners_to_box(inside)
-    corners: FloatArray = box_to_corners(box) if item.kind == "box" or is_flat else min_area_rect(inside)
+    corners: FloatArray = box_to_corners(box) if item.kind == "box" else min_area_rect(inside)
     polygon = inside if item.kind == "polygon" and not is_flat else None
     keypoints = None if item.keypoints_px is None else np.clip(view.to_scene(item.keypoints_px), 0, view.scene_wh)
     return Region("", label, corners, box, score, polygon, None, keypoints, source)
 
 
-def _area(points: np.ndarray) -> float:
-    """Area of the convex hull of points (N, 2), px2."""
-    rectangle = min_area_rect(points)
-    return float(np.linalg.norm(rectangle[1] - rectangle[0]) * np.linalg.norm(rectangle[2] - rectangle[1]))
+def _widened(rectangle: FloatArray, view: View) -> tuple[FloatArray, bool]:
+    """A rectangle in view px at least a grid step wide, and whether it was narrower: a slanting line stays slanting."""
+    along, across = rectangle[1] - rectangle[0], rectangle[2] - rectangle[1]
+    if np.linalg.norm(along) < np.linalg.norm(across):
+        along, across = across, along
+    long, wide = float(np.linalg.norm(along)), float(np.linalg.norm(across))
+    step = math.sqrt(view.size_wh[0] * view.size_wh[1]) / 1000
+    if long == 0 or wide >= step:
+        return rectangle, False
+    half, side = along / 2, np.array([-along[1], along[0]]) / long * step / 2
+    middle = rectangle.mean(axis=0)
+    return np.stack([middle - half - side, middle + half - side, middle + half + side, middle - half + side]), True
+
+
+def _shrinks_little(views: Sequence[View]) -> bool:
+    """Whether the views, or the tiles where there are some, show a scene at most `WHOLE_SHRINK` times smaller."""
+    return min(views[0].frame.scale_xy) * WHOLE_SHRINK >= 1
 
 
 def _parts(view: View) -> tuple[View, ...]:

@@ -12,8 +12,7 @@ import math
 from ...core.errors import UsageError
 
 MOST_ASPECT = 200
-"""Qwen's own limit for long side / short side; `padded_window` keeps images well below it."""
-_SAFE_ASPECT = 50
+"""Qwen's own limit for long side / short side; `views.View` keeps to it."""
 
 
 def smart_resize(
@@ -37,13 +36,13 @@ def smart_resize(
         (56, 56)
     """
     width, height = size_wh
-    if min(width, height) < 1 or factor < 1 or not factor * factor <= max_pixels >= min_pixels:
+    if min(width, height, factor, min_pixels) < 1 or not factor * factor <= max_pixels >= min_pixels:
         raise UsageError(
-            f"size {size_wh!r} with factor {factor}, min_pixels {min_pixels}, max_pixels {max_pixels}: expected sides "
-            "from 1 on, and factor x factor and min_pixels at most max_pixels"
+            f"size {size_wh!r} with factor {factor}, min_pixels {min_pixels}, max_pixels {max_pixels}: expected sides, "
+            "factor and min_pixels from 1 on, and factor x factor and min_pixels at most max_pixels"
         )
     if max(width, height) > MOST_ASPECT * min(width, height):
-        raise UsageError(f"an image of {width} x {height} px is longer than {MOST_ASPECT}:1; pad it or cut it in tiles")
+        raise UsageError(f"an image of {width} x {height} px is longer than {MOST_ASPECT}:1; cut it in tiles")
     wide, high = round(width / factor) * factor, round(height / factor) * factor
     if wide * high > max_pixels:
         shrink = math.sqrt(width * height / max_pixels)
@@ -53,18 +52,3 @@ def smart_resize(
         grow = math.sqrt(min_pixels / (width * height))
         wide, high = math.ceil(width * grow / factor) * factor, math.ceil(height * grow / factor) * factor
     return wide, high
-
-
-def padded_window(window_xyxy: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """The window, grown down or to the right until it is no slimmer than 50:1 and no side is below 4 px.
-
-    What is added lies outside the image, or is more of it; a scene is black outside, so nothing is bent out of shape.
-
-    Example:
-        >>> padded_window((0, 0, 3000, 1))
-        (0, 0, 3000, 60)
-    """
-    x0, y0, x1, y1 = window_xyxy
-    width, height = x1 - x0, y1 - y0
-    least = max(4, math.ceil(max(width, height) / _SAFE_ASPECT))
-    return x0, y0, x0 + max(width, least), y0 + max(height, least)

@@ -24,6 +24,8 @@ from ...prompts import load
 from .grammars import choice_grammar, count_grammar, place_grammar, regions_grammar, subset_grammar
 
 Read = TypeVar("Read")
+FREE = ("region", "caption", "vqa")
+"""Tasks whose replies are words, which may be cut short."""
 _STYLE = {"native": "", "qwen2-vl": "_tokens", "qwen2.5-vl": "_json", "qwen3-vl": "_json"}
 _REGION_TOKENS, _TEXT_TOKENS, _SHORT_TOKENS = 2048, 256, 64
 _PLACE = re.compile(
@@ -96,20 +98,24 @@ class Tasks:
         return dialect(self.name)
 
     def detect(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
-        """Everything that the phrase names: oriented boxes, upright ones from stock models (`[det]`)."""
+        """Everything that the phrase names: oriented boxes, upright ones from stock models (`[det]`).
+
+        Raises:
+            UsageError: an empty phrase, here and wherever words are asked for.
+        """
         kind = "obb" if "obb" in self.dialect.kinds else "box"
-        return self._regions("det", kind, size_wh, self._prompt("det", phrase=_plain(phrase)), _plain(phrase))
+        return self._regions("det", kind, size_wh, _asked(phrase))
 
     def segment(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
         """Upright boxes with key points for a mask model (`[seg]`); stock models give boxes alone."""
         if "obb" not in self.dialect.kinds:
             return replace(self.detect(phrase, size_wh), task="seg")
-        return self._regions("seg", "keypoints", size_wh, self._prompt("seg", phrase=_plain(phrase)), _plain(phrase))
+        return self._regions("seg", "keypoints", size_wh, _asked(phrase))
 
     def change(self, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
         """What changed between two images, as closed polygons (`[change]`); stock models give boxes."""
         kind = "polygon" if "polygon" in self.dialect.kinds else "box"
-        return self._regions("change", kind, size_wh, self._prompt("change", phrase=_plain(phrase)), _plain(phrase))
+        return self._regions("change", kind, size_wh, _asked(phrase))
 
     def select(self, regions: Sequence[Pointed], condition: str, size_wh: SizeWH) -> Asking[list[int]]:
         """Which of the regions satisfy a condition: indices into them (the chain of GeoRSMLLM section III-B).
@@ -121,15 +127,23 @@ class Tasks:
             raise UsageError("there are no regions to select from; ask only when the step before found some")
         bare = [replace(region, keypoints_px=None, label=None) for region in regions]
         lines = [self.dialect.encode([region], size_wh) for region in bare]
-        text = self._prompt("select", points="\n".join(lines), condition=_plain(condition))
-        known: dict[str, int] = {}
+        text = self._prompt("select", points="\n".join(lines), condition=_asked(condition))
+        known: dict[str, list[int]] = {}  # regions that the text cannot tell apart are chosen together
         for index, line in enumerate(lines):
-            known.setdefault(line, index)
+            known.setdefault(line, []).append(index)
 
         def read(reply: str) -> list[int]:
             return _selected(reply, known)
 
-        return Asking("select", text, subset_grammar(list(known)), read, _REGION_TOKENS, read)
+        def lenient(reply: str) -> list[int]:
+            objects = self.dialect.decode(reply, size_wh, strict=False)
+            said = [self.dialect.encode([replace(each, keypoints_px=None, label=None)], size_wh) for each in objects]
+            strange = next((line for line in said if line not in known), None)
+            if strange is not None:
+                raise ModelOutputError(f"{strange[:60]!r} is none of the given regions", reply)
+            return sorted({index for line in said for index in known[line]})
+
+        return Asking("select", text, subset_grammar(list(known)), read, _REGION_TOKENS, lenient)
 
     def describe(self, region: Pointed, size_wh: SizeWH) -> Asking[str]:
         """A phrase for what lies at a region (`[region]`, region captions)."""
@@ -142,32 +156,36 @@ class Tasks:
 
     def answer(self, question: str) -> Asking[str]:
         """A short answer to a question in words (`[vqa]`). Raises UsageError for an empty question."""
-        if not question.strip():
-            raise UsageError("the question is empty; ask something")
-        return self._text("vqa", _TEXT_TOKENS, question=_plain(question))
+        return self._text("vqa", _TEXT_TOKENS, question=_asked(question))
 
     def classify(self, classes: Sequence[str]) -> Asking[str]:
-        """One of the classes of scenes (`[cls]`). Raises UsageError for fewer than two classes."""
+        """One of the classes of scenes (`[cls]`). Raises UsageError for fewer than two classes, or one without name."""
         names = tuple(dict.fromkeys(_plain(name) for name in classes))
-        if len(names) < 2:
-            raise UsageError(f"to classify takes at least two classes, not {list(classes)!r}")
+        if len(names) < 2 or "" in names:
+            raise UsageError(f"to classify takes at least two classes, each with a name, not {list(classes)!r}")
+        known = {_bare(name): name for name in reversed(names) if _bare(name)} | {name: name for name in names}
 
         def read(reply: str) -> str:
-            said = reply.strip().rstrip(".").strip().casefold()
-            for name in names:
-                if name.casefold() == said:
-                    return name
-            raise ModelOutputError(f"the reply is none of the classes {', '.join(names)}", reply)
+            said = known.get(reply.strip()) or known.get(_bare(reply))
+            if said is None:
+                raise ModelOutputError(f"the reply is none of the classes {', '.join(names)}", reply)
+            return said
 
-        return Asking("cls", self._prompt("cls", classes=", ".join(names)), choice_grammar(names), read, _SHORT_TOKENS, read)  # fmt: skip  # noqa: E501
+        def lenient(reply: str) -> str:
+            try:
+                return read(reply)
+            except ModelOutputError:
+                return _class_among_words(reply, names)
+
+        return Asking("cls", self._prompt("cls", classes=", ".join(names)), choice_grammar(names), read, _SHORT_TOKENS, lenient)  # fmt: skip  # noqa: E501
 
     def count(self, phrase: str) -> Asking[int]:
         """How many things the phrase names (`[count]`)."""
-        return Asking("count", self._prompt("count", phrase=_plain(phrase)), count_grammar(), _number, 16, _number_among_words)  # fmt: skip  # noqa: E501
+        return Asking("count", self._prompt("count", phrase=_asked(phrase)), count_grammar(), _number, 16, _number_among_words)  # fmt: skip  # noqa: E501
 
     def locate(self) -> Asking[Place]:
         """Where the image was taken: city, latitude, longitude (`[geoloc]`, GeoRSMLLM equation 5)."""
-        return Asking("geoloc", self._prompt("geoloc"), place_grammar(), _place, _SHORT_TOKENS, _place)
+        return Asking("geoloc", self._prompt("geoloc"), place_grammar(), _place, _SHORT_TOKENS, _place_among_words)
 
     def _prompt(self, task: str, **values: str) -> str:
         style = _STYLE.get(self.name, "")
@@ -175,7 +193,8 @@ class Tasks:
             style = "_plain"
         return load(f"{task}{style}").render(**values)
 
-    def _regions(self, task: str, kind: str, size_wh: SizeWH, text: str, label: str) -> Asking[list[Pointed]]:
+    def _regions(self, task: str, kind: str, size_wh: SizeWH, phrase: str) -> Asking[list[Pointed]]:
+        text = self._prompt(task, phrase=phrase)
         of = "polygon" if kind == "polygon" else None
 
         def read(reply: str) -> list[Pointed]:
@@ -184,7 +203,7 @@ class Tasks:
         def lenient(reply: str) -> list[Pointed]:
             return self.dialect.decode(reply, size_wh, kind=of, strict=False)
 
-        return Asking(task, text, regions_grammar(self.name, kind, label, size_wh), read, _REGION_TOKENS, lenient)
+        return Asking(task, text, regions_grammar(self.name, kind, phrase, size_wh), read, _REGION_TOKENS, lenient)
 
     def _text(self, task: str, max_tokens: int, **values: str) -> Asking[str]:
         return Asking(task, self._prompt(task, **values), None, _words, max_tokens, _words)
@@ -193,6 +212,13 @@ class Tasks:
 def _plain(text: str) -> str:
     """A user's words without what a tokenizer would take for control tokens, on one line."""
     return " ".join(text.replace("<|", "< |").split())
+
+
+def _asked(text: str) -> str:
+    words = _plain(text)
+    if not words:
+        raise UsageError(f"the words to ask with are {text!r}; ask something")
+    return words
 
 
 def _words(reply: str) -> str:
@@ -218,7 +244,7 @@ def _number_among_words(reply: str) -> int:
 
 
 def _place(reply: str) -> Place:
-    found = _PLACE.fullmatch(reply.strip())
+    found = _PLACE.fullmatch(" ".join(reply.split()))
     if found is None:
         raise ModelOutputError("expected '[city, (latitude, longitude)]'", reply)
     latitude, longitude = float(found["lat"]), float(found["lon"])
@@ -227,7 +253,34 @@ def _place(reply: str) -> Place:
     return Place(found["city"].strip(), latitude, longitude)
 
 
-def _selected(reply: str, known: dict[str, int]) -> list[int]:
+def _place_among_words(reply: str) -> Place:
+    """The place of a reply that holds exactly one in brackets, or is one."""
+    found = re.findall(r"\[[^\[\]]{1,200}\]", reply)
+    if len(found) > 1:
+        raise ModelOutputError(f"the reply holds {len(found)} places, expected one", reply)
+    try:
+        return _place(found[0] if found else reply)
+    except ModelOutputError as error:
+        raise ModelOutputError(str(error), reply) from None
+
+
+def _bare(text: str) -> str:
+    """A name without what stands round it in replies."""
+    return " ".join(text.split()).strip(" .\"'`*").casefold()
+
+
+def _class_among_words(reply: str, names: Sequence[str]) -> str:
+    """The class that a sentence names, if it names one and denies none; of nested names the longest counts."""
+    longest_first = sorted(names, key=len, reverse=True)
+    anywhere = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in longest_first), re.IGNORECASE)
+    said = {found.casefold() for found in anywhere.findall(" ".join(reply.split()))}
+    meant = [name for name in names if name.casefold() in said]
+    if len(meant) != 1 or re.search(r"\b(?:not?|nor|neither|never|none|cannot)\b|n't\b", reply, re.IGNORECASE):
+        raise ModelOutputError(f"the reply does not name one of the classes {', '.join(names)}", reply)
+    return meant[0]
+
+
+def _selected(reply: str, known: dict[str, list[int]]) -> list[int]:
     """The indices of the regions that a reply repeats; it may hold nothing else."""
     body = reply.strip()
     if body.rstrip(".").casefold() == "none" or body == "[]":
@@ -238,7 +291,7 @@ def _selected(reply: str, known: dict[str, int]) -> list[int]:
         line = next((line for line in longest_first if body.startswith(line)), None)
         if line is None:
             raise ModelOutputError(f"expected some of the given regions, or 'none', at {body[:40]!r}", reply)
-        chosen.add(known[line])
+        chosen.update(known[line])
         body = body[len(line) :].lstrip("\n ,;")
     if not chosen:
         raise ModelOutputError("the reply is empty, expected some of the given regions, or 'none'", reply)

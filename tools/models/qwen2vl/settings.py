@@ -125,27 +125,70 @@ class Checkpoint:
             >>> Checkpoint.of("Qwen/Qwen2-VL-2B-Instruct@main").revision
             'main'
         """
-        base, *others = [text] if Path(text).expanduser().is_dir() else text.split("+")
-        source, _, revision = (base, "", "") if Path(base).expanduser().exists() else base.partition("@")
+        source, *others = _parts(text)
+        place, revision = _found(source), ""
+        if place is None:
+            source, at, revision = source.partition("@")
+            place = _found(source)
+            if at and (not revision.strip() or place is not None or source.startswith((".", "/", "~"))):
+                raise UsageError(f"{text!r}: only a hub name has revisions, NAME@REVISION; there is no such folder")
         if not source.strip():
             raise UsageError(f"{text!r} names no checkpoint; write DIR_OR_HUB_ID[@REVISION][+ADAPTER_DIR]")
-        adapters: dict[str, str] = {}
-        for other in others:
-            task, equals, folder = other.partition("=")
-            task, folder = (task, folder) if equals and task in TASKS else ("", other)
-            if task in adapters:
-                raise UsageError(f"{text!r} gives two adapters for {task or 'all tasks'}; give one")
-            if not Path(folder).expanduser().is_dir():
-                raise UsageError(f"there is no adapter folder {folder!r}; expected a folder with adapter_config.json")
-            adapters[task] = str(Path(folder).expanduser())
-        place = Path(source).expanduser()
-        if place.is_dir():
+        adapters = _adapters(text, others)
+        if place is not None and place.is_dir():
             return cls(str(place), None, adapters)
-        if place.exists() or source.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+        if place is not None or source.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
             raise UsageError(
                 f"there is no checkpoint folder {source!r}; expected a folder with config.json, or a hub name"
             )
         return cls(source, revision or None, adapters)
+
+
+def _adapters(text: str, parts: list[str]) -> dict[str, str]:
+    adapters: dict[str, str] = {}
+    for part in parts:
+        task, folder = _task_and_folder(part)
+        if task in adapters:
+            raise UsageError(f"{text!r} gives two adapters for {task or 'all tasks'}; give one")
+        place = _found(folder)
+        if place is None or not place.is_dir():
+            raise UsageError(
+                f"there is no adapter folder {folder!r}; expected +FOLDER with adapter_config.json in it, or "
+                f"+TASK=FOLDER with one of the tasks {', '.join(TASKS)}"
+            )
+        adapters[task] = str(place)
+    return adapters
+
+
+def _task_and_folder(part: str) -> tuple[str, str]:
+    task, equals, folder = part.partition("=")
+    return (task, folder) if equals and task in TASKS else ("", part)
+
+
+def _parts(text: str) -> list[str]:
+    """The text cut at each "+" that is not part of a folder's name: of names that are there, the longest is meant."""
+    pieces = text.split("+")
+    parts: list[str] = []
+    while pieces:
+        taken = 1
+        for count in range(len(pieces), 1, -1):
+            name = "+".join(pieces[:count])
+            place = _found(_task_and_folder(name)[1] if parts else name)
+            if place is not None and place.is_dir():
+                taken = count
+                break
+        parts.append("+".join(pieces[:taken]))
+        pieces = pieces[taken:]
+    return parts
+
+
+def _found(name: str) -> Path | None:
+    """The folder or file of that name; None where nothing is."""
+    try:
+        place = Path(name).expanduser()
+        return place if name.strip() and place.exists() else None
+    except (OSError, RuntimeError):  # longer than names can be, or "~nobody"
+        return None
 
 
 def checkpoint_and_settings(argument: str) -> tuple[Checkpoint, Settings]:
