@@ -27,7 +27,7 @@ from surveyor.core.geometry import box_to_corners
 from surveyor.core.progress import noting
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.tools.models.remote.adapter import RemoteVision
+from surveyor.tools.models.remote.adapter import RemoteModel
 from surveyor.tools.models.remote.chat import RemoteChat
 
 pytestmark = pytest.mark.full
@@ -58,7 +58,7 @@ def region_of(box: tuple[int, int, int, int]) -> Region:
 
 def ask_everything(address: str) -> dict[str, Any]:
     """What each kind of model says, by the keys of ANSWERS."""
-    model = RemoteVision.at(f"{address}?max_pixels=40000")  # small crops for the describer: quick to learn
+    model = RemoteModel.at(f"{address}?max_pixels=40000")  # small crops for the describer: quick to learn
     return {
         "plane": model.ground(scene_of(PLANE), "thing"),
         "ship": model.ground(scene_of(SHIP), "thing"),
@@ -189,7 +189,7 @@ def test_a_fault_on_the_way_is_got_over(server: str, checkpoint: Path, fault: An
         return fault if number == 0 else FORWARD
 
     with serving(script, upstream=server) as proxy:
-        found = RemoteVision.at(f"{checkpoint}@{proxy.url}?guided=no").ground(scene_of(SHIP), "thing")
+        found = RemoteModel.at(f"{checkpoint}@{proxy.url}?guided=no").ground(scene_of(SHIP), "thing")
     np.testing.assert_allclose(found[0].box_px, SHIP, atol=0.1)
     assert len(proxy.seen) == 2
 
@@ -206,7 +206,7 @@ def test_two_servers_of_which_one_fails_every_other_time(server: str, checkpoint
 def test_faults_that_stay_are_told(server: str, checkpoint: Path) -> None:
     def told(script: list[Answer]) -> FaultServer:
         with serving(script, upstream=server) as proxy:
-            RemoteVision.at(f"{checkpoint}@{proxy.url}?tries=2&retries=1").ground(scene_of(SHIP), "thing")
+            RemoteModel.at(f"{checkpoint}@{proxy.url}?tries=2&retries=1").ground(scene_of(SHIP), "thing")
         return proxy
 
     with pytest.raises(ToolFailed, match="failed 2 times, at last with 500"):
@@ -219,12 +219,12 @@ def test_faults_that_stay_are_told(server: str, checkpoint: Path) -> None:
 
 def test_a_wrong_name_is_told(server: str) -> None:
     with pytest.raises(UsageError, match=r"refuses the request .*pinned"):
-        RemoteVision.at(f"another/model@{server}").ground(scene_of(SHIP), "thing")
+        RemoteModel.at(f"another/model@{server}").ground(scene_of(SHIP), "thing")
 
 
 def test_a_server_that_cannot_keep_grounding_tokens_says_so(server: str, checkpoint: Path) -> None:
     address = f"{checkpoint}@{server}?dialect=qwen2-vl&max_tokens=30&retries=0"
-    grounder = RemoteVision.at(address)
+    grounder = RemoteModel.at(address)
     for _ in range(2):
         notes: list[str] = []
         with noting(notes), pytest.raises(ModelOutputError):
@@ -234,7 +234,7 @@ def test_a_server_that_cannot_keep_grounding_tokens_says_so(server: str, checkpo
 
 def test_a_server_that_goes_away_is_a_failure(server: str, checkpoint: Path) -> None:
     with serving([FORWARD], upstream=server) as proxy:
-        grounder = RemoteVision.at(f"{checkpoint}@{proxy.url}?tries=2")
+        grounder = RemoteModel.at(f"{checkpoint}@{proxy.url}?tries=2")
         assert grounder.ground(scene_of(SHIP), "thing")
     with pytest.raises(ToolFailed, match="cannot be reached any more"):
         grounder.ground(scene_of(SHIP), "thing")

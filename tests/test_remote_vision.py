@@ -28,7 +28,7 @@ from surveyor.core.progress import listening, noting
 from surveyor.core.protocols import ChangeDetector, Describer, Grounder
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.tools.models.remote.adapter import RemoteVision
+from surveyor.tools.models.remote.adapter import RemoteModel
 from surveyor.tools.models.remote.address import Address, read_address
 from surveyor.tools.models.remote.chat import RemoteChat
 from surveyor.tools.models.remote.client import Client, Guided, Reply, _tokens
@@ -91,8 +91,8 @@ def eyes(name: str, label: str = "plane") -> Callable[[dict[str, Any], int], Ans
     return look
 
 
-def model_at(url: str, **settings: Any) -> RemoteVision:
-    return RemoteVision(Address("m", (url,)), Settings(**settings), QUICK)
+def model_at(url: str, **settings: Any) -> RemoteModel:
+    return RemoteModel(Address("m", (url,)), Settings(**settings), QUICK)
 
 
 def assert_found(regions: tuple[Region, ...], boxes: Any, tolerance_px: float) -> None:
@@ -552,10 +552,10 @@ def test_scenes_of_different_sizes_are_no_pair() -> None:
 
 
 def test_a_spec_names_servers_and_settings() -> None:
-    model = RemoteVision.at("qwen:7b@https://a/v1/,https://b:8000/v1?dialect=qwen2.5-vl&max_pixels=602112&guided=no")
+    model = RemoteModel.at("qwen:7b@https://a/v1/,https://b:8000/v1?dialect=qwen2.5-vl&max_pixels=602112&guided=no")
     assert model.name == "openai:qwen:7b@https://a/v1,https://b:8000/v1?dialect=qwen2.5-vl&max_pixels=602112&guided=no"
     assert model.answerer.settings == Settings(dialect="qwen2.5-vl", max_pixels=602_112, guided=False)
-    assert repr(model) == f"RemoteVision({model.name!r})"
+    assert repr(model) == f"RemoteModel({model.name!r})"
     assert RemoteChat.at("m@http://a/v1,http://b/v1?concurrency=2&timeout=30").timeout_s == 30
 
 
@@ -568,7 +568,7 @@ def test_a_spec_names_servers_and_settings() -> None:
 )  # fmt: skip
 def test_settings_that_are_none_are_refused(tail: str) -> None:
     with pytest.raises(UsageError):
-        RemoteVision.at(f"m@http://a/v1?{tail}")
+        RemoteModel.at(f"m@http://a/v1?{tail}")
 
 
 def test_every_setting_can_be_given() -> None:
@@ -592,7 +592,7 @@ def test_every_setting_can_be_given() -> None:
 def test_what_servers_say_is_reported(health: int, models: Any, words: str) -> None:
     with serving([said("x")]) as server:
         server.health, server.models = health, models
-        report = RemoteVision.at(f"m@{server.url},http://127.0.0.1:9/v1?dialect=qwen2.5-vl").check_report()
+        report = RemoteModel.at(f"m@{server.url},http://127.0.0.1:9/v1?dialect=qwen2.5-vl").check_report()
         assert RemoteChat("m", server.url).check_report() == {f"server {server.url}": report[f"server {server.url}"]}
     assert words in report[f"server {server.url}"]
     assert "does not answer: " in report["server http://127.0.0.1:9/v1"]
@@ -606,7 +606,7 @@ def test_a_busy_pool_of_servers_answers_a_whole_scene() -> None:
     with serving(sometimes) as a, serving(eyes("native")) as b:
         address = Address("m", (a.url, b.url))
         settings = Settings(views="tiles", max_pixels=200 * 200, overlap=100)
-        model = RemoteVision(address, settings, Patience(timeout_s=20, tries=8, pause_s=0.002, rest_s=0.005))
+        model = RemoteModel(address, settings, Patience(timeout_s=20, tries=8, pause_s=0.002, rest_s=0.005))
         assert_found(model.ground(scene_of(), "plane"), BOXES, 2.0)
     assert a.seen and b.seen
 

@@ -9,7 +9,7 @@ from .pool import Patience
 from .settings import SETTINGS, Settings
 
 
-class RemoteVision(PointingModel):
+class RemoteModel(PointingModel):
     """Views of a scene are sent as images, several at once; any phrase may be asked. See docs/serving.md.
 
     Scores are exp of the mean log-probability of the tokens that write a region (uncalibrated), None where a server
@@ -21,7 +21,7 @@ class RemoteVision(PointingModel):
         patience: timeouts, tries and pauses; None for those of the settings.
 
     Example:
-        >>> RemoteVision.at("surveyor@http://gpu1:8000/v1,http://gpu2:8000/v1").resolve("white plane")
+        >>> RemoteModel.at("surveyor@http://gpu1:8000/v1,http://gpu2:8000/v1").resolve("white plane")
         ('white plane',)
     """
 
@@ -36,7 +36,7 @@ class RemoteVision(PointingModel):
         super().__init__(answerer, address.name, looking)
 
     @classmethod
-    def at(cls, argument: str) -> RemoteVision:
+    def at(cls, argument: str) -> RemoteModel:
         """The model of a spec's "MODEL@URL[,URL...][?setting=value&...]".
 
         Raises:
@@ -46,7 +46,7 @@ class RemoteVision(PointingModel):
         return cls(address, Settings.of(address.options))
 
     def __repr__(self) -> str:
-        return f"RemoteVision({self.name!r})"
+        return f"RemoteModel({self.name!r})"
 
     @property
     def version(self) -> None:  # type: ignore[override]
