@@ -14,7 +14,7 @@ import argparse
 import gc
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ BAR = 1.15
 PROMPT = "<|im_start|>user\n[det] Find every plane in the image.<|im_end|>\n<|im_start|>assistant\n"
 
 
-def in_turns(sides: list[Callable[[], Any]], repeats: int) -> list[float]:
+def in_turns(sides: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     """Least CPU seconds of each side, run in turns so that a neighbour slows all of them."""
     best = [float("inf")] * len(sides)
     gc.disable()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.budget import charge, check
 from ...core.errors import MissingDependency, ModelOutputError, UsageError
-from .guidance import COMMAND, GrammarProcessor, Guide
+from .guidance import GrammarProcessor
+from .guide import COMMAND, Guide
 
 if TYPE_CHECKING:
     import torch
