@@ -644,7 +644,8 @@ class TestTransformers:
         scene = drawn((60, 60), (10, 10, 40, 40))
         prompts = [box_prompt(10, 10, 30 + i, 40) for i in range(10)]
         segmenter, engine = stubbed(folder, "?batch=8", room=3)
-        with noting() as notes:
+        notes: list[str] = []
+        with noting(notes):
             results = segmenter.segment(scene, prompts)
         assert notes == [
             "memory ran out: SAM-2 takes 4 prompts at once instead of 8",
@@ -669,7 +670,8 @@ class TestTransformers:
             return whole(pixels)
 
         monkeypatch.setattr(engine, "encode", encode)
-        with noting() as notes:
+        notes: list[str] = []
+        with noting(notes):
             segmenter.segment(drawn((60, 60), (9, 9, 30, 30)), [box_prompt(1, 1, 30, 30)])
         assert notes == ["memory ran out: SAM-2's kept images were dropped"]
         with pytest.raises(ToolFailed, match="memory does not suffice for one image"):
