@@ -1,10 +1,11 @@
 # make demo    set up, draw a scene, ask a question of it:   make demo IMAGE=photo.jpg QUERY="..." [GSD=0.3] for your own
 # make test    set up with the development tools, run all CPU tests
 # make test-torch  the same for what needs torch, in an environment of its own
+# make test-full   the same for what needs torchvision: the sam2 package, qwen_vl_utils, transformers serve
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-torch lint format types check bench weights clean
+.PHONY: help demo test test-torch test-full lint format types check bench weights clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
 VENV ?= .venv
@@ -13,7 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/bash
 TORCH_VENV ?= .venv-torch
 TORCH ?= torch==2.13.0
-TORCH_EXTRAS ?= train,llm
+TORCH_EXTRAS ?= train,llm,qwen,sam2-hf
+FULL_VENV ?= .venv-full
+FULL_EXTRAS ?= qwen,sam2,serve
 
 IMAGE ?=
 QUERY ?= planes longer than 33 m in the northern half
@@ -69,6 +72,16 @@ $(TORCH_VENV)/.installed: pyproject.toml
 test-torch: $(TORCH_VENV)/.installed  ## the tests that need torch (training recipes), in an environment of their own
 	@$(TORCH_VENV)/bin/python -m pytest -m 'torch and not gpu and not slow' $(PYTEST_ARGS)
 
+# torchvision brings the torch it was built for, with CUDA (gigabytes); it runs on a CPU too
+$(FULL_VENV)/.installed: pyproject.toml
+	@echo "installing surveyor with torchvision and sam2 into $(FULL_VENV) (about ten minutes the first time)" >&2
+	@test -x $(FULL_VENV)/bin/python || $(PYTHON) -m venv $(FULL_VENV)
+	@$(FULL_VENV)/bin/python -m pip --disable-pip-version-check -qq install --editable '.[dev,$(FULL_EXTRAS)]'
+	@touch $@
+
+test-full: $(FULL_VENV)/.installed  ## the tests that need torchvision, in an environment of their own
+	@$(FULL_VENV)/bin/python -m pytest -m 'full and not gpu and not slow' $(PYTEST_ARGS)
+
 lint: $(VENV)/.installed-dev  ## ruff, formatting, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -90,4 +103,4 @@ weights:  ## list the digests of the embedded models' files (after exporting new
 	@cd tools/models/compact/weights && sha256sum *.onnx *.json > SHA256SUMS && cat SHA256SUMS
 
 clean:  ## environment, caches and out/ away
-	rm -rf .venv .venv-torch out build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .venv-torch .venv-full out build .mypy_cache .ruff_cache .pytest_cache *.egg-info

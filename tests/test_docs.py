@@ -136,7 +136,7 @@ def test_extras_that_readme_names_exist() -> None:
     import tomllib
 
     known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    named = set(re.findall(r"'\.\[(\w+)\]'", (ROOT / "README.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"'\.\[([\w-]+)\]'", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named == set(known)
 
 
