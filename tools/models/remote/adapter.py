@@ -62,4 +62,4 @@ class RemoteModel(PointingModel):
             "coordinates": dialect.coordinates,
             "image sizes": f"{sides}at most {settings.max_pixels} px in all, {settings.max_bytes} bytes",
         }
-        return report | {f"server {url}": state for url, state in self.answerer.pool.states().items()}
+        return report | self.answerer.pool.states()

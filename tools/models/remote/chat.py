@@ -91,4 +91,4 @@ class RemoteChat:
 
     def check_report(self) -> dict[str, str]:
         """Which servers answer, for `surveyor models check`."""
-        return {f"server {url}": state for url, state in self._client.pool.states().items()}
+        return self._client.pool.states()

@@ -149,8 +149,8 @@ class Pool:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def states(self) -> dict[str, str]:
-        """What each server says now when it is asked for its models: address -> words for people."""
-        return {server.url: self._state(server) for server in self.servers}
+        """What each server says now when it is asked for its models: "server 1" -> address and words for people."""
+        return {f"server {n}": f"{one.url} {self._state(one)}" for n, one in enumerate(self.servers, 1)}
 
     def _state(self, server: Server) -> str:
         try:
