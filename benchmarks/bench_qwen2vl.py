@@ -4,7 +4,8 @@
         python benchmarks/bench_qwen2vl.py [--sizes tiny 300m] [--keep FOLDER]
 
 CPU seconds of one thread, minima of paired runs. "gemv" multiplies every weight matrix that a token needs by one
-vector, the least that decoding can do on this machine. Replies are made as long as asked for on both sides. Memory is measured in a process of its own for each size.
+vector, the least that decoding can do on this machine. Replies are made as long as asked for on both sides. Memory is
+measured in a process of its own for each size.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
 from surveyor.tools.models.tasks import Asking
 
 TOKENS = {"tiny": 96, "300m": 24}
+SIDE_PX = {"tiny": 784, "300m": 448}
 ENDLESS = r"""
 start: obj ("\n" obj){500,}
 obj: "[" pt "," pt "," pt "," pt "]"
@@ -89,7 +91,7 @@ def speeds(folder: Path, size: str, repeats: int) -> list[tuple[str, str, str, b
     cold._loaded, cold._ends = warm.loaded, frozenset()  # type: ignore[misc]
     guide = Guide.of(warm.loaded.tokenizer)
     warm._guide = lambda one: Guided(guide, one.grammar) if one.grammar else None  # type: ignore[method-assign]
-    image = a_picture(warm, 448)
+    image = a_picture(warm, SIDE_PX[size])
     free = [Prompt((image,), asking("[vqa] What?", count)) for count in (4, 4 + tokens)]
     held = [Prompt((image,), asking("[vqa] What?", count, ENDLESS)) for count in (4, 4 + tokens)]
     stepwise = _without_skipping(warm)
