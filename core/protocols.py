@@ -63,6 +63,7 @@ class Grounder(Protocol):
         """
         ...
 
+    # A grounder may also have ground_all(scene, phrases) -> list of what `ground` gives for each, if it is quicker so.
     def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
         """All regions that the phrase names, best first; empty when it looked and found none.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scenes_by_hand import SHIP, box, kept, outlined, scene, together, turned, undecided
+from surveyor.core.budget import Meter, metering
 from surveyor.core.conditions import Compare, CountTest, Not, Pick, Position, Quantity, Relation
 from surveyor.core.errors import ToolFailed, UsageError
 from surveyor.core.masks import Mask
@@ -367,3 +368,25 @@ def test_an_unknown_tool_lists_the_names():
 def test_inputs_must_be_candidate_sets():
     with pytest.raises(UsageError, match="'candidates' must be a set of candidates, not Count"):
         tool_named("count").call(context(), {"candidates": Count(3)}, {})
+
+
+def test_ground_asks_a_grounder_that_looks_for_several_phrases_at_once_only_once():
+    table = {"plane": [box("plane-1", 10, 10, 30, 20)], "ship": [box("ship-1", 50, 50, 80, 60)]}
+    asked = []
+
+    class Together(Listed):
+        def ground_all(self, scene, phrases):
+            asked.append(tuple(phrases))
+            return [tuple(self.table[phrase]) for phrase in phrases]
+
+        def ground(self, scene, phrase):
+            asked.append(phrase)
+            return super().ground(scene, phrase)
+
+    meter = Meter()
+    with metering(meter):
+        found = ground(scene(), ["plane", "ship", "plane"], grounder=Together(table))
+    assert [c.region.id for c in found] == ["plane-1", "ship-1"]
+    assert asked == [("plane", "ship")] and meter.calls == 2
+    assert [c.region.id for c in ground(scene(), ["ship"], grounder=Together(table))] == ["ship-1"]
+    assert asked[1:] == ["ship"]

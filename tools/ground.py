@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,21 @@ def ground(scene: Scene, phrases: Sequence[str], *, grounder: Grounder) -> Candi
     if not phrases:
         raise UsageError("ground needs at least one phrase, such as 'plane'")
     regions: list[Region] = []
-    for phrase in dict.fromkeys(phrases):
-        charge(calls=1)
-        found = grounder.ground(scene, phrase)
+    for found in _found(scene, tuple(dict.fromkeys(phrases)), grounder):
         regions += _unseen(found, regions) if regions else found
     return CandidateSet(tuple(Candidate(region) for region in _with_unique_ids(regions)))
+
+
+def _found(scene: Scene, phrases: Sequence[str], grounder: Grounder) -> Iterator[tuple[Region, ...]]:
+    """What each phrase names; a grounder that looks for several at once (`ground_all`) is asked once."""
+    together = getattr(grounder, "ground_all", None) if len(phrases) > 1 else None
+    if together is not None:
+        charge(calls=len(phrases))
+        yield from together(scene, phrases)
+        return
+    for phrase in phrases:
+        charge(calls=1)
+        yield grounder.ground(scene, phrase)
 
 
 def _unseen(found: Sequence[Region], before: Sequence[Region]) -> list[Region]:
