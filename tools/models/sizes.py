@@ -24,7 +24,8 @@ def smart_resize(
         size_wh: width and height in px, from 1 on.
         factor: both sides of the result are multiples of it: patch size times merge size.
         min_pixels: least number of pixels of the result.
-        max_pixels: most number of pixels of the result (a single row or column of patches may pass it).
+        max_pixels: most number of pixels of the result (a single row or column of patches may pass it, and
+            what is grown to `min_pixels` where both bounds are near).
 
     Raises:
         UsageError: a side below 1, an aspect above 200, or bounds that exclude each other.

@@ -148,14 +148,14 @@ def _adapters(text: str, parts: list[str]) -> dict[str, str]:
     adapters: dict[str, str] = {}
     for part in parts:
         task, folder = _task_and_folder(part)
-        if task in adapters:
-            raise UsageError(f"{text!r} gives two adapters for {task or 'all tasks'}; give one")
         place = _found(folder)
         if place is None or not place.is_dir():
             raise UsageError(
                 f"there is no adapter folder {folder!r}; expected +FOLDER with adapter_config.json in it, or "
                 f"+TASK=FOLDER with one of the tasks {', '.join(TASKS)}"
             )
+        if task in adapters:
+            raise UsageError(f"{text!r} gives two adapters for {task or 'all tasks'}; give one")
         adapters[task] = str(place)
     return adapters
 
@@ -187,7 +187,7 @@ def _found(name: str) -> Path | None:
     try:
         place = Path(name).expanduser()
         return place if name.strip() and place.exists() else None
-    except (OSError, RuntimeError):  # longer than names can be, or "~nobody"
+    except (OSError, RuntimeError, ValueError):  # longer than names can be, "~nobody", a null byte
         return None
 
 
