@@ -67,48 +67,67 @@ def scene_of(drawn: SynthScene) -> Scene:
 
 
 def overfit(
-    folder: str | Path, *, family: str = "qwen2-vl", steps: int = 160, rate: float = 3e-3, seed: int = 0,
-    told: Callable[[int, float], None] | None = None,
+    folder: str | Path, *, family: str = "qwen2-vl", steps: int = 90, rate: float = 0.02, seed: int = 0,
+    sure: float = 0.9, told: Callable[[int, float, float], None] | None = None,
 ) -> float:  # fmt: skip
-    """Trains a tiny checkpoint from scratch on `lessons` and saves it in the folder; the last loss.
+    """Trains a tiny checkpoint from scratch on `lessons` and saves it in the folder; the last loss, nats a token.
+
+    Muon for the matrices, AdamW for the rest: half as many steps as AdamW alone took (torch 2.9 or newer has it).
 
     Args:
         folder: made where it is missing.
         family: of the checkpoint.
-        steps: all lessons once a step.
-        rate: highest learning rate (AdamW, warm-up of a twentieth, then cosine).
+        steps: at most, all lessons in each.
+        rate: highest learning rate of Muon, AdamW's is 0.4 of it (warm-up of three steps, then cosine).
         seed: of the weights.
-        told: called with each step and its loss (nats a token).
+        sure: it is enough when the least likely token of all replies is as likely as this.
+        told: called with each step, its loss and the probability of the least likely token.
     """
     folder = make_qwen2vl(folder, family=family, size="tiny", seed=seed)
     (folder / DECLARATION).write_text(json.dumps({"dialect": "native"}) + "\n", "utf-8")
     engine = Engine(Checkpoint(str(folder)), Settings(device="cpu"))
     model = engine.loaded.base
-    batches = [_collated(engine, group) for group in _by_pictures(lessons())]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0, betas=(0.9, 0.98))
-    warm = max(1, steps // 20)
-    shape = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda at: min(1.0, (at + 1) / warm) * (0.05 + 0.95 * (1 + np.cos(np.pi * at / steps)) / 2)
-    )
+    batches = [_collated(engine, group) for group in _grouped(engine, lessons())]
+    tokens = sum(int((batch["labels"] != -100).sum()) for batch in batches)
+    learners = _learners(model, rate, steps)
     model.train()
     loss = 0.0
     for step in range(steps):
-        optimiser.zero_grad(set_to_none=True)
-        total, tokens = 0.0, sum(int((batch["labels"] != -100).sum()) for batch in batches)
+        parts = []
         for batch in batches:
-            share = int((batch["labels"] != -100).sum()) / tokens
-            part = _loss(model, batch) * share
-            part.backward()
-            total += float(part.detach())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        shape.step()
-        loss = total
+            each = _losses(model, batch)
+            (each.sum() / tokens).backward()
+            parts.append(each.detach())
+        losses = torch.cat(parts)
+        loss, least = float(losses.mean()), float((-losses.max()).exp())
         if told is not None:
-            told(step, loss)
+            told(step, loss, least)
+        if least >= sure:
+            break
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimiser, schedule in learners:
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad(set_to_none=True)
     model.eval()
     model.save_pretrained(folder)
     return loss
+
+
+def _learners(model: Any, rate: float, steps: int) -> list[tuple[Any, Any]]:
+    """Each optimiser and its schedule."""
+    named = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
+    is_inner = {name: each.ndim == 2 and "embed" not in name and "lm_head" not in name for name, each in named}
+    inner, others = ([each for name, each in named if is_inner[name] is kind] for kind in (True, False))
+    optimisers = [
+        torch.optim.Muon(inner, lr=rate, weight_decay=0.0, ns_steps=4, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=0.4 * rate, weight_decay=0.0, betas=(0.9, 0.95)),
+    ]
+
+    def height(step: int) -> float:
+        return float(min(1.0, (step + 1) / 3) * (0.05 + 0.95 * (1 + np.cos(np.pi * min(step / steps, 1))) / 2))
+
+    return [(each, torch.optim.lr_scheduler.LambdaLR(each, height)) for each in optimisers]
 
 
 def _of_scene(drawn: SynthScene, label: str, other: str, *, is_first: bool) -> list[Lesson]:
@@ -152,10 +171,14 @@ def _of_pair() -> list[Lesson]:
     ]
 
 
-def _by_pictures(given: Sequence[Lesson]) -> list[list[Lesson]]:
-    """Lessons in groups with equally many pictures."""
-    counts = sorted({len(lesson.prompt.pictures) for lesson in given})
-    return [[lesson for lesson in given if len(lesson.prompt.pictures) == count] for count in counts]
+def _grouped(engine: Engine, given: Sequence[Lesson]) -> list[list[Lesson]]:
+    """Lessons in batches with equally many pictures and about equal lengths, so that little is padding."""
+    tokenizer = engine.loaded.tokenizer
+    groups: dict[tuple[int, int], list[Lesson]] = {}
+    for lesson in given:
+        length = len(tokenizer(lesson.prompt.asking.text + lesson.reply)["input_ids"])
+        groups.setdefault((len(lesson.prompt.pictures), length // 64), []).append(lesson)
+    return list(groups.values())
 
 
 def _collated(engine: Engine, group: Sequence[Lesson]) -> dict[str, torch.Tensor]:
@@ -185,10 +208,12 @@ def _collated(engine: Engine, group: Sequence[Lesson]) -> dict[str, torch.Tensor
     }  # fmt: skip
 
 
-def _loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+def _losses(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Of each token of the replies, nats; only these are put to the vocabulary."""
     inputs = {name: value for name, value in batch.items() if name != "labels"}
-    logits = model(**inputs, use_cache=False).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), batch["labels"][:, 1:].flatten())
+    labels = batch["labels"][:, 1:]
+    hidden = model.model(**inputs, use_cache=False).last_hidden_state[:, :-1][labels != -100]
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden).float(), labels[labels != -100], reduction="none")
 
 
 def main() -> None:
@@ -196,13 +221,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--family", default="qwen2-vl")
-    parser.add_argument("--steps", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=90)
     given = parser.parse_args()
     started = time.perf_counter()
 
-    def told(step: int, loss: float) -> None:
-        if step % 25 == 0:
-            print(f"step {step:4d}  loss {loss:.4f}  {time.perf_counter() - started:.0f} s", flush=True)
+    def told(step: int, loss: float, least: float) -> None:
+        if step % 10 == 0:
+            spent = time.perf_counter() - started
+            print(f"step {step:4d}  loss {loss:.4f}  least likely token {least:.3f}  {spent:.0f} s", flush=True)
 
     loss = overfit(given.folder, family=given.family, steps=given.steps, told=told)
     print(f"{given.folder}: loss {loss:.4f} after {time.perf_counter() - started:.0f} s")
