@@ -190,6 +190,7 @@ def serving(
 
     class Quiet(ThreadingHTTPServer):
         allow_reuse_address = True
+        daemon_threads = False  # so that what they count is counted when the server has ended
         request_queue_size = 64
 
         def handle_error(self, *_args: Any) -> None:

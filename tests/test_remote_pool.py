@@ -27,7 +27,7 @@ from surveyor.tools.models.remote.pool import Patience, Pool
 from surveyor.tools.models.remote.transport import Answered
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
-QUICK = Patience(timeout_s=5, pause_s=0.002, rest_s=0.02, longest_rest_s=0.1, health_s=0.5)
+QUICK = Patience(timeout_s=5, pause_s=0.002, rest_s=0.02, longest_rest_s=0.1, health_s=2)
 SECRET = "sk-this-is-a-secret-0123456789"
 
 
@@ -204,9 +204,9 @@ def test_a_server_that_asked_to_be_left_alone_is_not_hurried_by_the_next_request
 def test_one_reply_has_a_bounded_time(answer: Answer) -> None:
     with serving([answer]) as server:
         begun = time.monotonic()
-        with pytest.raises(ToolFailed, match=r"no reply within 0\.1 s"):
-            pool(server, patience=Patience(timeout_s=0.1)).ask(BODY)
-        assert time.monotonic() - begun < 2
+        with pytest.raises(ToolFailed, match=r"no reply within 0\.4 s"):
+            pool(server, patience=Patience(timeout_s=0.4)).ask(BODY)
+        assert time.monotonic() - begun < 4
     assert len(server.seen) == 1 and server.hung_up == 1  # a whole timeout is not spent three times
 
 
@@ -253,7 +253,7 @@ def test_https_is_spoken_and_certificates_are_checked(certificate: Path, monkeyp
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
         assert text_of(pool(server).ask(BODY)) == "safe"
         with pytest.raises(ToolFailed, match="no reply within"):
-            pool(server, patience=Patience(timeout_s=0.3)).ask(BODY)
+            pool(server, patience=Patience(timeout_s=0.6)).ask(BODY)
         assert [sent["key"] for sent in server.seen] == [f"Bearer {SECRET}"] * 2
 
 
@@ -295,12 +295,16 @@ def test_calls_are_charged_each_time_they_are_made() -> None:
 @pytest.mark.parametrize("answer", [said("late", delay_s=30), busy("25")], ids=["waiting for a reply", "between tries"])
 def test_a_cancelled_run_stops_waiting(answer: Answer) -> None:
     stop = threading.Event()
-    with serving([answer]) as server:
+
+    def script(_sent: dict[str, Any], _number: int) -> Answer:
         threading.Timer(0.15, stop.set).start()
+        return answer
+
+    with serving(script) as server:
         begun = time.monotonic()
         with metering(Meter(cancelled=stop.is_set)), pytest.raises(Cancelled):
             pool(server, patience=Patience(timeout_s=60)).ask(BODY)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 10
     assert server.hung_up == (1 if answer.delay_s else 0)  # so that a server stops generating
 
 
@@ -362,7 +366,7 @@ def test_concurrency_is_bounded_over_all_servers() -> None:
 def test_a_dead_server_is_left_out_and_comes_back() -> None:
     port = free_port()
     dead = f"http://127.0.0.1:{port}/v1"
-    patience = Patience(timeout_s=5, pause_s=0.002, rest_s=0.2, longest_rest_s=0.2, health_s=0.5)
+    patience = Patience(timeout_s=5, pause_s=0.002, rest_s=0.2, longest_rest_s=0.2, health_s=2)
     with serving([said("alive")]) as alive:
         one = pool(dead, alive, patience=patience)
         assert [text_of(one.ask(BODY)) for _ in range(6)] == ["alive"] * 6
@@ -411,7 +415,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks() -> None:
 
 def test_a_slow_server_gives_way_to_another() -> None:
     with serving([said("late", delay_s=5)]) as slow, serving([said("good")]) as good:
-        one = pool(slow, good, patience=Patience(timeout_s=0.2, rest_s=30))
+        one = pool(slow, good, patience=Patience(timeout_s=0.6, rest_s=30))
         assert [text_of(one.ask(BODY)) for _ in range(3)] == ["good"] * 3
     assert len(slow.seen) == 1 and slow.hung_up == 1
 

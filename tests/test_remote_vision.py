@@ -438,13 +438,17 @@ def test_one_failing_view_stops_the_others() -> None:
 
 def test_cancelling_stops_all_views() -> None:
     stop = threading.Event()
-    with serving([said("none", delay_s=20)]) as server:
+
+    def script(_sent: dict[str, Any], number: int) -> Answer:
+        if number == 2:
+            stop.set()
+        return said("none", delay_s=20)
+
+    with serving(script) as server:
         model = model_at(server.url, views="tiles", max_pixels=100 * 100, overlap=10, concurrency=3)
-        threading.Timer(0.2, stop.set).start()
         with metering(Meter(cancelled=stop.is_set)), pytest.raises(Cancelled):
             model.ground(scene_of(), "plane")
-        assert len(server.seen) == 3
-    assert server.hung_up == 3
+    assert len(server.seen) == server.hung_up == 3
 
 
 def test_the_runs_calls_are_bounded() -> None:
