@@ -24,7 +24,7 @@ from .summary import summarize, to_json
 ATTEMPTS = 2
 """How often a step whose model text could not be read is tried in all."""
 
-FILTERS = frozenset({"select", "pick", "segment", "choose"})
+FILTERS = frozenset({"select", "pick", "segment", "choose", "judge"})
 """Tools that are not run when no candidate is left: they hand the set on as it is."""
 
 

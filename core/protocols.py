@@ -129,6 +129,42 @@ class Describer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where on Earth an image was taken: degrees, north and east positive."""
+
+    city: str
+    latitude: float
+    longitude: float
+
+
+@runtime_checkable
+class SceneReader(Protocol):
+    """A vision-language model that can be asked about a whole scene in words. Each raises ModelOutputError."""
+
+    name: str
+
+    def select(self, scene: Scene, regions: Sequence[Region], condition: str) -> tuple[Region, ...]:
+        """Those of the regions that satisfy a condition in words."""
+        ...
+
+    def answer(self, scene: Scene, question: str) -> str:
+        """A short answer to a question."""
+        ...
+
+    def caption(self, scene: Scene) -> str:
+        """A description."""
+        ...
+
+    def classify(self, scene: Scene, classes: Sequence[str]) -> str:
+        """One of the classes, of which there are at least two."""
+        ...
+
+    def locate(self, scene: Scene) -> Place:
+        """Where on Earth it is."""
+        ...
+
+
 @runtime_checkable
 class ChatModel(Protocol):
     """A language model behind one call."""

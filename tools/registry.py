@@ -92,6 +92,24 @@ class DistanceArguments(Arguments):
     summary: Summary | None = None
 
 
+class JudgeArguments(Arguments):
+    """The condition in words, as it would stand behind "those that are"."""
+
+    condition: str = Field(min_length=1)
+
+
+class QuestionArguments(Arguments):
+    """The question."""
+
+    question: str = Field(min_length=1)
+
+
+class ClassesArguments(Arguments):
+    """The classes to choose from."""
+
+    classes: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=2)
+
+
 class CountArguments(Arguments):
     """Whether groups or rows are counted instead of regions."""
 
@@ -291,6 +309,36 @@ def _describe(context: Context, inputs: Inputs, args: NoArguments) -> Value:
     return describe(context.scene, _candidates(inputs))
 
 
+def _judge(context: Context, inputs: Inputs, args: JudgeArguments) -> Value:
+    from .sight import judge, reader_of
+
+    return judge(context.scene, _candidates(inputs), args.condition, reader=reader_of(context.grounder))
+
+
+def _answer(context: Context, inputs: Inputs, args: QuestionArguments) -> Value:
+    from .sight import answer, reader_of
+
+    return answer(context.scene, args.question, reader=reader_of(context.grounder))
+
+
+def _caption(context: Context, inputs: Inputs, args: NoArguments) -> Value:
+    from .sight import caption, reader_of
+
+    return caption(context.scene, reader=reader_of(context.grounder))
+
+
+def _classify(context: Context, inputs: Inputs, args: ClassesArguments) -> Value:
+    from .sight import classify, reader_of
+
+    return classify(context.scene, args.classes, reader=reader_of(context.grounder))
+
+
+def _locate(context: Context, inputs: Inputs, args: NoArguments) -> Value:
+    from .sight import locate, reader_of
+
+    return locate(context.scene, reader=reader_of(context.grounder))
+
+
 _SET = ("candidates",)
 
 TOOLS: tuple[Tool, ...] = (
@@ -315,6 +363,11 @@ TOOLS: tuple[Tool, ...] = (
     Tool("compare", ("a", "b"), CompareArguments, _compare, "Compares how many two sets keep.", "Truth"),
     Tool("difference", ("a", "b"), DifferenceArguments, _difference, "Tells how many two sets keep.", "Text"),
     Tool("describe", _SET, NoArguments, _describe, "Describes those that are kept in words.", "Text"),
+    Tool("judge", _SET, JudgeArguments, _judge, "Asks the model which open candidates are so.", "CandidateSet"),
+    Tool("answer", (), QuestionArguments, _answer, "Asks the model a question about the scene.", "Text"),
+    Tool("caption", (), NoArguments, _caption, "Asks the model to describe the scene.", "Text"),
+    Tool("classify", (), ClassesArguments, _classify, "Asks the model which class of scene it is.", "Text"),
+    Tool("locate", (), NoArguments, _locate, "Asks the model where on Earth the scene is.", "Text"),
 )
 
 

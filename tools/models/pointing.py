@@ -19,11 +19,11 @@ from ...core.errors import ModelOutputError, ToolFailed, UsageError
 from ...core.frames import SizeWH
 from ...core.geometry import box_to_corners, corners_to_box, min_area_rect
 from ...core.progress import note, report
-from ...core.protocols import Description
+from ...core.protocols import Description, Place
 from ...core.regions import FloatArray, Region
 from .merging import merge_seen
 from .second_look import second_look
-from .tasks import FREE, Asking, Place, Tasks
+from .tasks import FREE, Asking, Tasks
 from .views import Seen, View, adaptive, tiled, whole, zoomed
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 from ...core.codec import Dialect, Pointed, dialect
 from ...core.errors import ModelOutputError, UsageError
 from ...core.frames import SizeWH
+from ...core.protocols import Place
 from ...prompts import load
 from .grammars import choice_grammar, count_grammar, place_grammar, regions_grammar, subset_grammar
 
@@ -33,15 +34,6 @@ _PLACE = re.compile(
     r"(?P<lon>-?\d{1,3}(?:\.\d{1,9})?)\s*\)\s*\]?\.?",
     re.ASCII,
 )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where on Earth an image was taken: degrees, north and east positive."""
-
-    city: str
-    latitude: float
-    longitude: float
 
 
 @dataclass(frozen=True, eq=False)
