@@ -13,6 +13,7 @@ anything that answers `pointing.Prompt`s. Every point here is in pixels of the i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -202,8 +203,9 @@ class Tasks:
 
 
 def _plain(text: str) -> str:
-    """A user's words without what a tokenizer would take for control tokens, on one line."""
-    return " ".join(text.replace("<|", "< |").split())
+    """A user's words on one line, without control characters and what a tokenizer would take for control tokens."""
+    printed = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
+    return " ".join(printed.replace("<|", "< |").split())
 
 
 def _asked(text: str) -> str:
