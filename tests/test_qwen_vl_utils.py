@@ -81,4 +81,6 @@ def test_sizes_equal_those_of_qwen_vl_utils() -> None:
         if max(width, height) > 200 * min(width, height) or min(width, height) < factor:
             continue  # below a patch the two libraries differ; ours is transformers' (tests/test_sizes.py)
         high, wide = theirs(height, width, factor, least, most)
+        if 0 in (wide, high):
+            continue  # long strips above the budget lose a side there; transformers keeps a patch
         assert smart_resize((width, height), factor, least, most) == (wide, high), json.dumps([width, height, factor])
