@@ -304,6 +304,14 @@ def context(**more):
     return Context(scene=scene(), grounder=Listed({"plane": [box("p-1", 0, 0, 9, 9)]}), segmenter=Filled(), **more)
 
 
+def test_segment_gives_a_known_outline_as_a_rough_mask():
+    segmenter = Filled()
+    ring = np.array([[10.0, 10], [40, 12], [38, 30]])
+    segment(scene(), kept(outlined("p-1", ring), box("p-2", 50, 50, 60, 60)), segmenter=segmenter)
+    with_outline, without = segmenter.prompts
+    assert with_outline.coarse == Mask.from_polygon(ring, scene().shape_hw) and without.coarse is None
+
+
 def test_every_tool_runs_from_plain_data():
     planes = tool_named("ground").call(context(), {}, {"phrases": ["plane"]})
     left = {"kind": "position", "frame": "half", "place": "left"}
@@ -322,7 +330,7 @@ def test_every_tool_runs_from_plain_data():
     assert "plane" in tool_named("describe").call(context(), inputs, {}).text
     assert {tool.name for tool in TOOLS} == {
         "ground", "given", "verify", "select", "pick", "segment", "measure", "distance", "count", "check", "compare",
-        "difference", "describe", "choose",
+        "difference", "describe", "choose", "judge", "answer", "caption", "classify", "locate",
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def segment(scene: Scene, candidates: CandidateSet, *, segmenter: Segmenter) -> 
     chosen = [index for index, candidate in enumerate(candidates) if candidate.status is not False]
     if not chosen:
         return candidates
-    prompts = [_prompt(candidates.candidates[index].region) for index in chosen]
+    prompts = [_prompt(candidates.candidates[index].region, scene.shape_hw) for index in chosen]
     charge(calls=1)
     results = segmenter.segment(scene, prompts)
     if len(results) != len(prompts):
@@ -49,11 +49,13 @@ def segment(scene: Scene, candidates: CandidateSet, *, segmenter: Segmenter) -> 
     return CandidateSet(tuple(changed))
 
 
-def _prompt(region: Region) -> MaskPrompt:
+def _prompt(region: Region, shape_hw: tuple[int, int]) -> MaskPrompt:
+    """Box, points inside, and the outline as a rough mask where one is known (GeoGround's box + mask prompt)."""
     points = np.zeros((0, 2)) if region.keypoints_px is None else region.keypoints_px
     if not len(points) and region.polygon_px is not None:
         points = farthest_points_in_polygon(region.polygon_px, _KEYPOINTS)
-    return MaskPrompt(region.box_px, region.corners_px, points, (1,) * len(points))
+    coarse = None if region.polygon_px is None else Mask.from_polygon(region.polygon_px, shape_hw)
+    return MaskPrompt(region.box_px, region.corners_px, points, (1,) * len(points), coarse)
 
 
 def _with_mask(region: Region, mask: Mask) -> Region:

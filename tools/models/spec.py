@@ -158,6 +158,10 @@ BACKENDS: tuple[Backend, ...] = (
 DEFAULTS = {"grounder": "compact", "segmenter": "compact", "describer": "compact"}
 
 
+_held: Models | None = None
+"""The models made last: large ones share weights that are in memory, so asking again does not load them again."""
+
+
 def load_models(spec: str | None = None) -> Models:
     """The models that a spec names; a role it leaves out gets the built-in one.
 
@@ -175,7 +179,9 @@ def load_models(spec: str | None = None) -> Models:
     """
     chosen = {role: (name, "") for role, name in DEFAULTS.items()} | _parse(spec or "")
     made = {role: _backend(role, name).make(argument) for role, (name, argument) in chosen.items()}
-    return Models(**made)
+    global _held
+    _held = Models(**made)
+    return _held
 
 
 def describe_backends() -> tuple[BackendReport, ...]:
