@@ -158,7 +158,7 @@ def test_a_point_gets_one_step_and_stays_inside():
         middle = region_of(Pointed(kind, np.full((count, 2), 100.0)), view, "x", None, "test")
         assert middle.box_px.tolist() == [99, 99.75, 101, 100.25]
         corner = region_of(Pointed(kind, np.full((count, 2), (2000.0, 500.0))), view, "x", None, "test")
-        assert corner.box_px.tolist() == [1999, 499.75, 2000, 500]
+        assert corner.box_px.tolist() == [1998, 499.5, 2000, 500]
 
 
 def test_a_real_thing_is_left_as_it_was_written():

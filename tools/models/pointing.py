@@ -455,8 +455,9 @@ def region_of(item: Pointed, view: View, label: str, score: float | None, source
         rectangle, is_flat = _widened(min_area_rect(points), view)
         points = rectangle if is_flat else points
     low, high, step = points.min(axis=0), points.max(axis=0), np.array(view.size_wh) / 1000
-    if ((high - low) < step).any():  # upright
-        is_flat, middle, half = True, (low + high) / 2, np.maximum(high - low, step) / 2
+    if ((high - low) < step).any():  # upright, inside the view
+        is_flat, half = True, np.maximum(high - low, step) / 2
+        middle = np.clip((low + high) / 2, half, np.maximum(half, view.size_wh - half))
         points = box_to_corners(np.concatenate([middle - half, middle + half]))
     inside = np.clip(view.to_scene(points), 0, view.scene_wh)
     box = corners_to_box(inside)

@@ -31,9 +31,8 @@ FREE = ("region", "caption", "vqa")
 _STYLE = {"native": "", "qwen2-vl": "_tokens", "qwen2.5-vl": "_json", "qwen3-vl": "_json"}
 _REGION_TOKENS, _TEXT_TOKENS, _SHORT_TOKENS = 2048, 256, 64
 _PLACE = re.compile(
-    r"\[?\s*(?P<city>[^\[\]()\n]{1,80}?)\s*,?\s*\(\s*(?P<lat>-?\d{1,3}(?:\.\d{1,9})?)\s*,\s*"
-    r"(?P<lon>-?\d{1,3}(?:\.\d{1,9})?)\s*\)\s*\]?\.?",
-    re.ASCII,
+    r"\[?\s*(?P<city>[^\[\]()\s,.][^\[\]()\n]{0,79}?)\s*,?\s*\(\s*(?P<lat>-?[0-9]{1,3}(?:\.[0-9]{1,9})?)\s*,\s*"
+    r"(?P<lon>-?[0-9]{1,3}(?:\.[0-9]{1,9})?)\s*\)\s*\]?\.?"
 )
 
 
@@ -156,10 +155,11 @@ class Tasks:
         names = tuple(dict.fromkeys(_plain(name) for name in classes))
         if len(names) < 2 or "" in names:
             raise UsageError(f"to classify takes at least two classes, each with a name, not {list(classes)!r}")
-        known = {_bare(name): name for name in reversed(names) if _bare(name)} | {name: name for name in names}
+        loosely = {_bare(name).casefold(): name for name in reversed(names) if _bare(name)}
 
         def read(reply: str) -> str:
-            said = known.get(reply.strip()) or known.get(_bare(reply))
+            said = next((said for said in (reply.strip(), _bare(reply)) if said in names), None)
+            said = said or loosely.get(_bare(reply).casefold())
             if said is None:
                 raise ModelOutputError(f"the reply is none of the classes {', '.join(names)}", reply)
             return said
@@ -231,7 +231,7 @@ def _number(reply: str) -> int:
 
 def _number_among_words(reply: str) -> int:
     """The number of a sentence that holds exactly one."""
-    found = re.findall(r"(?<![\d.,-])\d{1,9}(?![\d]|[.,]\d)", reply, re.ASCII)
+    found = re.findall(r"(?<![\w.,-])[0-9]{1,9}(?!\w|[.,][0-9])", reply)
     if len(found) != 1:
         raise ModelOutputError(f"the reply holds {len(found)} numbers, expected one", reply)
     return int(found[0])
@@ -260,7 +260,7 @@ def _place_among_words(reply: str) -> Place:
 
 def _bare(text: str) -> str:
     """A name without what stands round it in replies."""
-    return " ".join(text.split()).strip(" .\"'`*").casefold()
+    return " ".join(text.split()).strip(" .\"'`*")
 
 
 def _class_among_words(reply: str, names: Sequence[str]) -> str:
