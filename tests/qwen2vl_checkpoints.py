@@ -121,3 +121,25 @@ def asks(text: str, *pictures: Picture, tokens: int = 24, grammar: str | None = 
 def plain_ids(engine: Any, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of texts."""
     return [engine.loaded.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+
+# ---- adapters
+
+
+def make_adapter(
+    folder: Path, base: Path, *, seed: int = 0, scale: float = 0.2, targets: Sequence[str] = ("q_proj", "down_proj")
+) -> Path:
+    """A LoRA adapter of a checkpoint, as peft saves it, with random weights that change replies."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForImageTextToText
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = AutoModelForImageTextToText.from_pretrained(base)
+        tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=list(targets)))
+        for name, weight in tuned.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, scale)
+        tuned.save_pretrained(folder)
+    return folder

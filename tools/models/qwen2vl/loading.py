@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ....core.errors import MissingDependency, SurveyorError, UsageError
+from ..folder import ADAPTER, QWEN_VL, check_adapter, check_folder
 from .settings import COMMAND, Checkpoint, Settings
 
 FAMILIES = {
@@ -27,6 +31,9 @@ FAMILIES = {
 """model_type of config.json -> the dialect that the stock checkpoints of the family write."""
 DECLARATION = "surveyor.json"
 """Beside weights or an adapter trained on this project's format: {"dialect": "native"}."""
+_RENAMED = {r"^visual\.": "model.visual.", r"^model\.(?!language_model\.|visual\.)": "model.language_model."}
+"""Layers as adapters made before transformers 4.52 name them -> their names now."""
+_quiet = threading.RLock()  # what _quietly changes belongs to the process
 _NEEDED = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 
 
@@ -83,8 +90,9 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     Raises:
         MissingDependency: a package is missing.
         UsageError: no such checkpoint, a damaged or incomplete one, another architecture, a tokenizer without the
-            vision tokens, an adapter for another model, or no such device.
+            vision tokens, an adapter for another model, no such device, or no room for it there.
     """
+    _check_folders(checkpoint)
     try:
         import torch
         from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
@@ -97,15 +105,26 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
     with _explained(f"the checkpoint {name!r} cannot be loaded"), _quietly():
         tokenizer = AutoTokenizer.from_pretrained(name, **where)
         images = AutoImageProcessor.from_pretrained(name, backend="pil", **where)
-        model, told = AutoModelForImageTextToText.from_pretrained(name, output_loading_info=True, **where, **how)
+        model, told = AutoModelForImageTextToText.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **where, **how
+        )  # weights that do not fit are told below, by name
     _check_complete(name, told, tokenizer)
     model.eval()
     adapters: dict[str, str] = {}
     if checkpoint.adapters:
         model, adapters = _with_adapters(model, checkpoint, settings)
-    if settings.quantize == "int8" and not torch.cuda.is_available():
-        model = _int8_on_cpu(model, torch)
+    if settings.quantize == "int8" and "quantization_config" not in how:
+        _int8_on_cpu(model, torch)
     return Loaded(model, tokenizer, images, _template(name, tokenizer, where), family, adapters)
+
+
+def _check_folders(checkpoint: Checkpoint) -> None:
+    """Raises UsageError for what can be told from the files alone: all faults at once, before minutes of loading."""
+    base = check_folder(checkpoint.source).demand(*QWEN_VL) if Path(checkpoint.source).is_dir() else None
+    for folder in checkpoint.adapters.values():
+        adapter = check_folder(folder).demand(ADAPTER)
+        if base is not None:
+            check_adapter(adapter, base)
 
 
 def _model_type(checkpoint: Checkpoint) -> str:
@@ -155,10 +174,14 @@ def _how(settings: Settings, torch: Any) -> dict[str, Any]:
     except RuntimeError:
         raise UsageError(f"device={device!r} is no device; expected cpu, cuda or cuda:1") from None
     dtype = settings.dtype
+    if settings.quantize == "int8" and device == "cpu" and dtype not in ("auto", "float32"):
+        raise UsageError(f"quantize=int8 on the CPU computes in float32, not in {dtype}; leave dtype out")
     if dtype == "auto":
         has_bf16 = device.startswith("cuda") and torch.cuda.is_bf16_supported()
         dtype = "bfloat16" if has_bf16 else "float16" if device.startswith("cuda") else "float32"
     how: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if settings.attention == "flash_attention_2" and find_spec("flash_attn") is None:
+        raise MissingDependency("attention=flash_attention_2", "pip install flash-attn")
     if settings.attention != "auto":
         how["attn_implementation"] = settings.attention
     if settings.device_map:
@@ -172,8 +195,6 @@ def _how(settings: Settings, torch: Any) -> dict[str, Any]:
 
 
 def _bitsandbytes(kind: str, dtype: Any) -> Any:
-    from importlib.util import find_spec
-
     if find_spec("bitsandbytes") is None:
         raise MissingDependency(f"quantize={kind}", "pip install bitsandbytes")
     from transformers import BitsAndBytesConfig
@@ -185,13 +206,15 @@ def _bitsandbytes(kind: str, dtype: Any) -> Any:
     )
 
 
-def _int8_on_cpu(model: Any, torch: Any) -> Any:
-    """Linear layers of the language model in int8 (dynamic quantisation): the vision tower stays as it is."""
+def _int8_on_cpu(model: Any, torch: Any) -> None:
+    """Linear layers of the language model in int8 (dynamic quantisation); the vision tower and adapters stay."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    language = base.model.language_model
+    names = {
+        name for name, module in language.named_modules() if isinstance(module, torch.nn.Linear) and "lora_" not in name
+    }
     with _quietly():
-        language = base.model.language_model
-        torch.ao.quantization.quantize_dynamic(language, {torch.nn.Linear}, dtype=torch.qint8, inplace=True)
-    return model
+        torch.ao.quantization.quantize_dynamic(language, names, dtype=torch.qint8, inplace=True)
 
 
 def _with_adapters(model: Any, checkpoint: Checkpoint, settings: Settings) -> tuple[Any, dict[str, str]]:
@@ -199,26 +222,28 @@ def _with_adapters(model: Any, checkpoint: Checkpoint, settings: Settings) -> tu
         from peft import PeftModel
     except ImportError:
         raise MissingDependency("an adapter", COMMAND) from None
+    if settings.merge and list(checkpoint.adapters) != [""]:
+        raise UsageError(
+            "merge=true takes one adapter for all tasks, +DIR; those of single tasks, +TASK=DIR, are switched and "
+            "cannot be merged"
+        )
     names: dict[str, str] = {}
     for task, folder in checkpoint.adapters.items():
         name = task or "all"
         with _explained(f"the adapter {folder!r} does not fit {checkpoint.source!r}"), _quietly():
             if names:
-                result = model.load_adapter(folder, adapter_name=name)
+                model.load_adapter(folder, adapter_name=name, key_mapping=_RENAMED)
             else:
-                model = PeftModel.from_pretrained(model, folder, adapter_name=name)
-                result = None
-        _check_adapter(folder, model, name, result)
+                model = PeftModel.from_pretrained(model, folder, adapter_name=name, key_mapping=_RENAMED)
+        _check_adapter(folder, model, name)
         names[task] = name
     if settings.merge:
-        if len(names) > 1:
-            raise UsageError("merge=true takes one adapter; several are switched by task and cannot be merged")
         with _quietly():
             return model.merge_and_unload().eval(), {}
     return model.eval(), names
 
 
-def _check_adapter(folder: str, model: Any, name: str, _result: Any) -> None:
+def _check_adapter(folder: str, model: Any, name: str) -> None:
     """Raises UsageError where the adapter's weights went nowhere, or part of them is missing."""
     from safetensors import safe_open
 
@@ -226,7 +251,7 @@ def _check_adapter(folder: str, model: Any, name: str, _result: Any) -> None:
     if not path.is_file():
         return
     with safe_open(str(path), framework="pt") as file:
-        saved = set(file.keys())
+        saved = {_name_now(key) for key in file.keys()}  # noqa: SIM118  (it is no dict)
     placed = {key.replace(f".{name}.", ".").replace(f".{name}", "") for key in model.state_dict() if f".{name}" in key}
     lost, empty = saved - placed, placed - saved
     if lost or empty:
@@ -237,9 +262,18 @@ def _check_adapter(folder: str, model: Any, name: str, _result: Any) -> None:
         )
 
 
+def _name_now(key: str) -> str:
+    bare = key.removeprefix("base_model.model.")
+    for old, new in _RENAMED.items():
+        bare, count = re.subn(old, new, bare)
+        if count:
+            break
+    return f"base_model.model.{bare}"
+
+
 def _check_complete(name: str, told: dict[str, Any], tokenizer: Any) -> None:
     missing = sorted(told.get("missing_keys") or ())
-    mismatched = sorted(str(key) for key in told.get("mismatched_keys") or ())
+    mismatched = sorted(key[0] if isinstance(key, tuple) else key for key in told.get("mismatched_keys") or ())
     if missing or mismatched:
         what = (missing or mismatched)[0]
         raise UsageError(
@@ -273,13 +307,16 @@ def _explained(what: str) -> Iterator[None]:
     """Errors of the libraries, which all mean that the files are not right, in one line."""
     try:
         yield
-    except (SurveyorError, MemoryError):
+    except SurveyorError:
         raise
     except ImportError as error:
         raise MissingDependency(f"{what}: {_first_line(error)}; it", COMMAND) from None
     except Exception as error:  # OSError, ValueError, RuntimeError, KeyError, SafetensorError, JSONDecodeError ...
-        if "out of memory" in str(error).lower():
-            raise
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            raise UsageError(
+                f"{what}: there is not enough memory ({_first_line(error)}); try dtype=bfloat16, quantize=4bit, "
+                "device_map=auto over several GPUs, or device=cpu"
+            ) from error
         raise UsageError(f"{what}: {_first_line(error)}") from error
 
 
@@ -293,9 +330,9 @@ def _quietly() -> Iterator[None]:
     """Without the libraries' progress bars and warnings to each other."""
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+    with _quiet, warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        before = logging.get_verbosity()
+        logging.set_verbosity_error()
         warnings.simplefilter("ignore")
         try:
             yield
