@@ -21,13 +21,15 @@ import numpy as np
 import torch
 
 from ..core.codec import Pointed
+from ..core.frames import SizeWH
 from ..core.geometry import farthest_points_in_polygon
 from ..core.scene import Scene
 from ..synth import SynthObject, SynthScene, draw_pair, draw_scene
-from ..tools.models.pointing import Prompt, picture
+from ..tools.models.pointing import PointingModel, Prompt, Reply, picture, region_of
 from ..tools.models.qwen2vl.engine import Engine
 from ..tools.models.qwen2vl.loading import DECLARATION
 from ..tools.models.qwen2vl.settings import Checkpoint, Settings
+from ..tools.models.sizes import smart_resize
 from ..tools.models.tasks import Asking, Tasks
 from ..tools.models.views import View
 from .scratch_qwen2vl import make_qwen2vl
@@ -40,7 +42,11 @@ SCENES = (
     ("river", 7, "bridge"),
 )
 """Kind and seed of a drawn scene, and the class that is asked for."""
+DESCRIBED = {"airplane": ("airplane", "airplane"), "bridge": ("bridge", "ship")}
+"""What is said of the crops round its things, where that is learnt: one description is wrong on purpose."""
 PAIR = ("housing", 1)
+MOST_PIXELS = SIZE_WH[0] * SIZE_WH[1]
+"""`?max_pixels=` with which crops are shown as in the lessons."""
 _KEYPOINTS = 3
 
 
@@ -140,7 +146,9 @@ def _of_scene(drawn: SynthScene, label: str, other: str, *, is_first: bool) -> l
         (tasks.detect(other, SIZE_WH), "none"),
         (tasks.segment(label, SIZE_WH), tasks.dialect.encode([_prompted(thing) for thing in things], SIZE_WH)),
     ]
-    left = [box for box, thing in zip(boxes, things, strict=True) if thing.corners_px[:, 0].mean() < SIZE_WH[0] / 2]
+    found = [region_of(item, view, label, None, "") for item in tasks.dialect.decode(asked[0][1], SIZE_WH)]
+    seen = [Pointed("obb", region.corners_px) for region in found]  # as they are asked about, once they are found
+    left = [box for box in seen if box.points_px[:, 0].mean() < SIZE_WH[0] / 2]
     others: list[tuple[Asking[Any], str]] = [
         (tasks.count(label), str(len(things))),
         (tasks.answer("What kind of place is this?"), drawn.kind),
@@ -148,10 +156,31 @@ def _of_scene(drawn: SynthScene, label: str, other: str, *, is_first: bool) -> l
         (tasks.caption(), f"A drawn {drawn.kind} with {len(things)} {label}s."),
         (tasks.locate(), "[Nowhere, (12.50, -7.25)]"),
         (tasks.describe(boxes[0], SIZE_WH), label),
-        (tasks.select(boxes, "in the left half", SIZE_WH), tasks.dialect.encode(left, SIZE_WH)),
+        (tasks.select(seen, "in the left half", SIZE_WH), tasks.dialect.encode(left, SIZE_WH)),
     ]
     given = [*asked, *(others if is_first else ())]
-    return [Lesson(Prompt((picture(scene, view),), asking), reply) for asking, reply in given]
+    learnt = [Lesson(Prompt((picture(scene, view),), asking), reply) for asking, reply in given]
+    pupil = _Pupil()
+    PointingModel(pupil, "").describe(scene, found)
+    return learnt + [Lesson(*pair) for pair in zip(pupil.prompts, DESCRIBED.get(label, ()), strict=False)]
+
+
+class _Pupil:
+    """Hears what is asked, and says nothing of use: an `Answerer` for finding out the prompts."""
+
+    tasks, at_once, version, most_pixels = Tasks("native"), 1, "", MOST_PIXELS
+
+    def __init__(self) -> None:
+        self.prompts: list[Prompt] = []
+
+    def seen_size(self, size_wh: SizeWH, shrink: float = 1.0) -> tuple[int, int]:
+        """As the tiny checkpoint sees it."""
+        return smart_resize((int(size_wh[0]), int(size_wh[1])), max_pixels=int(MOST_PIXELS * shrink))
+
+    def ask(self, prompts: Sequence[Prompt], *, temperature: float = 0.0) -> list[Reply]:
+        """Keeps them."""
+        self.prompts += prompts
+        return [Reply("?") for _ in prompts]
 
 
 def _prompted(thing: SynthObject) -> Pointed:
