@@ -102,7 +102,7 @@ def test_settings_that_share_one_model():
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with folders that have awkward names, and a file."""
-    names = ["base", "plus+plus", "at@v1", "a", "a+b", "ad", "ad+2", "Qwen/X", "det=odd", "a+ad", "with space"]
+    names = ["base", "plus+plus", "at@v1", "a", "a+b", "a+b+c", "ad", "ad+2", "Qwen/X", "det=odd", "a+ad", "with space"]
     for name in names:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "file.safetensors").write_text("x")
@@ -124,6 +124,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("base+seg=ad+2+ad", "base", None, {"seg": "ad+2", "": "ad"}),
         ("base+det=ad+seg=ad+change=plus+plus", "base", None, {"det": "ad", "seg": "ad", "change": "plus+plus"}),
         ("a+b", "a+b", None, {}),
+        ("a+b+c", "a+b+c", None, {}),
         ("a+ad", "a+ad", None, {}),
         ("a+b+ad", "a+b", None, {"": "ad"}),
         ("base+det=det=odd", "base", None, {"det": "det=odd"}),

@@ -172,7 +172,7 @@ def test_nothing_there_is_an_empty_set() -> None:
 @pytest.mark.parametrize(("views", "size", "many"), [
     ("auto", (300, 200), 1), ("auto", (1400, 1400), 1), ("auto", (3000, 2000), 7), ("auto", (20_000, 300), 23),
     ("auto", (9000, 9000), 100), ("auto", (60_000, 40), 68), ("whole", (9000, 9000), 1),
-    ("adaptive", (20_000, 300), 10),
+    ("adaptive", (20_000, 300), 10), ("auto", (12_000, 30), 10),
     ("tiles", (300, 200), 1), ("adaptive", (300, 200), 1), ("auto", (2, 2), 1), ("auto", (1, 500), 1),
 ])  # fmt: skip
 def test_which_views_there_are(views: str, size: tuple[int, int], many: int) -> None:
