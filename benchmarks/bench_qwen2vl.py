@@ -159,7 +159,7 @@ def readable(folder: Path, wanted: int) -> tuple[int, int, int]:
         image = a_picture(engine, 112)
         wh, tasks = image.size_wh, engine.tasks
         boxes = [Pointed("box", np.array([[n, n], [n + 20.0, n + 30.0]])) for n in range(5)]
-        kinds = [
+        kinds: list[Asking[Any]] = [
             tasks.detect("plane", wh), tasks.segment("ship", wh), tasks.change("building", wh), tasks.count("tank"),
             tasks.select(boxes, "small", wh), tasks.classify(["harbour", "airport", "farm"]), tasks.locate(),
         ]  # fmt: skip

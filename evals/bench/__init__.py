@@ -1,0 +1,1 @@
+"""Conditional benchmarks (CREC, CRES, RCD): items, builders, baselines, runner, report."""

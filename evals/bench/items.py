@@ -1,0 +1,213 @@
+"""An item of the conditional benchmarks, and the file that holds them.
+
+GeoRSMLLM section II-C names the tasks (conditional referring comprehension CREC, segmentation CRES, referring change
+detection RCD). The truth of an item is a condition tree, not a text, and an item is admitted only when the tree is true
+or false of every object. Plain data, one JSON object a line; the first line is the header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ...core.conditions import Node, Request
+from ...core.errors import UsageError
+from ...core.plan import describe_faults
+
+SCHEMA_VERSION = 1
+Task = Literal["CREC", "CRES", "RCD"]
+
+
+class Image(Node):
+    """Which pixels are looked at.
+
+    Attributes:
+        path: of the file, relative to the benchmark's data root.
+        size_wh: of the crop, px.
+        crop_xyxy: x0, y0, x1, y1 in the file's px; None for the whole file. All coordinates of the item are in px of
+            the crop.
+        family: leakage family.
+        gsd_m: ground sample distance; None where not known, and where it is not to be used.
+        source: dataset.
+    """
+
+    path: str = Field(min_length=1)
+    size_wh: tuple[int, int]
+    crop_xyxy: tuple[int, int, int, int] | None = None
+    family: str = Field(min_length=1)
+    gsd_m: float | None = None
+    source: str = ""
+
+
+class Truth(Node):
+    """One object of the scene, px of the crop.
+
+    Attributes:
+        id: unique in the item.
+        label: class.
+        hbb: x0, y0, x1, y1.
+        obb: four corners, canonical; None where only upright boxes are annotated.
+        rle: COCO run-length encoding; None without masks.
+    """
+
+    id: str
+    label: str
+    hbb: tuple[float, float, float, float]
+    obb: tuple[tuple[float, float], ...] | None = None
+    rle: dict[str, Any] | None = None
+
+
+class Made(Node):
+    """Where an item comes from.
+
+    Attributes:
+        version: of the builder.
+        seed: of the build.
+        template: of the expression.
+    """
+
+    version: int
+    seed: int
+    template: str = ""
+
+
+class Item(Node):
+    """One question with its truth.
+
+    Attributes:
+        id: unique in the file.
+        task: "CREC" (boxes), "CRES" (masks), "RCD" (changed pixels).
+        image: the scene; for RCD the earlier one.
+        after: the later scene of RCD.
+        expression: the question as asked.
+        paraphrases: other wordings; each parses to the same tree.
+        request: the condition tree, which is the truth.
+        sub_instructions: the steps in words, one condition each.
+        objects: all objects that play a part: the head class, references, ignored ones.
+        answer_ids: those that are right; empty for a zero-match item.
+        universe_ids: those of the head class that are judged.
+        ignored_ids: too small, cut or difficult: a prediction on one counts neither way.
+        asked_rle: RCD: the pixels of the asked region; None for the whole scene.
+        answer_rle: RCD: the pixels that changed and are asked for.
+        tags: kinds of conditions and the like, for tables: "P1", "R3", "hops:2", "answers:1".
+        twin: id of the item with the other truth (positive and zero-match); None without one.
+        distractors: how many of the same class are wrong, and how many answers each condition removes.
+        made: by what.
+    """
+
+    id: str = Field(min_length=1)
+    task: Task
+    image: Image
+    after: Image | None = None
+    expression: str = Field(min_length=1)
+    paraphrases: tuple[str, ...] = ()
+    request: Request
+    sub_instructions: tuple[str, ...] = ()
+    objects: tuple[Truth, ...] = ()
+    answer_ids: tuple[str, ...] = ()
+    universe_ids: tuple[str, ...] = ()
+    ignored_ids: tuple[str, ...] = ()
+    asked_rle: dict[str, Any] | None = None
+    answer_rle: dict[str, Any] | None = None
+    tags: tuple[str, ...] = ()
+    twin: str | None = None
+    distractors: dict[str, int] = Field(default_factory=dict)
+    made: Made
+
+    @property
+    def is_zero_match(self) -> bool:
+        """Whether nothing is right."""
+        return not self.answer_ids and self.answer_rle is None
+
+    @property
+    def answers(self) -> tuple[Truth, ...]:
+        """The objects that are right, in the order of `answer_ids`."""
+        by_id = {each.id: each for each in self.objects}
+        return tuple(by_id[each] for each in self.answer_ids)
+
+
+class Header(Node):
+    """What the file is: its own provenance.
+
+    Attributes:
+        schema_version: of this file's format.
+        task: of all items.
+        command: that made it.
+        seed: of the build.
+        sources: dataset -> licence.
+        admitted: how many items there are.
+        rejected: reason -> how many candidates were not admitted.
+        surveyor: version of the program.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    task: Task
+    command: str
+    seed: int
+    sources: dict[str, str]
+    admitted: int
+    rejected: dict[str, int] = Field(default_factory=dict)
+    surveyor: str = ""
+
+
+def write_items(path: str | Path, header: Header, items: Iterable[Item]) -> None:
+    """Writes the file: the header, then one item a line."""
+    with Path(path).open("w", encoding="utf-8") as file:
+        file.write(json.dumps({"header": header.model_dump(mode="json")}, ensure_ascii=False) + "\n")
+        for item in items:
+            file.write(item.model_dump_json(exclude_defaults=True) + "\n")
+
+
+def read_header(path: str | Path) -> Header:
+    """The first line of an items file. Raises UsageError where it is none."""
+    for number, line in _lines(path):
+        return _header(path, number, line)
+    raise UsageError(f"{str(path)!r} is empty; expected an items file of surveyor bench build")
+
+
+def read_items(path: str | Path) -> Iterator[Item]:
+    """The items of a file, one by one.
+
+    Raises:
+        UsageError: a missing or damaged file; says which line and what is wrong.
+    """
+    lines = _lines(path)
+    for number, line in lines:
+        _header(path, number, line)
+        break
+    seen: set[str] = set()
+    for number, line in lines:
+        try:
+            item = Item.model_validate_json(line)
+        except ValidationError as error:
+            raise UsageError(f"{str(path)!r} is damaged at line {number}: {describe_faults(error)}") from None
+        if item.id in seen:
+            raise UsageError(f"{str(path)!r} is damaged at line {number}: a second item is called {item.id!r}")
+        seen.add(item.id)
+        yield item
+
+
+def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            yield from ((number, line) for number, line in enumerate(file, start=1) if line.strip())
+    except OSError as error:
+        raise UsageError(f"cannot read the items {str(path)!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{str(path)!r} is no items file: it is not text") from None
+
+
+def _header(path: str | Path, number: int, line: str) -> Header:
+    try:
+        data = json.loads(line)
+        header = Header.model_validate(data["header"])
+    except (ValueError, KeyError, TypeError) as error:
+        told = describe_faults(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(f"{str(path)!r} has no header at line {number} ({told}); expected an items file") from None
+    if header.schema_version != SCHEMA_VERSION:
+        raise UsageError(f"{str(path)!r} has format {header.schema_version}, this program reads {SCHEMA_VERSION}; build it again")  # fmt: skip  # noqa: E501
+    return header
