@@ -154,7 +154,7 @@ class TestWalks:
         boxes = [Pointed("box", square[::2] + at, label=name) for at in low]
         rings = [Pointed("polygon", skewed + at) for at in low]
         corners = [Pointed("obb", square + at) for at in low]
-        keyed = [Pointed("box", square[::2] + at, at[None] + 5) for at in low]
+        keyed = [Pointed("box", square[::2] + at, at + np.array([[5, 5], [9, 12], [20, 20]])) for at in low]
         own = dialect == "native"
         for asking, items in (
             (tasks.detect(phrase, SIZE), corners if own else boxes),
