@@ -117,8 +117,8 @@ class Answerer(Protocol):
         ...
 
     @property
-    def version(self) -> str:
-        """A digest of weights and settings."""
+    def version(self) -> str | None:
+        """A digest of weights and settings; None where nobody can tell when the weights change."""
         ...
 
     def seen_size(self, size_wh: SizeWH, shrink: float = 1.0) -> tuple[int, int]:
@@ -171,9 +171,10 @@ class PointingModel:
         self._shrink = 1.0
 
     @property
-    def version(self) -> str:
-        """A digest of weights and settings."""
-        return f"{self.answerer.version} {self.looking}"
+    def version(self) -> str | None:
+        """A digest of weights and settings; None where nobody can tell when the weights change."""
+        own = self.answerer.version
+        return None if own is None else f"{own} {self.looking}"
 
     # ---- grounder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ....core.errors import UsageError
 from ..pointing import Looking, PointingModel
 from .engine import Engine, engine_at
 from .settings import checkpoint_and_settings
@@ -40,6 +39,10 @@ class Qwen2VL(PointingModel):
         adapters = "".join(f"+{task + '=' if task else ''}{path}" for task, path in checkpoint.adapters.items())
         return cls(engine_at(argument), f"qwen2vl:{named}{adapters}")
 
+    def load(self) -> None:
+        """Brings the weights into memory now rather than at the first question."""
+        _ = self.answerer.loaded
+
     def check_report(self) -> dict[str, str]:
         """What was loaded, for `surveyor models check`; loads the weights. Speed is that of all replies so far."""
         engine, loaded = self.answerer, self.answerer.loaded
@@ -53,7 +56,6 @@ class Qwen2VL(PointingModel):
             "dialect": engine.tasks.name,
             "coordinates": engine.tasks.dialect.coordinates,
             "image sizes": f"multiples of {engine.factor} px, {least} to {most} px in all",
-            "loaded in": f"{engine.load_s:.1f} s",
         }
         if loaded.adapters:
             report["adapters"] = ", ".join(task or "all other tasks" for task in loaded.adapters)
@@ -61,9 +63,3 @@ class Qwen2VL(PointingModel):
             report["tokens/s"] = f"{engine.written_tokens / engine.writing_s:.1f}"
         return report
 
-
-def grounder(argument: str) -> Qwen2VL:
-    """The grounder of a spec's argument. Raises UsageError as `Qwen2VL.at`."""
-    if not argument:
-        raise UsageError("qwen2vl needs a checkpoint: grounder=qwen2vl:DIR_OR_HUB_ID")
-    return Qwen2VL.at(argument)

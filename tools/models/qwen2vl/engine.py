@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -44,7 +45,6 @@ class Engine:
     def __init__(self, checkpoint: Checkpoint, settings: Settings) -> None:
         self.checkpoint, self.settings = checkpoint, settings
         self.tasks = Tasks(declared_dialect(checkpoint, settings))
-        self.load_s = 0.0
         self.written_tokens, self.writing_s = 0, 0.0
         self._lock = threading.RLock()
         self._loaded: Loaded | None = None
@@ -55,8 +55,14 @@ class Engine:
     # ---- what it is
 
     @cached_property
-    def version(self) -> str:
-        """A digest of the weights' files, the adapters' and the settings; the name and revision for a hub model."""
+    def version(self) -> str | None:
+        """A digest of the weights' files, the adapters' and the settings.
+
+        None for a name on the hub without a commit (40 hexadecimal digits): what it stands for may change.
+        """
+        is_here = Path(self.checkpoint.source).is_dir()
+        if not is_here and not re.fullmatch(r"[0-9a-f]{40}", self.checkpoint.revision or ""):
+            return None
         total = hashlib.sha256(repr((self.checkpoint, self.settings)).encode())
         for folder in (self.checkpoint.source, *self.checkpoint.adapters.values()):
             for file in sorted(Path(folder).glob("*")) if Path(folder).is_dir() else ():
@@ -69,9 +75,7 @@ class Engine:
         """The weights, loaded now if they were not."""
         with self._lock:
             if self._loaded is None:
-                started = time.perf_counter()
                 self._loaded = load(self.checkpoint, self.settings)
-                self.load_s = time.perf_counter() - started
             return self._loaded
 
     @property

@@ -48,11 +48,6 @@ class RemoteModel(PointingModel):
     def __repr__(self) -> str:
         return f"RemoteModel({self.name!r})"
 
-    @property
-    def version(self) -> None:  # type: ignore[override]
-        """None, so that no result is kept for later runs: the weights behind a server's name may change."""
-        return
-
     def check_report(self) -> dict[str, str]:
         """What is declared and which servers answer, for `surveyor models check`."""
         settings, dialect = self.answerer.settings, self.answerer.tasks.dialect
