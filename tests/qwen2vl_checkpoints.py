@@ -1,6 +1,6 @@
-"""Small Qwen-VL checkpoints for tests, each made once a session: random ones of every family, and one overfitted.
+"""Small checkpoints for tests, each made once a session: Qwen-VL of every family, one overfitted, a trained SAM-2.
 
-Import the fixtures `checkpoints` and `overfitted` into a test module to use them.
+Import the fixtures `checkpoints`, `overfitted`, `sam2` and `one_thread` (autouse) into a test module to use them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,20 @@ local = [
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """torch on one thread, where a module imports this: models so small are slower on several."""
+    if MISSING:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Family -> folder of a tiny checkpoint with random weights. Copy it before you change it."""
@@ -41,7 +55,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
             make_qwen2vl(place, family=family)
 
-        return _once(_shared(tmp_path_factory), family, make)
+        return made_once(tmp_path_factory, family, make)
 
     return folder_of
 
@@ -51,12 +65,27 @@ def overfitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny Qwen2-VL that knows the lessons of `finetune.overfit_qwen2vl` by heart; do not change it."""
 
     def make(place: Path) -> None:
-        command = [sys.executable, "-m", "surveyor.finetune.overfit_qwen2vl", str(place)]
-        settings = {**os.environ, **ALLOCATOR, "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, env=settings)
-        assert done.returncode == 0, done.stderr
+        _train(["-m", "surveyor.finetune.overfit_qwen2vl"], place)
 
-    return _once(_shared(tmp_path_factory), "overfitted", make)
+    return made_once(tmp_path_factory, "overfitted", make)
+
+
+@pytest.fixture(scope="session")
+def sam2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a SAM-2 that has learnt, in half a minute, to give the shape that a box encloses."""
+    code = (
+        "import sys; from surveyor.finetune.scratch_sam2 import make_sam2_hub, train_on_boxes; "
+        "train_on_boxes(make_sam2_hub(sys.argv[1], seed=0, size=64), seed=0)"
+    )
+    return made_once(tmp_path_factory, "sam2", lambda place: _train(["-c", code], place))
+
+
+def _train(command: Sequence[str], place: Path) -> None:
+    settings = {**os.environ, **ALLOCATOR, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *command, str(place)], capture_output=True, text=True, timeout=900, env=settings
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def copied(folder: Path, to: Path) -> Path:
@@ -65,17 +94,13 @@ def copied(folder: Path, to: Path) -> Path:
     return to
 
 
-def _shared(factory: pytest.TempPathFactory) -> Path:
-    """A folder that all workers of the session share."""
-    own = factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-def _once(shared: Path, name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of that name, filled by whoever comes first."""
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that name, filled by whoever comes first of all tests and workers of the session."""
     from filelock import FileLock  # comes with huggingface-hub
 
-    place = shared / f"qwen2vl-{name}"
+    own = factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    place = shared / f"checkpoint-{name}"
     with FileLock(f"{place}.lock"):
         if not place.exists():
             unfinished = place.with_name(f"{place.name}.unfinished")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fault_server import said, serving
+from qwen2vl_checkpoints import checkpoints, local, made_talkative, one_thread, sam2  # noqa: F401
 from surveyor.core.errors import UnknownPhrase
 from surveyor.core.geometry import box_to_corners, canonical_corners
 from surveyor.core.protocols import (
@@ -29,6 +32,7 @@ from surveyor.tools.models.compact.segmenter import CompactSegmenter
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeDescriber, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.oracle import OracleGrounder, OracleSegmenter
 from surveyor.tools.models.oracle_describer import OracleDescriber
+from test_remote_vision import eyes, model_at, text_of
 
 BOXES = {"airplane-1": (20, 15, 60, 35), "airplane-2": (70, 50, 90, 70), "storage_tank-3": (10, 50, 30, 70)}
 SIZE_WH = (120, 90)
@@ -71,6 +75,15 @@ def annotations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def qwen2vl(folder: Path) -> Any:
+    """Writes whatever it likes, in the form that is asked for."""
+    from surveyor.tools.models.qwen2vl.adapter import Qwen2VL
+
+    made = Qwen2VL.at(f"{folder}?device=cpu&dialect=native&max_tokens=90&max_pixels=20000")
+    made_talkative(made.answerer, seed=2)
+    return made
+
+
 GROUNDERS: dict[str, Callable[[Path], Grounder]] = {
     "fake": lambda _: FakeGrounder(regions()),
     "fake, open": lambda _: FakeGrounder(regions(), open_vocabulary=True),
@@ -85,14 +98,44 @@ SEGMENTERS: dict[str, Callable[[Path], Segmenter]] = {
 }
 
 
-@pytest.fixture(params=GROUNDERS)
-def grounder(request: pytest.FixtureRequest, annotations: Path) -> Grounder:
-    return GROUNDERS[request.param](annotations)
+QWEN = pytest.param("qwen2vl", marks=local)
+SAM2 = pytest.param("sam2", marks=local)
+SAM2_PACKAGE = pytest.param("sam2 package", marks=[*local, pytest.mark.full])
 
 
-@pytest.fixture(params=SEGMENTERS)
+@pytest.fixture(params=[*GROUNDERS, "remote", QWEN])
+def grounder(request: pytest.FixtureRequest, annotations: Path) -> Iterator[Grounder]:
+    if request.param == "remote":
+        with serving(eyes("native")) as server:
+            yield model_at(server.url, dialect="native")
+    elif request.param == "qwen2vl":
+        yield qwen2vl(request.getfixturevalue("checkpoints")("qwen2-vl"))
+    else:
+        yield GROUNDERS[request.param](annotations)
+
+
+def segmenter_of(request: pytest.FixtureRequest, annotations: Path, name: str) -> Segmenter:
+    if name == "sam2":
+        return spec.load_models(f"segmenter=sam2:{request.getfixturevalue('sam2')}?device=cpu").segmenter
+    if name == "sam2 package":
+        pytest.importorskip("sam2")
+        from surveyor.finetune.scratch_sam2 import make_sam2_native
+
+        weights = make_sam2_native(request.getfixturevalue("tmp_path"))
+        source = f"sam2:{weights}?config={weights.with_suffix('.yaml')}&device=cpu"
+        return spec.load_models(f"segmenter={source}").segmenter
+    return SEGMENTERS[name](annotations)
+
+
+@pytest.fixture(params=[*SEGMENTERS, SAM2, SAM2_PACKAGE])
 def segmenter(request: pytest.FixtureRequest, annotations: Path) -> Segmenter:
-    return SEGMENTERS[request.param](annotations)
+    return segmenter_of(request, annotations, request.param)
+
+
+@pytest.fixture(params=[*SEGMENTERS, SAM2])
+def trained_segmenter(request: pytest.FixtureRequest, annotations: Path) -> Segmenter:
+    """Without those of random weights."""
+    return segmenter_of(request, annotations, request.param)
 
 
 def as_data(region: Region) -> tuple[object, ...]:
@@ -171,8 +214,8 @@ def test_segmenter_gives_one_mask_a_prompt_in_order(segmenter: Segmenter, scene:
         assert one.mask.iou(other.mask) >= 0.999 or one.mask.area_px == other.mask.area_px == 0
 
 
-def test_segmenter_finds_plain_rectangles(segmenter: Segmenter, scene: Scene) -> None:
-    for result, box in zip(segmenter.segment(scene, PROMPTS[:3]), BOXES.values(), strict=True):
+def test_segmenter_finds_plain_rectangles(trained_segmenter: Segmenter, scene: Scene) -> None:
+    for result, box in zip(trained_segmenter.segment(scene, PROMPTS[:3]), BOXES.values(), strict=True):
         found = result.mask.box_px
         assert found is not None
         overlap = np.minimum(found[2:], box[2:]) - np.maximum(found[:2], box[:2])
@@ -194,19 +237,53 @@ DESCRIBERS: dict[str, Callable[[Path], Describer]] = {
 }
 
 
-@pytest.mark.parametrize("name", DESCRIBERS)
-def test_describers_say_one_thing_a_region(name: str, annotations: Path, scene: Scene) -> None:
-    describer = DESCRIBERS[name](annotations)
+@pytest.fixture(params=[*DESCRIBERS, "remote", QWEN])
+def describer(request: pytest.FixtureRequest, annotations: Path) -> Iterator[Describer]:
+    if request.param == "remote":
+        with serving(lambda sent, _number: said(f"shown at {text_of(sent)[-40:]}")) as server:
+            yield model_at(server.url, dialect="native")
+    elif request.param == "qwen2vl":
+        yield qwen2vl(request.getfixturevalue("checkpoints")("qwen2-vl"))
+    else:
+        yield DESCRIBERS[request.param](annotations)
+
+
+def test_describers_say_one_thing_a_region(describer: Describer, scene: Scene) -> None:
     assert isinstance(describer, Describer) and describer.name
-    said = describer.describe(scene, regions())
-    assert len(said) == len(regions()) and all(each.text for each in said)
-    for each in said:
+    told = describer.describe(scene, regions())
+    assert len(told) == len(regions()) and all(each.text for each in told)
+    for each in told:
         assert each.label is None or each.names is None or each.label in each.names
         assert each.score is None or 0 <= each.score <= 1
     assert describer.describe(scene, ()) == ()
-    assert describer.describe(scene, regions()[::-1]) == said[::-1]  # each on its own
+    assert describer.describe(scene, regions()[::-1]) == told[::-1]  # each on its own
     with ThreadPoolExecutor(3) as pool:
-        assert all(again == said for again in pool.map(lambda _: describer.describe(scene, regions()), range(3)))
+        assert all(again == told for again in pool.map(lambda _: describer.describe(scene, regions()), range(3)))
+
+
+@pytest.fixture(params=["fake", "remote", QWEN])
+def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
+    if request.param == "remote":
+        polygons = "[(100,100),(300,100),(300,400),(100,400),(100,100)]\n[(600,100),(700,100),(700,200),(600,100)]"
+        with serving(lambda _sent, _number: said(polygons)) as server:
+            yield model_at(server.url, dialect="native")
+    elif request.param == "qwen2vl":
+        yield qwen2vl(request.getfixturevalue("checkpoints")("qwen2-vl"))
+    else:
+        yield FakeChangeDetector(regions())
+
+
+def test_change_detectors_give_regions_of_the_later_scene(change_detector: ChangeDetector, scene: Scene) -> None:
+    assert isinstance(change_detector, ChangeDetector) and change_detector.name
+    before = Scene.from_array(np.full((*SIZE_WH[::-1], 3), 90, np.uint8), name="before.png")
+    found = change_detector.changes(before, scene, "airplane")
+    assert len({region.id for region in found}) == len(found)
+    for region in found:
+        assert (region.box_px >= 0).all() and (region.box_px <= [*SIZE_WH, *SIZE_WH]).all()
+        assert region.score is None or 0 <= region.score <= 1
+    with ThreadPoolExecutor(3) as pool:
+        for again in pool.map(lambda _: change_detector.changes(before, scene, "airplane"), range(3)):
+            assert [as_data(region) for region in again] == [as_data(region) for region in found]
 
 
 # ---- the other doors, and the doubles themselves

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qwen2vl_checkpoints import FAMILIES, asks, checkpoints, copied, local, made_talkative, picture_of  # noqa: F401
+from qwen2vl_checkpoints import FAMILIES, asks, checkpoints, copied, local, made_talkative, one_thread, picture_of  # noqa: F401
 from surveyor.core.budget import Budget, Meter, metering
 from surveyor.core.codec import Pointed
 from surveyor.core.errors import BudgetExceeded, Cancelled, ModelOutputError, UsageError

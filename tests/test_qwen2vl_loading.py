@@ -23,6 +23,7 @@ from qwen2vl_checkpoints import (
     local,
     made_talkative,
     make_adapter,
+    one_thread,  # noqa: F401
     picture_of,
 )
 from surveyor.core.errors import MissingDependency, SurveyorError, UsageError
