@@ -87,9 +87,16 @@ def image_of(folder: Path, stem: str, suffixes: Sequence[str] = IMAGE_SUFFIXES) 
 
 @lru_cache(maxsize=4096)
 def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) px, read from the header only. Raises UsageError for a missing or unreadable image."""
+    """(width, height) px as a `Scene` has it, from the header only. Raises UsageError: missing or unreadable."""
     from ...core.scene import Scene
 
+    try:
+        with path.open("rb") as file:
+            head = file.read(24)
+    except OSError as error:
+        raise UsageError(f"cannot read the image {str(path)!r}: {error.strerror or error}") from None
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR":  # ten times as fast, and most sets are PNG
+        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
     return Scene.open(path).size_wh
 
 
