@@ -8,7 +8,6 @@ import struct
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from qwen2vl_checkpoints import (
     one_thread,  # noqa: F401
     picture_of,
 )
-from surveyor.core.errors import MissingDependency, SurveyorError, UsageError
+from surveyor.core.errors import MissingDependency, UsageError
 from surveyor.tools.models.qwen2vl.engine import Engine
 from surveyor.tools.models.qwen2vl.loading import DECLARATION, load
 from surveyor.tools.models.qwen2vl.loading import FAMILIES as DIALECTS
@@ -535,8 +534,3 @@ def test_specs_name_every_role(model: Path, role: str) -> None:
 def test_one_spec_shares_weights_between_roles(model: Path) -> None:
     models = load_models(f"grounder=qwen2vl:{model}?device=cpu,describer=qwen2vl:{model}?device=cpu")
     assert models.grounder.answerer is models.describer.answerer  # type: ignore[attr-defined, union-attr]
-
-
-def test_errors_are_of_the_kinds_that_doors_know() -> None:
-    assert issubclass(UsageError, SurveyorError) and issubclass(MissingDependency, SurveyorError)
-    assert replace(Settings(), dtype="float16").loading != Settings().loading

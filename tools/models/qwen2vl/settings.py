@@ -30,8 +30,9 @@ class Settings:
         device: "cpu", "cuda", "cuda:1"; "auto" takes a GPU when there is one.
         device_map: "auto", "balanced", "sequential": spreads the layers over several GPUs (accelerate); "" does not.
         attention: "auto" is sdpa.
-        quantize: "int8" or "4bit" weights; see docs/models.md for what that needs.
-        merge: adapters are added into the weights: faster, no switching between tasks.
+        quantize: "int8" or "4bit" weights; see docs/models.md for what that needs. "int8" on the CPU is dynamic
+            quantisation of the language model, computed in float32.
+        merge: the adapter for all tasks is added into the weights: faster, no switching between tasks.
         guided: replies are held to the task's grammar token by token.
         min_pixels: least pixels of an image as the model sees it; 0 takes the checkpoint's.
         max_pixels: most pixels of an image as the model sees it; 0 takes the checkpoint's, at most 1,003,520.
