@@ -62,4 +62,3 @@ class Qwen2VL(PointingModel):
         if engine.writing_s:
             report["tokens/s"] = f"{engine.written_tokens / engine.writing_s:.1f}"
         return report
-
