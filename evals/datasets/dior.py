@@ -11,6 +11,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...core.errors import UsageError
 from .families import dior_family
@@ -178,7 +179,7 @@ def _thing(file: Path, id: str, element: ET.Element, kind: str) -> Thing | None:
     name = element.findtext("name")
     if not name:
         raise damaged(file, f"object {id} has no <name>", EXPECTED)
-    rest = {"is_difficult": (element.findtext("difficult") or "0").strip() not in ("", "0")}
+    rest: dict[str, Any] = {"is_difficult": (element.findtext("difficult") or "0").strip() not in ("", "0")}
     turned, upright = element.find("robndbox"), element.find("bndbox")
     if turned is not None and kind != "upright":
         names = [f"{axis}_{corner}" for corner in _CORNERS for axis in "xy"]

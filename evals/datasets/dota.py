@@ -62,7 +62,9 @@ def read_dota(
     checked_choice("version", version, ("auto", *VERSIONS))
     here = [name for name in ("train", "val", "test") if (base / name).is_dir()]
     checked_split(split, here, f"the copy of DOTA in {str(base)!r}")
-    wanted = [(name, base / name) for name in here if split in (None, name)] if here else [(None, base)]
+    wanted: list[tuple[str | None, Path]] = [(name, base / name) for name in here if split in (None, name)]
+    if not here:
+        wanted = [(None, base)]
     if split is None and here:  # the labels of the test set are not published
         wanted = [(name, folder) for name, folder in wanted if name != "test" or _label_folders(folder)]
     for name, folder in wanted:
