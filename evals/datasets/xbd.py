@@ -53,8 +53,8 @@ _LEAST_SPAN_PX = 100.0  # below this a polygon's rounding is felt in the ground 
 def read(root: str | Path, *, split: str | None = None, tally: Tally | None = None) -> Iterator[Record]:
     """One record per pair, in the order of the names; see `Reader.read`.
 
-    Things are the buildings with their outline before (after, for those that only the later file has) and the damage as
-    attribute. `changed` has "building" (all that are damaged) and each degree of damage; `regions` the buildings before;
+    Things are the buildings with their outline before (after, for those that only the later file has) and the damage
+    as attribute. `changed` has "building" (all that are damaged) and each degree of damage; `regions` the buildings before;
     `ignored` those whose damage is not classified.
     """
     folder = root_folder(root, SOURCE.name, LAYOUT)
@@ -66,10 +66,8 @@ def read(root: str | Path, *, split: str | None = None, tally: Tally | None = No
         existing(folder, (split,), SOURCE.name)
     for part, place in parts:
         if split in (None, part):
-            images, labels = (
-                existing(place, ("images",), SOURCE.name),
-                existing(place, ("labels", "masks"), SOURCE.name),
-            )
+            images = existing(place, ("images",), SOURCE.name)
+            labels = existing(place, ("labels", "masks"), SOURCE.name)
             befores = [path for path in sorted_files(images, IMAGE_SUFFIXES, "images") if path.stem.endswith(_PRE)]
             if not befores:
                 existing(images, (f"NAME{_PRE}.png",), SOURCE.name)
@@ -111,7 +109,8 @@ def _record(before: Path, labels: Path, part: str | None, tally: Tally | None) -
     size = image_size(before)
     if image_size(after) != size:
         raise damaged(after, f"it is {image_size(after)!r} px and the earlier image {size!r}", "equal sizes")
-    gsd_m, things = None, ()
+    gsd_m: float | None = None
+    things: tuple[Thing, ...] = ()
     if labels.name == "labels":
         gsd_m, things = _buildings(labels, name, (size[1], size[0]), tally)
         buildings, damage = _painted(things, (size[1], size[0]))
@@ -151,7 +150,7 @@ def _buildings(
     after, levels, gsd_after = _polygons(later, tally)
     things = []
     for uid in sorted({**after, **before}):
-        shape = before.get(uid, after.get(uid))
+        shape = before[uid] if uid in before else after[uid]
         mask = Mask.from_polygon(shape, shape_hw)
         if mask.area_px == 0:
             leave_out(tally, "building without pixels in the image")
