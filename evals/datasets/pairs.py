@@ -6,6 +6,7 @@ letters in a path. Masks may be 0/255 or 0/1, or hold several classes by value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ LAYOUT = (
     "or those folders and list/{train,val,test}.txt with a file name a line",
 )
 SPLITS = ("train", "val", "test")
+_CROP = re.compile(r"_\d{3,5}_\d{3,5}$")  # where a crop was cut from its scene: test_121_0768_0256
 BEFORE = ("before", "A", "T1", "im1", "image1", "time1", "pre", "pre_change", "imageA")
 AFTER = ("after", "B", "T2", "im2", "image2", "time2", "post", "post_change", "imageB")
 LABEL = ("label", "labels", "mask", "masks", "change", "changes", "cd", "gt", "OUT")
@@ -91,6 +93,8 @@ def read(
 ) -> Iterator[Record]:
     """One record per pair, in the order of the names; see `Reader.read`.
 
+    The leakage family is the name; crops of one scene (NAME_0768_0256) are one family.
+
     Args:
         root: folder of the dataset.
         split: "train", "val" or "test" where the tree has splits.
@@ -103,7 +107,8 @@ def read(
     named = _classes(classes)
     names = [((given,) if given else usual) for given, usual in ((before, BEFORE), (after, AFTER), (label, LABEL))]
     for pair in pair_files(folder, SOURCE.name, split, *names):
-        yield pair_record(pair, SOURCE, f"{folder.resolve().name}:{pair.name}", named)
+        scene = _CROP.sub("", pair.name)
+        yield pair_record(pair, SOURCE, f"{folder.resolve().name}:{scene}", named)
 
 
 def pair_record(

@@ -54,8 +54,8 @@ def read(root: str | Path, *, split: str | None = None, tally: Tally | None = No
     """One record per pair, in the order of the names; see `Reader.read`.
 
     Things are the buildings with their outline before (after, for those that only the later file has) and the damage
-    as attribute. `changed` has "building" (all that are damaged) and each degree of damage; `regions` the buildings before;
-    `ignored` those whose damage is not classified.
+    as attribute. `changed` has "building" (all that are damaged) and each degree of damage; `regions` the buildings
+    before; `ignored` those whose damage is not classified.
     """
     folder = root_folder(root, SOURCE.name, LAYOUT)
     checked_split(split, SPLITS, SOURCE.name)
