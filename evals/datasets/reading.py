@@ -10,8 +10,9 @@ import json
 import math
 import os
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,17 @@ def floats(values: Any, count: int | None = None) -> list[float] | None:
     return found
 
 
-def leave_out(tally: Tally | None, reason: str, count: int = 1) -> None:
+def leave_out(tally: Tally | None, reason: str, times: int = 1) -> None:
     """Counts entries that were left out, where a tally is kept."""
     if tally is not None:
-        tally[reason] += count
+        tally[reason] += times
+
+
+def fresh_id(id: str, used: Collection[str]) -> str:
+    """The id, or the first of "ID#2", "ID#3", ... that is not in use: some files give one id to several entries.
+
+    Example:
+        >>> fresh_id("7", {"6"}), fresh_id("7", {"7", "7#2"})
+        ('7', '7#3')
+    """
+    return id if id not in used else next(new for k in count(2) if (new := f"{id}#{k}") not in used)

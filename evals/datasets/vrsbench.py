@@ -32,6 +32,7 @@ from .reading import (
     existing,
     field_of,
     floats,
+    fresh_id,
     image_of,
     leave_out,
     read_json,
@@ -96,11 +97,10 @@ def _annotation(file: Path, images: Path, split: str, tally: Tally | None) -> Re
     family = mixed_family(file.stem, "vrsbench")
     for index, entry in enumerate(_listed(file, data, "objects")):
         attributes = {key: str(entry[key]) for key in _KEPT if entry.get(key) not in (None, "")}
-        thing = _thing(f"{entry.get('obj_id', index)}", entry, family, attributes, tally)
+        id = fresh_id(f"{entry.get('obj_id', index)}", {thing.id for thing in things})
+        thing = _thing(id, entry, family, attributes, tally)
         if thing is None:
             continue
-        if any(other.id == thing.id for other in things):
-            raise damaged(file, f"obj_id {thing.id} occurs twice", EXPECTED, f"objects[{index}]")
         things.append(thing)
         if str(entry.get("referring_sentence") or "").strip():
             said.append(
@@ -201,7 +201,7 @@ def _eval_item(
 ) -> None:
     things, said = into
     where = f"item {index}"
-    id = f"{kind}-{entry.get('question_id', index)}"
+    id = fresh_id(f"{kind}-{entry.get('question_id', index)}", {one.id for one in said})
     text = field_of(entry, "question", str, path, where).strip()
     truth = field_of(entry, "ground_truth", (str, int, float), path, where)
     if kind == "refer":
