@@ -599,7 +599,7 @@ def test_loveda_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="4 x 4 px"):
         list(landcover.read_loveda(tmp_path))
     path.unlink()
-    with pytest.raises(UsageError, match="mask.*is missing"):
+    with pytest.raises(UsageError, match=r"mask.*is missing"):
         list(landcover.read_loveda(tmp_path))
     with pytest.raises(UsageError, match="Val"):
         list(landcover.read_loveda(tmp_path, split="val"))
