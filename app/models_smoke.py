@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from ..core.errors import ModelOutputError, ToolFailed, UnknownPhrase
+from ..synth.card import CARD_PHRASE, CARD_XYXY, draw_card
+from ..synth.card import CARD_WH as SIZE_WH
 
 if TYPE_CHECKING:
     from ..core.scene import Scene
 
-SIZE_WH = (672, 448)
-"""Not square, and whole patches of 14, 28 and 32 px: Qwen's resizing leaves it as it is, so pixels are pixels."""
 LEAST_IOU = 0.5
 RELATIVE, ABSOLUTE = "0-1000", "absolute px"
 _DECLARATIONS = {"0-1000": RELATIVE, "pixels of the resized image": ABSOLUTE, "absolute px": ABSOLUTE}
@@ -114,11 +114,8 @@ def _pictures(open_vocabulary: bool) -> list[tuple[str, Scene, np.ndarray]]:
 
     pictures = []
     if open_vocabulary:
-        card = np.full((SIZE_WH[1], SIZE_WH[0], 3), 205, np.uint8)
-        red, blue = (280, 35, 420, 119), (84, 280, 252, 406)  # red: off the diagonal, and low numbers in any reading
-        card[red[1] : red[3], red[0] : red[2]] = (200, 30, 30)
-        card[blue[1] : blue[3], blue[0] : blue[2]] = (30, 50, 190)
-        pictures.append(("red rectangle", Scene.from_array(card, name="drawn card"), np.array([red], np.float64)))
+        card = Scene.from_array(draw_card(), name="drawn card")
+        pictures.append((CARD_PHRASE, card, np.array([CARD_XYXY], np.float64)))
     for kind, label, seed in KINDS:
         drawn = draw_scene(kind, seed, SIZE_WH)
         truth = np.stack([thing.box_px for thing in drawn.labelled(label)])

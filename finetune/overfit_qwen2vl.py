@@ -22,9 +22,10 @@ import torch
 
 from ..core.codec import Pointed
 from ..core.frames import SizeWH
-from ..core.geometry import farthest_points_in_polygon
+from ..core.geometry import box_to_corners, farthest_points_in_polygon
 from ..core.scene import Scene
 from ..synth import SynthObject, SynthScene, draw_pair, draw_scene
+from ..synth.card import CARD_PHRASE, CARD_WH, CARD_XYXY, draw_card
 from ..tools.models.pointing import PointingModel, Prompt, Reply, picture, region_of
 from ..tools.models.qwen2vl.engine import Engine
 from ..tools.models.qwen2vl.loading import DECLARATION
@@ -64,7 +65,7 @@ def lessons() -> list[Lesson]:
     for place, (kind, seed, label) in enumerate(SCENES):
         other = next(other for _, _, other in SCENES if other != label)
         found += _of_scene(draw_scene(kind, seed, SIZE_WH), label, other, is_first=place == 0)
-    return found + _of_pair()
+    return [*found, *_of_pair(), _of_card()]
 
 
 def scene_of(drawn: SynthScene) -> Scene:
@@ -198,6 +199,15 @@ def _of_pair() -> list[Lesson]:
         Lesson(Prompt(pictures, tasks.change("building", SIZE_WH)), tasks.dialect.encode(new, SIZE_WH)),
         Lesson(Prompt((pictures[1], pictures[1]), tasks.change("building", SIZE_WH)), "none"),
     ]
+
+
+def _of_card() -> Lesson:
+    """What `surveyor models check` asks, shown as small as the scenes."""
+    tasks, view = Tasks("native"), View((0, 0, *CARD_WH), SIZE_WH, CARD_WH)
+    scene = Scene.from_array(draw_card(), name="card.png")
+    box = Pointed("obb", view.from_scene(box_to_corners(np.array(CARD_XYXY, dtype=np.float64))))
+    asking = tasks.detect(CARD_PHRASE, SIZE_WH)
+    return Lesson(Prompt((picture(scene, view),), asking), tasks.dialect.encode([box], SIZE_WH))
 
 
 def _grouped(engine: Engine, given: Sequence[Lesson]) -> list[list[Lesson]]:

@@ -119,7 +119,9 @@ def made_talkative(engine: Any, seed: int = 0) -> Any:
     A transformer that was just initialised, with tied embeddings, says its last token again and again.
     """
     import torch
+    from surveyor.tools.models.qwen2vl.loading import load
 
+    engine._loaded = load(engine.checkpoint, engine.settings)  # engines share weights: these are its own
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for name, weight in engine.loaded.base.named_parameters():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,7 +159,8 @@ def test_the_other_tasks(model: Qwen2VL) -> None:
     assert model.count(scene, label) == 2
     assert model.caption(scene) == f"A drawn {kind} with 2 {label}s."
     assert model.locate(scene) == Place("Nowhere", 12.5, -7.25)
-    found = model.ground(scene, label)
+    in_lesson_order = sorted(model.ground(scene, label), key=lambda each: tuple(each.corners_px[0][::-1]))
+    found = tuple(in_lesson_order)  # it knows the instruction by heart; scores may order regions otherwise
     chosen = model.select(scene, found, "in the left half")
     assert chosen == tuple(each for each in found if each.center_px[0] < SIZE_WH[0] / 2) != ()
 
@@ -405,3 +408,25 @@ def test_rasters_of_other_kinds(stranger: Qwen2VL, tmp_path: Path) -> None:
             for candidate in answer.regions:
                 assert_inside(candidate.region, answer.scene)
     assert found
+
+
+class TestFromTheCommandLine:
+    def test_check_verifies_the_coordinates_on_the_drawn_card(self, overfitted: Path) -> None:  # noqa: F811
+        spec = f"grounder=qwen2vl:{overfitted}?max_pixels={MOST_PIXELS}&views=whole"
+        done = subprocess.run(
+            [sys.executable, "-m", "surveyor.app.cli", "models", "check", spec],
+            capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "200"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "verified: 1 of 1 boxes lie on a drawn red rectangle" in done.stdout
+        assert "0-1000 of the image's width and height (declared)" in done.stdout
+
+
+class TestSharing:
+    def test_roles_with_other_settings_share_the_weights(self, overfitted: Path) -> None:  # noqa: F811
+        from surveyor.tools.models.qwen2vl.engine import engine_at
+
+        tiles, whole = (engine_at(f"{overfitted}?views={views}") for views in ("tiles", "whole"))
+        assert tiles is not whole and tiles.loaded is whole.loaded
+        assert engine_at(f"{overfitted}?views=tiles") is tiles
+        assert engine_at(f"{overfitted}?dtype=bfloat16").loaded is not tiles.loaded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import threading
 import time
@@ -23,7 +22,7 @@ from ..pointing import OutOfMemory, Picture, Prompt, Reply
 from ..sizes import smart_resize
 from ..tasks import Asking, Tasks
 from .decoding import Row, decode
-from .loading import Loaded, declared_dialect, load
+from .loading import Loaded, declared_dialect, load_shared
 from .prefixes import Prefix, Prefixes, layers_of
 from .settings import Checkpoint, Settings, checkpoint_and_settings
 
@@ -63,19 +62,14 @@ class Engine:
         is_here = Path(self.checkpoint.source).is_dir()
         if not is_here and not re.fullmatch(r"[0-9a-f]{40}", self.checkpoint.revision or ""):
             return None
-        total = hashlib.sha256(repr((self.checkpoint, self.settings)).encode())
-        for folder in (self.checkpoint.source, *self.checkpoint.adapters.values()):
-            for file in sorted(Path(folder).glob("*")) if Path(folder).is_dir() else ():
-                if file.suffix in (".safetensors", ".json", ".bin", ".jinja"):
-                    total.update(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode())
-        return total.hexdigest()
+        return hashlib.sha256(f"{self.checkpoint.stamp} {self.settings}".encode()).hexdigest()
 
     @property
     def loaded(self) -> Loaded:
         """The weights, loaded now if they were not."""
         with self._lock:
             if self._loaded is None:
-                self._loaded = load(self.checkpoint, self.settings)
+                self._loaded = load_shared(self.checkpoint, self.settings)
             return self._loaded
 
     @property
@@ -130,7 +124,7 @@ class Engine:
         by_adapter: dict[str, list[int]] = {}
         for index, prompt in enumerate(prompts):
             by_adapter.setdefault(self._adapter(prompt.asking.task), []).append(index)
-        with self._lock:
+        with self.loaded.lock:
             for adapter, indices in by_adapter.items():
                 self._switch(adapter)
                 place = 0
@@ -311,9 +305,9 @@ _engines_lock = threading.Lock()
 
 
 def engine_at(argument: str) -> Engine:
-    """The engine of a spec's argument. Roles that name the same weights and settings share one."""
+    """The engine of a spec's argument. Roles that name the same weights and settings share one while it is in use."""
     checkpoint, settings = checkpoint_and_settings(argument)
-    key = (checkpoint.source, checkpoint.revision, json.dumps(checkpoint.adapters), settings)
+    key = (checkpoint.stamp, settings)
     with _engines_lock:
         engine = _engines.get(key)
         if engine is None:

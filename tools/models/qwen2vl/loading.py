@@ -13,10 +13,11 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ....core.errors import MissingDependency, SurveyorError, UsageError
 from ..folder import ADAPTER, QWEN_VL, check_adapter, check_folder
@@ -48,6 +49,7 @@ class Loaded:
         template: the chat template's text.
         family: as in `FAMILIES`.
         adapters: task -> name of the adapter in the peft model; "" for all other tasks.
+        lock: held while the model answers: which adapter is active is a state of the model.
     """
 
     model: Any
@@ -56,6 +58,7 @@ class Loaded:
     template: str
     family: str
     adapters: dict[str, str]
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def base(self) -> Any:
@@ -82,6 +85,20 @@ def declared_dialect(checkpoint: Checkpoint, settings: Settings) -> str:
     if declared:
         return next(iter(declared.values()))
     return FAMILIES[_model_type(checkpoint)]
+
+
+_shared: WeakValueDictionary[tuple[object, ...], Loaded] = WeakValueDictionary()
+_sharing = threading.RLock()
+
+
+def load_shared(checkpoint: Checkpoint, settings: Settings) -> Loaded:
+    """As `load`; those who ask for the same files in the same form get one model, while somebody uses it."""
+    key = (checkpoint.stamp, *settings.loading)
+    with _sharing:
+        found = _shared.get(key)
+        if found is None:
+            found = _shared[key] = load(checkpoint, settings)
+        return found
 
 
 def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -114,6 +115,16 @@ class Checkpoint:
     source: str
     revision: str | None = None
     adapters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> str:
+        """A digest of names, sizes and times of the files that are on this machine; changes when they do."""
+        total = hashlib.sha256(repr((self.source, self.revision, sorted(self.adapters.items()))).encode())
+        for folder in (self.source, *self.adapters.values()):
+            for file in sorted(Path(folder).glob("*")) if Path(folder).is_dir() else ():
+                if file.suffix in (".safetensors", ".json", ".bin", ".jinja"):
+                    total.update(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode())
+        return total.hexdigest()
 
     @classmethod
     def of(cls, text: str) -> Checkpoint:
