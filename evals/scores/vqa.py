@@ -3,8 +3,7 @@
 `strict` is RSVQA's rule as the vision-language papers apply it: strip, lower case, no full stop, then equal.
 `substring` is VRSBench's (compute_metrics.ipynb): right when the truth occurs anywhere in the answer, else wrong for
 yes, no and 0 to 99, else a language model judges. It takes "10" for "1" and "north" for "no": report it beside the
-strict one, never
-instead. `AA` is the mean of the types' accuracies, `OA` the pooled one (RSVQA, train.py).
+strict one, never instead. `AA` is the mean of the types' accuracies, `OA` the pooled one (RSVQA, train.py).
 """
 
 from __future__ import annotations
