@@ -24,6 +24,7 @@ from .reading import (
     root_folder,
 )
 from .record import Reader, Record, Said, Source, Tally
+from .rows import rows_of
 
 UCM = Source("UCM-captions", "not stated", "Qu et al. 2016, Deep semantic understanding of high resolution images")
 SYDNEY = Source(
@@ -63,7 +64,7 @@ def read_karpathy(
     path = _dataset_file(folder, source.name)
     images = existing(folder, _IMAGE_FOLDERS, source.name)
     content = read_json(path, _FILE, dict)
-    for index, entry in enumerate(field_of(content, "images", list, path, "the outermost object")):
+    for index, entry in enumerate(rows_of(content, "images", path)):
         where = f"images[{index}]"
         name = field_of(entry, "filename", str, path, where)
         part = field_of(entry, "split", str, path, where)
@@ -93,7 +94,7 @@ def sentences_of(
         UsageError: no list of sentences, or a sentence without text and tokens.
     """
     said: list[Said] = []
-    for index, sentence in enumerate(field_of(entry, "sentences", list, path, where)):
+    for index, sentence in enumerate(rows_of(entry, "sentences", path, where)):
         place = f"{where}, sentence {index}"
         if "raw" in sentence or "tokens" not in sentence:
             text = field_of(sentence, "raw", str, path, place)

@@ -19,7 +19,7 @@ import numpy as np
 from ...core.errors import UsageError
 from ...core.masks import Mask
 from .families import dota_family
-from .label_images import checked_size, colours, numbered_masks
+from .label_images import checked_size, colours, numbered_masks, rle_mask
 from .reading import (
     checked_choice,
     checked_split,
@@ -34,7 +34,8 @@ from .reading import (
     short,
     sorted_files,
 )
-from .record import Reader, Record, Source, Tally, Thing, label_words
+from .record import Reader, Record, Source, Tally, Thing
+from .rows import Row, category_names, id_of, rows_of
 
 SOURCE = Source("iSAID", "academic use only (DOTA and Google Earth terms)", "Waqas Zamir et al. 2019, iSAID")
 LAYOUT = (
@@ -194,24 +195,22 @@ def _label_under(mask: Mask, classes: np.ndarray, path: Path, number: int) -> st
 
 def _read_coco(path: Path, images: Path, part: str, tally: Tally | None) -> Iterator[Record]:
     content = read_json(path, _COCO, dict)
-    names = {
-        entry.get("id"): label_words(field_of(entry, "name", str, path, f"categories[{index}]"))
-        for index, entry in enumerate(field_of(content, "categories", list, path, "the outermost object"))
-    }
-    rows: dict[Any, list[Mapping[str, Any]]] = {}
-    for row in field_of(content, "annotations", list, path, "the outermost object"):
-        rows.setdefault(row.get("image_id"), []).append(row)
-    entries = field_of(content, "images", list, path, "the outermost object")
+    names = category_names(content, path)
+    rows: dict[int | str, list[Row]] = {}
+    for index, row in enumerate(rows_of(content, "annotations", path)):
+        rows.setdefault(id_of(row, "image_id", path, f"annotations[{index}]"), []).append(row)
+    entries = rows_of(content, "images", path)
     for index, entry in enumerate(entries):
         field_of(entry, "file_name", str, path, f"images[{index}]")
+        id_of(entry, "id", path, f"images[{index}]")
     for entry in sorted(entries, key=lambda entry: str(entry["file_name"])):
         image = images / entry["file_name"]
         width, height = (field_of(entry, key, int, path, f"image {entry.get('id')!r}") for key in ("width", "height"))
         things = []
-        for row in rows.get(entry.get("id"), ()):
+        for row in rows.get(entry["id"], ()):
             where = f"annotation {row.get('id')!r}"
-            if row.get("category_id") not in names:
-                raise damaged(path, f"no category {row.get('category_id')!r}", "category ids from 'categories'", where)
+            if id_of(row, "category_id", path, where) not in names:
+                raise damaged(path, f"no category {row['category_id']!r}", "category ids from 'categories'", where)
             mask = _polygons(row.get("segmentation"), (height, width), path, where)
             if mask.area_px:
                 things.append(_thing(str(row.get("id")), names[row["category_id"]], mask))
@@ -225,7 +224,7 @@ def _polygons(segmentation: Any, shape_hw: tuple[int, int], path: Path, where: s
     expected = "a list of polygons [x, y, x, y, ...] or a run-length encoding"
     if isinstance(segmentation, Mapping):
         try:
-            mask = Mask.from_rle(segmentation)
+            mask = rle_mask(segmentation)
         except UsageError as error:
             raise damaged(path, str(error), expected, where) from None
         if mask.shape_hw != shape_hw:

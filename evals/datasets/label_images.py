@@ -9,13 +9,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...core.errors import UsageError
 from ...core.imagefile import check_image_path, check_png, driver_of
 from ...core.masks import Mask
-from .reading import damaged
+from .reading import damaged, short
 
 
 def read_labels(path: Path) -> np.ndarray:
@@ -103,6 +104,21 @@ def class_masks(values: np.ndarray, classes: Mapping[int, str]) -> dict[str, Mas
         if hit.any():
             masks[name] = Mask.from_array(hit)
     return masks
+
+
+def rle_mask(rle: Mapping[str, Any]) -> Mask:
+    """The mask of a COCO run-length encoding that comes from a file.
+
+    Raises:
+        UsageError: not such an encoding, whatever else it may be.
+    """
+    counts = rle.get("counts")
+    numbers = isinstance(counts, list) and all(isinstance(count, int) for count in counts)
+    if not isinstance(counts, str | bytes) and not numbers:
+        raise UsageError(
+            f"'counts' of a run-length encoding is {short(counts)}, expected text or a list of whole numbers"
+        )
+    return Mask.from_rle(rle)
 
 
 def foreground(path: Path) -> np.ndarray:

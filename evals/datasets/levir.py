@@ -25,6 +25,7 @@ from .label_images import read_labels
 from .pairs import PairFiles, pair_files, pair_record
 from .reading import checked_choice, checked_split, damaged, existing, field_of, leave_out, read_json, root_folder
 from .record import Reader, Record, Source, Tally
+from .rows import rows_of
 
 CD = Source("LEVIR-CD", "academic use only (Google Earth imagery)", "Chen and Shi 2020, STANet")
 MCI = Source("LEVIR-MCI", "academic use only (Google Earth imagery)", "Liu et al. 2024, Change-Agent")
@@ -154,7 +155,7 @@ def _captions(path: Path) -> dict[str, Mapping[str, Any]]:
     """Name without suffix -> entry."""
     content = read_json(path, _CAPTIONS, dict)
     entries = {}
-    for index, entry in enumerate(field_of(content, "images", list, path, "the outermost object")):
+    for index, entry in enumerate(rows_of(content, "images", path)):
         entries[Path(field_of(entry, "filename", str, path, f"images[{index}]")).stem] = entry
     return entries
 

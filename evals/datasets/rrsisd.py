@@ -21,6 +21,7 @@ from ...core.errors import UsageError
 from ...core.masks import Mask
 from ...core.regions import FloatArray
 from .families import dior_family
+from .label_images import rle_mask
 from .reading import (
     checked_split,
     damaged,
@@ -33,7 +34,8 @@ from .reading import (
     root_folder,
     short,
 )
-from .record import Reader, Record, Said, Source, Tally, Thing, label_words
+from .record import Reader, Record, Said, Source, Tally, Thing
+from .rows import category_names, id_of, rows_of
 
 SOURCE = Source("RRSIS-D", "not stated", "Liu et al. 2024, Rotated Multi-Scale Interaction Network for RRSIS")
 LAYOUT = ("rrsisd/refs(unc).p", "rrsisd/instances.json", "images/rrsisd/JPEGImages/*.jpg")
@@ -77,9 +79,9 @@ def union_of_rles(segmentation: Any, size_wh: tuple[int, int]) -> Mask:
     parts = [segmentation] if isinstance(segmentation, Mapping) else segmentation
     if not isinstance(parts, list) or not parts or not all(isinstance(part, Mapping) for part in parts):
         raise UsageError(f"segmentation {short(segmentation)}, expected a list of run-length encodings")
-    mask = Mask.from_rle(parts[0])
+    mask = rle_mask(parts[0])
     for part in parts[1:]:
-        mask = mask.union(Mask.from_rle(part))
+        mask = mask.union(rle_mask(part))
     width, height = size_wh
     if mask.shape_hw == (height, width):
         return mask
@@ -129,11 +131,8 @@ def _refs(path: Path) -> list[Mapping[str, Any]]:
 
 def _annotations(path: Path) -> tuple[dict[Any, Mapping[str, Any]], dict[Any, str]]:
     content = read_json(path, _INSTANCES, dict)
-    rows = field_of(content, "annotations", list, path, "the outermost object")
-    labels = {}
-    for index, entry in enumerate(field_of(content, "categories", list, path, "the outermost object")):
-        labels[entry.get("id")] = label_words(field_of(entry, "name", str, path, f"categories[{index}]"))
-    return {row.get("id"): row for row in rows if isinstance(row, dict)}, labels
+    rows = enumerate(rows_of(content, "annotations", path))
+    return {id_of(row, "id", path, f"annotations[{index}]"): row for index, row in rows}, category_names(content, path)
 
 
 def _entries(
@@ -149,7 +148,7 @@ def _entries(
     said = []
     for ref in refs:
         where = f"reference {ref.get('ref_id')!r}"
-        row = annotations.get(ref.get("ann_id"))
+        row = annotations.get(id_of(ref, "ann_id", files[0], where))
         if row is None:
             leave_out(tally, "expression without annotation")
             continue
@@ -160,7 +159,7 @@ def _entries(
                 leave_out(tally, "mask without pixels")
                 continue
             things[thing_id] = thing
-        for sentence in field_of(ref, "sentences", list, files[0], where):
+        for sentence in rows_of(ref, "sentences", files[0], where):
             text = " ".join(str(sentence.get("sent") or sentence.get("raw") or "").lower().split())
             if text:
                 said.append(Said(f"{ref.get('ref_id')}/{sentence.get('sent_id')}", "refer", text, things=(thing_id,)))
@@ -175,8 +174,8 @@ def _thing(thing_id: str, row: Mapping[str, Any], labels: Mapping[Any, str], ima
         mask = union_of_rles(row.get("segmentation"), image_size(image))
     except UsageError as error:
         raise damaged(path, str(error), "a list of run-length encodings", where) from None
-    if row.get("category_id") not in labels:
-        raise damaged(path, f"no category {row.get('category_id')!r}", "category ids from 'categories'", where)
+    if id_of(row, "category_id", path, where) not in labels:
+        raise damaged(path, f"no category {row['category_id']!r}", "category ids from 'categories'", where)
     around = mask.box_px
     if around is None:
         return None

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ...core.errors import UsageError
 from .reading import (
@@ -26,10 +25,10 @@ from .reading import (
     leave_out,
     read_json,
     root_folder,
+    short,
 )
 from .record import Reader, Record, Said, Source, Tally
-
-Row = Mapping[str, Any]
+from .rows import Row, rows_of
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _records(
         where = f"question {number}"
         text = " ".join(field_of(row, "question", str, path, where).split())
         kind_of = field_of(row, "type", str, path, where)
-        answer = _answer(row, answers)
+        answer = _answer(row, answers, path, where)
         if answer is None:
             leave_out(tally, "question without answer")
             continue
@@ -170,9 +169,11 @@ def _records(
         )
 
 
-def _answer(row: Row, answers: Mapping[int, Row]) -> str | None:
+def _answer(row: Row, answers: Mapping[int, Row], path: Path, where: str) -> str | None:
     """The first answer that counts; None when there is none."""
-    for number in row.get("answers_ids") or ():
+    for number in field_of(row, "answers_ids", list, path, where):
+        if not isinstance(number, int):
+            raise damaged(path, f"{short(number)} is no id of an answer", "whole numbers in 'answers_ids'", where)
         answer = answers.get(number, {})
         if answer.get("active", True) and str(answer.get("answer", "")).strip():
             return " ".join(str(answer["answer"]).split())
@@ -211,7 +212,7 @@ def _active(path: Path, master: Mapping[int, Row] | None, what: str = "questions
 def _rows(path: Path, what: str) -> Iterator[tuple[int, Row]]:
     expected = f"an object with {what!r}: [{{'id', 'active', ...}}]"
     content = read_json(path, expected, dict)
-    for index, row in enumerate(field_of(content, what, list, path, "the outermost object")):
+    for index, row in enumerate(rows_of(content, what, path)):
         yield field_of(row, "id", int, path, f"{what}[{index}]"), row
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from .families import mixed_family
 from .reading import checked_split, damaged, existing, field_of, leave_out, read_json, root_folder, short
 from .record import Reader, Record, Said, Source, Tally
+from .rows import Row, rows_of
 
 SOURCE = Source("ThinkGeo", "not stated", "Shabbir et al. 2025, ThinkGeo")
 LAYOUT = ("ThinkGeoBench.json", "image/...")
@@ -103,14 +104,15 @@ def read(root: str | Path, *, split: str | None = None, tally: Tally | None = No
 
 def _task(name: str, entry: Any, path: Path) -> Task:
     where = f"task {name!r}"
-    files = field_of(entry, "files", list, path, where)
+    if not isinstance(entry, dict):
+        raise damaged(path, f"it is {short(entry)}", "an object with 'files' and 'dialogs'", where)
     images = []
-    for file in files:
+    for file in rows_of(entry, "files", path, where):
         if file.get("type") == "image":
             images.append(path.parent / field_of(file, "path", str, path, where))
             if not images[-1].is_file():
                 raise damaged(path, f"{str(images[-1])!r} is missing", "the images of every task", where)
-    dialogs = field_of(entry, "dialogs", list, path, where)
+    dialogs = rows_of(entry, "dialogs", path, where)
     requests = [field_of(turn, "content", str, path, where) for turn in dialogs if turn.get("role") == "user"]
     if not requests:
         raise damaged(path, "nobody asks anything", "a turn with the role 'user'", where)
@@ -120,23 +122,28 @@ def _task(name: str, entry: Any, path: Path) -> Task:
     return Task(
         id=name,
         images=tuple(images),
-        tools=tuple(field_of(tool, "name", str, path, where) for tool in entry.get("tools") or ()),
+        tools=tuple(
+            field_of(tool, "name", str, path, where) for tool in rows_of(entry, "tools", path, where, may_lack=True)
+        ),
         request="\n".join(requests).strip(),
         calls=_calls(dialogs, path, where),
         answer=answer.strip() if isinstance(answer, str) and answer.strip() else None,
         whitelist=whitelist,
         blacklist=blacklist,
         texts=texts,
-        checks=tuple(field_of(check, "question", str, path, where) for check in entry.get("evaluation") or ()),
+        checks=tuple(
+            field_of(check, "question", str, path, where)
+            for check in rows_of(entry, "evaluation", path, where, may_lack=True)
+        ),
     )
 
 
-def _calls(dialogs: list[Mapping[str, Any]], path: Path, where: str) -> tuple[Call, ...]:
+def _calls(dialogs: list[Row], path: Path, where: str) -> tuple[Call, ...]:
     """The calls of all turns; the results that follow belong to them in order."""
     calls: list[Call] = []
     open_calls: list[int] = []
     for turn in dialogs:
-        for call in turn.get("tool_calls") or ():
+        for call in rows_of(turn, "tool_calls", path, where, may_lack=True):
             function = field_of(call, "function", dict, path, where)
             arguments = function.get("arguments") or {}
             if isinstance(arguments, str):
@@ -170,7 +177,10 @@ def _right(value: Any, path: Path, where: str) -> tuple[tuple[tuple[str, ...], .
     groups = value.get("whitelist") or []
     if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
         raise damaged(path, f"whitelist is {short(groups)}", "a list of lists of words", where)
-    black = [word for group in value.get("blacklist") or [] for word in (group if isinstance(group, list) else [group])]
+    banned = value.get("blacklist") or []
+    if not isinstance(banned, list):
+        raise damaged(path, f"blacklist is {short(banned)}", "a list of words or of lists of them", where)
+    black = [word for group in banned for word in (group if isinstance(group, list) else [group])]
     return tuple(tuple(map(str, group)) for group in groups), tuple(map(str, black)), ()
 
 

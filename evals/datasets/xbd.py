@@ -35,6 +35,7 @@ from .reading import (
     sorted_files,
 )
 from .record import Reader, Record, Source, Tally, Thing
+from .rows import rows_of
 
 SOURCE = Source("xBD", "CC BY-NC-SA 4.0", "Gupta et al. 2019, xBD")
 LAYOUT = (
@@ -167,7 +168,7 @@ def _polygons(path: Path, tally: Tally | None) -> tuple[dict[str, Any], dict[str
     features = field_of(content, "features", dict, path, "the outermost object")
     shapes: dict[str, Any] = {}
     levels: dict[str, int] = {}
-    for index, entry in enumerate(field_of(features, "xy", list, path, "'features'")):
+    for index, entry in enumerate(rows_of(features, "xy", path, "'features'")):
         where = f"features.xy[{index}]"
         properties = field_of(entry, "properties", dict, path, where)
         if properties.get("feature_type", "building") != "building":
@@ -181,14 +182,15 @@ def _polygons(path: Path, tally: Tally | None) -> tuple[dict[str, Any], dict[str
         shapes[uid] = shape
         kind = properties.get("subtype")
         if kind is not None:
-            if kind not in _LEVEL:
+            if not isinstance(kind, str) or kind not in _LEVEL:
                 raise damaged(path, f"subtype is {kind!r}", f"one of {', '.join(_LEVEL)}", where)
             levels[uid] = _LEVEL[kind]
     degrees = {}
-    for index, entry in enumerate(features.get("lng_lat") or ()):
-        shape = _shape(entry, path, f"features.lng_lat[{index}]")
+    for index, entry in enumerate(rows_of(features, "lng_lat", path, "'features'", may_lack=True)):
+        where = f"features.lng_lat[{index}]"
+        shape = _shape(entry, path, where)
         if shape is not None:
-            degrees[str(entry.get("properties", {}).get("uid"))] = shape
+            degrees[str(field_of(entry, "properties", dict, path, where).get("uid"))] = shape
     return shapes, levels, measured_gsd_m(shapes, degrees)
 
 
