@@ -43,7 +43,7 @@ EXPECTED = "a DIOR-RSVG annotation: <annotation> with <object>, <name>, <bndbox>
 SPLITS = ("train", "val", "test")
 PROTOCOLS = ("official", "images")
 SOURCE = Source("DIOR-RSVG", "not stated", "Zhan et al. 2023")
-_OBJECT = re.compile(rb"<object[\s>]")
+_OBJECT = re.compile(rb"<object[\s/>]")
 
 
 def read_dior_rsvg(
