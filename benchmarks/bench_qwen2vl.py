@@ -28,7 +28,7 @@ from surveyor.core.errors import ModelOutputError
 from surveyor.core.scene import Scene
 from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
 from surveyor.tools.models.guidance import Guide, Guided
-from surveyor.tools.models.pointing import Picture, Prompt, meaning
+from surveyor.tools.models.prompting import Picture, Prompt, meaning
 from surveyor.tools.models.qwen2vl.adapter import Qwen2VL
 from surveyor.tools.models.qwen2vl.engine import Engine
 from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings

@@ -26,7 +26,8 @@ from ..core.geometry import box_to_corners, farthest_points_in_polygon
 from ..core.scene import Scene
 from ..synth import SynthObject, SynthScene, draw_pair, draw_scene
 from ..synth.card import CARD_PHRASE, CARD_WH, CARD_XYXY, draw_card
-from ..tools.models.pointing import PointingModel, Prompt, Reply, picture, region_of
+from ..tools.models.pointing import PointingModel, picture, region_of
+from ..tools.models.prompting import Prompt, Reply
 from ..tools.models.qwen2vl.engine import Engine
 from ..tools.models.qwen2vl.loading import DECLARATION
 from ..tools.models.qwen2vl.settings import Checkpoint, Settings

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from surveyor.tools.models.pointing import Picture, Prompt
+from surveyor.tools.models.prompting import Picture, Prompt
 from surveyor.tools.models.tasks import Asking
 
 FAMILIES = ("qwen2-vl", "qwen2.5-vl", "qwen3-vl")

@@ -14,7 +14,7 @@ import pytest
 from surveyor.core.codec import Pointed
 from surveyor.core.errors import UsageError
 from surveyor.tools.models.grammars import regions_grammar
-from surveyor.tools.models.pointing import Reply, meaning
+from surveyor.tools.models.prompting import Reply, meaning
 from surveyor.tools.models.tasks import Asking, Tasks
 
 NEEDED = ("torch", "transformers", "tokenizers", "llguidance")

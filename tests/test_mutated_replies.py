@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from surveyor.core.codec import Pointed
 from surveyor.core.errors import ModelOutputError
-from surveyor.tools.models.pointing import Reply, meaning, region_of
+from surveyor.tools.models.pointing import region_of
+from surveyor.tools.models.prompting import Reply, meaning
 from surveyor.tools.models.tasks import FREE, Asking, Place, Tasks
 from surveyor.tools.models.views import View
 

@@ -17,7 +17,8 @@ from surveyor.core.progress import listening, noting
 from surveyor.core.protocols import ChangeDetector, Describer, Grounder
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.tools.models.pointing import Looking, OutOfMemory, PointingModel, Prompt, Reply, meaning
+from surveyor.tools.models.pointing import Looking, PointingModel
+from surveyor.tools.models.prompting import OutOfMemory, Prompt, Reply, meaning
 from surveyor.tools.models.sizes import smart_resize
 from surveyor.tools.models.tasks import Place, Tasks
 from surveyor.tools.models.views import View

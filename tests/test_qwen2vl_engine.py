@@ -17,7 +17,7 @@ from surveyor.core.budget import Budget, Meter, metering
 from surveyor.core.codec import Pointed
 from surveyor.core.errors import BudgetExceeded, Cancelled, ModelOutputError, UsageError
 from surveyor.core.geometry import box_to_corners
-from surveyor.tools.models.pointing import Picture, Prompt, Reply, meaning
+from surveyor.tools.models.prompting import Picture, Prompt, Reply, meaning
 from surveyor.tools.models.qwen2vl.engine import Engine, engine_at
 from surveyor.tools.models.qwen2vl.prefixes import Prefix, Prefixes
 from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings

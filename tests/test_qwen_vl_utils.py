@@ -40,7 +40,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_tokens_and_pixels_equal_those_of_the_processor(engine: Any, sizes: list[tuple[int, int]]) -> None:
     from PIL import Image
     from qwen_vl_utils import process_vision_info
-    from surveyor.tools.models.pointing import Picture, Prompt
+    from surveyor.tools.models.prompting import Picture, Prompt
     from transformers import AutoProcessor
 
     images = [smooth(size) for size in sizes]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from surveyor.core.codec import Pointed, register
 from surveyor.core.errors import ModelOutputError, UsageError
-from surveyor.tools.models.pointing import Reply, meaning
+from surveyor.tools.models.prompting import Reply, meaning
 from surveyor.tools.models.tasks import FREE, Place, Tasks
 
 DIALECTS = ("native", "qwen2-vl", "qwen2.5-vl", "qwen3-vl")

@@ -18,7 +18,7 @@ from ....core.budget import charge, check
 from ....core.errors import UsageError
 from ....core.frames import SizeWH
 from ....core.progress import note
-from ..pointing import OutOfMemory, Picture, Prompt, Reply
+from ..prompting import OutOfMemory, Picture, Prompt, Reply
 from ..sizes import smart_resize
 from ..tasks import Asking, Tasks
 from .decoding import Row, decode

@@ -16,7 +16,7 @@ from ....core.budget import Meter, metering
 from ....core.errors import ModelOutputError
 from ....core.frames import SizeWH
 from ....core.progress import note
-from ..pointing import OutOfMemory, Picture, Prompt, Reply
+from ..prompting import OutOfMemory, Picture, Prompt, Reply
 from ..tasks import Asking, Tasks
 from .address import Address
 from .client import Client, Guided
@@ -120,7 +120,8 @@ class RemoteAnswerer:
         if sent.size_wh != picture.size_wh:
             (width, height), most = picture.size_wh, self.settings.max_bytes
             if self.settings.dialect in _ABSOLUTE:
-                raise OutOfMemory(f"an image of {width} x {height} px does not fit max_bytes={most}; allow more")
+                what = f"an image of {width} x {height} px does not fit max_bytes={most}"
+                raise OutOfMemory(f"{what}; allow more", what)
             note(f"images of {width} x {height} px were sent smaller, to fit max_bytes={most}")
         return sent
 
