@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import UsageError
 from .box_strings import BadBox, box_numbers, fitrs_corners
 from .families import mixed_family
 from .quads import outlined
 from .reading import (
     checked_choice,
     checked_split,
-    existing,
     fresh_id,
     image_of,
     leave_out,
@@ -75,15 +75,17 @@ def read_fitrs(
     checked_choice("task", task or TASKS[0], TASKS)
     folder = Path(images) if images else base / "imgv2_split_512_100_vaild"
     files = {file: _task_of(file) for file in sorted_files(base, (".jsonl",), EXPECTED, deep=True)}
-    chosen = {file: kind for file, kind in files.items() if task in (None, kind) and split in (None, _split(file))}
-    if not chosen and (task or split):
-        named = ", ".join(file.name for file in files)
-        existing(base, (f"a jsonl file of task {task!r} and split {split!r}",), f"FIT-RS ({named} are others)")
-    for file, kind in chosen.items():
-        if kind is None:
+    known = {file: kind for file, kind in files.items() if kind is not None}
+    for file in files:
+        if file not in known:
             leave_out(tally, f"file of no known task: {file.name}")
-        else:
-            yield from _file(file, kind, folder, tally)
+    chosen = {file: kind for file, kind in known.items() if task in (None, kind) and split in (None, _split(file))}
+    if not chosen:
+        named = ", ".join(file.name for file in files)
+        wanted = " and ".join(f"{name} {value!r}" for name, value in (("task", task), ("split", split)) if value)
+        raise UsageError(f"{str(base)!r} has no jsonl file of {wanted or 'a known task'}; it has {named}")
+    for file, kind in chosen.items():
+        yield from _file(file, kind, folder, tally)
 
 
 def _task_of(file: Path) -> str | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import UsageError
 from .box_strings import TURNS, BadBox, box_numbers, geochat_corners
 from .families import mixed_family
 from .quads import outlined
@@ -104,13 +105,18 @@ def read_geochat(
     checked_choice("task", task or TASKS[0], TASKS)
     folder = Path(images) if images else (base / "images" if (base / "images").is_dir() else base)
     files = {file: _task_of(file) for file in sorted_files(base, (".jsonl",), EXPECTED)}
-    if task is not None and task not in files.values():
-        existing(base, (f"{task}.jsonl",), f"GeoChat-Bench ({', '.join(file.name for file in files)} are other tasks)")
-    for file, kind in files.items():
-        if kind is None:
+    known = {file: kind for file, kind in files.items() if kind is not None}
+    for file in files:
+        if file not in known:
             leave_out(tally, f"file of no known task: {file.name}")
-        elif task in (None, kind):
-            yield from _bench_file(file, kind, folder, turn, tally)
+    chosen = {file: kind for file, kind in known.items() if task in (None, kind)}
+    if not chosen:
+        named = ", ".join(file.name for file in files)
+        raise UsageError(
+            f"{str(base)!r} has no jsonl file of {f'task {task!r}' if task else 'a known task'}; it has {named}"
+        )
+    for file, kind in chosen.items():
+        yield from _bench_file(file, kind, folder, turn, tally)
 
 
 def _task_of(file: Path) -> str | None:
