@@ -491,7 +491,8 @@ def test_neighbours_share_a_crop_and_each_box_serves_one():
 
 def test_looks_are_bounded_and_said_aloud():
     found = [small(i, (400 * i, 100, 400 * i + 40, 120)) for i in range(8)]
-    with noting() as notes:
+    notes: list[str] = []
+    with noting(notes):
         look = second_look(found, lambda views: [[] for _ in views], most=3)
     assert len(look.looks) == 3 and len(look.left) == 5 and len(look.kept) == 3
     assert notes and "5 of 8" in notes[0]
@@ -542,3 +543,10 @@ def test_a_second_look_never_adds_drops_or_renames(found, most, seed):
     assert len(look.looks) <= most
     named = [*look.refined, *look.kept, *look.failed, *look.left]
     assert len(named) == len(set(named)) and set(named) <= {s.region.id for s in merged}
+
+
+def test_ids_of_regions_hold_no_spaces():
+    view = View((0, 0, 100, 100), (100, 100), (100, 100))
+    corners = box_to_corners(np.array([10.0, 10, 30, 30]))
+    found = merge_regions([Seen(Region("", "storage tank", corners, corners_to_box(corners)), view)])
+    assert [region.id for region in found] == ["storage_tank-1"] and found[0].label == "storage tank"

@@ -164,7 +164,8 @@ def merge_seen(found: Sequence[Seen]) -> tuple[Seen, ...]:
         found: regions in full-scene px with their views; ids may clash.
 
     Returns:
-        Best score first (those without last), then by place from the top; ids are "label-number" in that order.
+        Best score first (those without last), then by place from the top; ids are "label-number" in that order, with
+        "_" for spaces.
     """
     once = {_identity(one)[:-1]: one for one in sorted(found, key=_identity, reverse=True)}  # ids aside
     seen = _survivors(list(once.values()), _quality, _repeats)
@@ -311,5 +312,5 @@ def _numbered(seen: list[Seen]) -> tuple[Seen, ...]:
     for one in sorted(seen, key=order):
         label = one.region.label
         count[label] = count.get(label, 0) + 1
-        numbered.append(Seen(replace(one.region, id=f"{label}-{count[label]}"), one.view))
+        numbered.append(Seen(replace(one.region, id=f"{label.replace(' ', '_')}-{count[label]}"), one.view))
     return tuple(numbered)
