@@ -119,7 +119,8 @@ def instances(
     files = _ids(file, data["images"], "images", "file_name")
     of_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
     for index, entry in enumerate(data["annotations"]):
-        if not isinstance(entry, dict) or entry.get("image_id") not in files or entry.get("category_id") not in names:
+        ids = [entry.get(key) for key in ("image_id", "category_id")] if isinstance(entry, dict) else [None]
+        if not all(isinstance(id, int | str) for id in ids) or ids[0] not in files or ids[1] not in names:
             what = f"{short(entry)} is of no image or category that the file lists"
             raise damaged(file, what, EXPECTED, f"annotations[{index}]")
         of_image[entry["image_id"]].append(entry)
@@ -210,8 +211,10 @@ def _thing(id: str, label: str, entry: Mapping[str, Any], size_wh: tuple[int, in
     if not rings:
         return boxed(id, label, box)
     points = np.concatenate(rings)
-    if box is None or min(given[2:] if given else (0.0,)) <= 0:
+    if box is None or not (box[2:] > box[:2]).all():
         box = corners_to_box(points)
+    if not (box[2:] > box[:2]).all():
+        return None
     return Thing(id, label, box, min_area_rect(points), max(rings, key=polygon_area), _mask(outline, rings, size_wh))
 
 

@@ -26,6 +26,7 @@ from .reading import (
     fresh_id,
     image_of,
     leave_out,
+    plain_text,
     read_jsonl,
     root_folder,
     sorted_files,
@@ -101,11 +102,11 @@ def _file(file: Path, kind: str, folder: Path, tally: Tally | None) -> Iterator[
     of_image: dict[str, tuple[list[Thing], list[Said], str]] = {}
     used: set[str] = set()  # a question's orders are told apart over the whole file
     for number, entry in read_jsonl(file, EXPECTED):
-        name = str(entry.get("image") or entry.get("image_id") or "")
+        name = plain_text(entry.get("image")) or plain_text(entry.get("image_id"))
         if not name:
             leave_out(tally, "record without an image")
             continue
-        things, said, _ = of_image.setdefault(name, ([], [], str(entry.get("source") or "")))
+        things, said, _ = of_image.setdefault(name, ([], [], plain_text(entry.get("source"))))
         id = fresh_id(str(entry.get("question_id", entry.get("id", number))), used)
         used.add(id)
         try:
@@ -150,14 +151,13 @@ def _image(folder: Path, name: str) -> Path:
 
 def _entry(entry: Mapping[str, Any], kind: str, id: str) -> tuple[list[Thing], Said]:
     """What the entry says. Raises BadBox with the reason for which it is bad."""
-    text = str(entry.get("question", entry.get("text", ""))).replace("<image>", "").strip()
-    truth = entry.get("ground_truth", entry.get("answer"))
-    if truth is None or not str(truth).strip():
+    text = plain_text(entry.get("question", entry.get("text"))).replace("<image>", "").strip()
+    answer = plain_text(entry.get("ground_truth", entry.get("answer")))
+    if not answer:
         raise BadBox("record without a ground truth")
-    answer = str(truth).strip()
     if not text and kind not in ("caption", "scene"):
         raise BadBox("record without a question")
-    type = str(entry.get("category", ""))
+    type = plain_text(entry.get("category"))
     if kind == "caption":
         return [], Said(id, "caption", answer, type=type)
     if kind == "scene":

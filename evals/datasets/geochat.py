@@ -32,6 +32,7 @@ from .reading import (
     image_of,
     image_size,
     leave_out,
+    plain_text,
     read_json,
     read_jsonl,
     root_folder,
@@ -156,31 +157,33 @@ def _other_family(file: str, name: str) -> str:
 def _image_name(entry: Mapping[str, Any], kind: str) -> str:
     """The image's name; of scenes the question id, "CLASS/FILE"."""
     names = ("question_id", "image") if kind == "scene" else ("image_id", "image")
-    return next((str(entry[name]) for name in names if entry.get(name)), "")
+    return next((text for name in names if (text := plain_text(entry.get(name)))), "")
 
 
 def _bench_entry(entry: Mapping[str, Any], kind: str, id: str, into: _Entries, turn: str) -> None:
     """Adds what the entry says. Raises BadBox with the reason for which it is bad."""
     id = into.fresh(id)
     if kind == "scene":
-        if "/" not in str(entry.get("question_id", "")):
+        if "/" not in plain_text(entry.get("question_id")):
             raise BadBox("scene without a class folder in its question_id")
-        into.said.append(Said(id, "scene", "", label_words(str(entry["question_id"]).split("/")[-2])))
+        into.said.append(Said(id, "scene", "", label_words(entry["question_id"].split("/")[-2])))
         return
-    text = str(entry.get("question", entry.get("text", ""))).strip()
+    text = plain_text(entry.get("question", entry.get("text")))
     if not text:
         raise BadBox("record without a question")
-    type = str(entry.get("type", ""))
+    type = plain_text(entry.get("type"))
     truth = entry.get("ground_truth", entry.get("answer"))
     if kind == "question":
-        into.said.append(Said(id, "question", text, None if truth is None else str(truth), type=type))
+        into.said.append(Said(id, "question", text, plain_text(truth) or None, type=type))
         return
     if truth in (None, "", []):
         raise BadBox("record without a ground truth")
     attributes = {key: str(entry[key]) for key in ("size_group", "dataset") if entry.get(key)}
     if kind == "region":
+        if not plain_text(truth):
+            raise BadBox("record without a ground truth")
         things = _turned(text, id, into.size_wh, turn, attributes)
-        said = Said(id, "region", str(truth).strip(), type=type, things=tuple(thing.id for thing in things))
+        said = Said(id, "region", plain_text(truth), type=type, things=tuple(thing.id for thing in things))
     else:
         if "{" in text or "}" in text:
             raise BadBox("expression with braces")
@@ -288,14 +291,16 @@ def read_geochat_instruct(
         turns = entry.get("conversations") if isinstance(entry, dict) else None
         if not isinstance(turns, list) or not all(isinstance(one, dict) for one in turns):
             raise damaged(path, short(entry), INSTRUCT_EXPECTED, f"entry {index}")
-        name = str(entry.get("image") or entry.get("id") or "")
+        name = plain_text(entry.get("image")) or plain_text(entry.get("id"))
         if not name:
             leave_out(tally, "record without an image")
             continue
         entries = _Entries(_instruct_size(folder, name))
         for number, (asked, told) in enumerate(zip(turns[::2], turns[1::2], strict=False)):
             try:
-                _instruct_turn(str(asked.get("value", "")), str(told.get("value", "")), f"{number}", entries, turn)
+                _instruct_turn(
+                    plain_text(asked.get("value")), plain_text(told.get("value")), f"{number}", entries, turn
+                )
             except BadBox as error:
                 leave_out(tally, str(error))
         if entries.said:

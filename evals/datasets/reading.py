@@ -236,6 +236,16 @@ def floats(values: Any, count: int | None = None) -> list[float] | None:
     return found
 
 
+def plain_text(value: Any) -> str:
+    """Text or a number as text without outer spaces; "" for anything else (None, a list, true).
+
+    Example:
+        >>> plain_text(" a "), plain_text(3), plain_text(None), plain_text(["a"])
+        ('a', '3', '', '')
+    """
+    return str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
 def leave_out(tally: Tally | None, reason: str, times: int = 1) -> None:
     """Counts entries that were left out, where a tally is kept."""
     if tally is not None:

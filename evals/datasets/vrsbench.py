@@ -35,6 +35,7 @@ from .reading import (
     fresh_id,
     image_of,
     leave_out,
+    plain_text,
     read_json,
     root_folder,
     short,
@@ -92,8 +93,8 @@ def _annotation(file: Path, images: Path, split: str, tally: Tally | None) -> Re
     data = read_loose_json(file, EXPECTED, dict)
     things: list[Thing] = []
     said: list[Said] = []
-    if str(data.get("caption") or "").strip():
-        said.append(Said("caption", "caption", str(data["caption"]).strip()))
+    if caption := plain_text(data.get("caption")):
+        said.append(Said("caption", "caption", caption))
     family = mixed_family(file.stem, "vrsbench")
     for index, entry in enumerate(_listed(file, data, "objects")):
         attributes = {key: str(entry[key]) for key in _KEPT if entry.get(key) not in (None, "")}
@@ -102,17 +103,15 @@ def _annotation(file: Path, images: Path, split: str, tally: Tally | None) -> Re
         if thing is None:
             continue
         things.append(thing)
-        if str(entry.get("referring_sentence") or "").strip():
-            said.append(
-                Said(f"refer-{thing.id}", "refer", str(entry["referring_sentence"]).strip(), things=(thing.id,))
-            )
+        if sentence := plain_text(entry.get("referring_sentence")):
+            said.append(Said(f"refer-{thing.id}", "refer", sentence, things=(thing.id,)))
     for index, entry in enumerate(_listed(file, data, "qa_pairs")):
-        question, answer = (str(entry.get(key, "")).strip() for key in ("question", "answer"))
+        question, answer = (plain_text(entry.get(key)) for key in ("question", "answer"))
         if not question or not answer:
             leave_out(tally, "question without text or answer")
             continue
-        said.append(Said(f"question-{index}", "question", question, answer, type=str(entry.get("type", "")).strip()))
-    return _record(str(data.get("image") or f"{file.stem}.png"), images, split, tuple(things), tuple(said))
+        said.append(Said(f"question-{index}", "question", question, answer, type=plain_text(entry.get("type"))))
+    return _record(plain_text(data.get("image")) or f"{file.stem}.png", images, split, tuple(things), tuple(said))
 
 
 def _listed(file: Path, data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -133,7 +132,7 @@ def _thing(
         leave_out(tally, "corners that are no fractions of the patch")
         return None
     quad = np.array(corners).reshape(4, 2) * PATCH_PX
-    thing = outlined(id, dior_label(str(entry.get("obj_cls", ""))), quad, attributes)
+    thing = outlined(id, dior_label(plain_text(entry.get("obj_cls"))), quad, attributes)
     if thing is None:
         leave_out(tally, "box without area")
     elif family.startswith("dior:") and _is_upright(quad):
@@ -212,7 +211,7 @@ def _eval_item(
     elif kind == "caption":
         said.append(Said(id, kind, str(truth).strip()))
     else:
-        said.append(Said(id, kind, text, str(truth).strip(), type=str(entry.get("type", "")).strip()))
+        said.append(Said(id, kind, text, str(truth).strip(), type=plain_text(entry.get("type"))))
 
 
 def _eval_thing(id: str, entry: Mapping[str, Any], truth: str, tally: Tally | None) -> Thing | None:
@@ -229,7 +228,7 @@ def _eval_thing(id: str, entry: Mapping[str, Any], truth: str, tally: Tally | No
         leave_out(tally, "ground truth that is not one upright box")
         return None
     quad = box_to_corners(np.array(boxes[0]) / 100 * PATCH_PX)
-    thing = outlined(id, dior_label(str(entry.get("obj_cls", ""))), quad, attributes)
+    thing = outlined(id, dior_label(plain_text(entry.get("obj_cls"))), quad, attributes)
     if thing is None or boxes[0][2] <= boxes[0][0] or boxes[0][3] <= boxes[0][1]:
         leave_out(tally, "box without area")
         return None
