@@ -1,0 +1,415 @@
+"""Single conditions to ask for, by the taxonomy of FORMATS.md 7.3: proposed at random, judged by the executor.
+
+Letters are those of the taxonomy; what it does not list has a word behind it ("R1:further", "R9:side").
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...core.conditions import (
+    Aspect,
+    ClassIs,
+    Compare,
+    CompareWith,
+    Condition,
+    CountTest,
+    Group,
+    Node,
+    Not,
+    Orientation,
+    Pick,
+    Position,
+    Quantity,
+    Relation,
+    Selection,
+    Shape,
+    SizeWord,
+    children,
+)
+from ...core.regions import Region
+from ...tools.layout import Layout
+from ...tools.pairs import distance_pairs
+from ...tools.rows import find_rows
+from .crops import View, is_endless
+from .referents import Referent
+
+DIRECTIONS = ("left", "right", "above", "below", "above left", "above right", "below left", "below right")
+CELLS = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
+_ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # leading figures that a person would say
+_LONG = 1.5
+_SMALL = 0.3
+_ROWS = 12  # of more, nobody would follow the rows
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Where atoms are looked for: a view and one class of it.
+
+    Attributes:
+        view: what is seen.
+        name: of the class asked for, as it is said.
+        labels: the annotated labels it stands for.
+        referents: what they can be told by.
+        names: label -> how it is called, of the other labels of the view.
+    """
+
+    view: View
+    name: str
+    labels: tuple[str, ...]
+    referents: tuple[Referent, ...]
+    names: dict[str, str]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The judged objects of the class."""
+        return self.view.certain.layout((self.name,))
+
+    @cached_property
+    def size(self) -> int:
+        """How many judged objects there are."""
+        return sum(not seen.doubt for label in self.labels for seen in self.view.by_label[label])
+
+
+Atom = Condition | Pick
+Maker = Callable[[Site, random.Random], "Atom | None"]
+
+
+def _size(site: Site, rng: random.Random) -> Atom | None:
+    many = len(site.layout) >= 4 and site.view.is_shaped(site.labels)
+    return SizeWord(word=rng.choice(["large", "small"])) if many else None  # type: ignore[arg-type]
+
+
+def _shape(site: Site, rng: random.Random) -> Atom | None:
+    return Shape(word=rng.choice(["elongated", "square"])) if site.view.is_turned(site.labels) else None  # type: ignore[arg-type]
+
+
+def _orientation(site: Site, rng: random.Random) -> Atom | None:
+    word = rng.choice(["horizontal", "vertical", "diagonal"])
+    return Orientation(word=word) if site.view.is_turned(site.labels) else None  # type: ignore[arg-type]
+
+
+def _measured(site: Site, rng: random.Random) -> Atom | None:
+    scale = site.view.image.gsd_m
+    if scale is None or not site.view.is_turned(site.labels):
+        return None
+    attribute = rng.choice(["length", "length", "width", "area"])
+    values = site.layout.scaled((scale, scale)).values(attribute)
+    value = _between(values, rng)
+    unit = "m2" if attribute == "area" else "m"
+    op = rng.choice([">", "<", ">", "<", ">=", "<="])
+    return None if value is None else Compare(attribute=attribute, op=op, quantity=Quantity(value=value, unit=unit))  # type: ignore[arg-type]
+
+
+def _aspect(site: Site, rng: random.Random) -> Atom | None:
+    if not site.view.is_turned(site.labels):
+        return None
+    op = rng.choice([">", "<"])
+    return Aspect(op=op, ratio=rng.choice([1.5, 2, 2.5, 3, 4]))  # type: ignore[arg-type]
+
+
+def _cell(site: Site, rng: random.Random) -> Atom | None:
+    if not is_small(site):
+        return None
+    return Position(frame="cell", place=rng.choice(CELLS))  # type: ignore[arg-type]
+
+
+def _half(site: Site, rng: random.Random) -> Atom | None:
+    if not is_small(site):
+        return None
+    if rng.random() < 0.5:
+        return Position(frame="half", place=rng.choice(["left", "right", "top", "bottom"]))  # type: ignore[arg-type]
+    return Position(frame="quadrant", place=rng.choice([each for each in CELLS if " " in each]))  # type: ignore[arg-type]
+
+
+def _edge(_site: Site, rng: random.Random) -> Atom | None:
+    return Position(frame="edge", place=rng.choice(["left", "right", "top", "bottom", "any", "any"]))  # type: ignore[arg-type]
+
+
+def _toward(site: Site, rng: random.Random) -> Atom | None:
+    referent = _referent(site, rng)
+    direction = rng.choice(DIRECTIONS[:4] * 2 + DIRECTIONS[4:])
+    return None if referent is None else _relation("toward", referent, direction=direction)
+
+
+def _further(site: Site, rng: random.Random) -> Atom | None:
+    known = [each for each in site.referents if _reach(site.view, [site.view.by_id[each.id].region]) <= _SMALL]
+    if not known or not is_small(site):
+        return None
+    referent = rng.choice(known)
+    return _relation("further", referent, direction=rng.choice(DIRECTIONS[:4]))
+
+
+def _nearest(site: Site, rng: random.Random) -> Atom | None:
+    referent = _referent(site, rng, shaped=True)
+    if referent is None or not site.view.is_shaped(site.labels):
+        return None
+    order, count = rng.choice(["min", "min", "max"]), rng.choice([1, 1, 1, 2, 3])
+    return Pick(by="distance", order=order, count=count, reference=referent.selection)  # type: ignore[arg-type]
+
+
+def _near(site: Site, rng: random.Random) -> Atom | None:
+    referent = _referent(site, rng, shaped=True)
+    fits = referent is not None and site.view.is_shaped(site.labels)
+    return _relation("near", referent) if fits else None  # type: ignore[arg-type]
+
+
+def _within(site: Site, rng: random.Random) -> Atom | None:
+    referent, scale = _referent(site, rng, shaped=True), site.view.image.gsd_m
+    if referent is None or scale is None or not site.view.is_shaped(site.labels):
+        return None
+    other = Layout([site.view.by_id[referent.id].region], (scale, scale))
+    subjects = site.layout.scaled((scale, scale))
+    found = distance_pairs(subjects, other, np.full(1, 1e6))
+    value = _between(found.values, rng)
+    if value is None:
+        return None
+    kind = rng.choice(["within", "within", "beyond"])
+    quantifier = "all" if kind == "beyond" else "any"  # as "more than 50 m from the bridge" is read
+    return _relation(kind, referent, distance=Quantity(value=value, unit="m"), quantifier=quantifier)
+
+
+def _sharing(site: Site, rng: random.Random) -> Atom | None:
+    if not site.view.is_shaped(site.labels):
+        return None
+    referent, crowd = _referent(site, rng, shaped=True), _crowd(site, rng)
+    kind = rng.choice(["inside", "inside", "contains", "overlaps"])
+    if referent is not None and rng.random() < 0.5:
+        return _relation(kind, referent)
+    if crowd is None:
+        return None
+    amount = (
+        CountTest(op=rng.choice([">=", "=="]), n=rng.randint(2, 4))
+        if kind == "contains" and rng.random() < 0.5
+        else None
+    )  # type: ignore[arg-type]  # noqa: E501
+    return Relation(relation=kind, reference=Selection(phrases=(crowd,)), amount=amount)
+
+
+def _adjacent(site: Site, rng: random.Random) -> Atom | None:
+    if not site.view.is_shaped(site.labels):
+        return None
+    referent, crowd = _referent(site, rng, shaped=True), _crowd(site, rng)
+    if referent is not None and rng.random() < 0.5:
+        return _relation("adjacent", referent)
+    return None if crowd is None else Relation(relation="adjacent", reference=Selection(phrases=(crowd,)))
+
+
+def _between_two(site: Site, rng: random.Random) -> Atom | None:
+    known = [each for each in site.referents if each.hops == 1]
+    if len(known) < 2:
+        return None
+    first, second = rng.sample(known, 2)
+    if first.id == second.id:
+        return None
+    return Relation(relation="between", reference=first.selection, second=second.selection)
+
+
+def _aligned(site: Site, _rng: random.Random) -> Atom | None:
+    fits = 4 <= len(site.layout) <= _ROWS and len(site.labels) == 1 and site.view.is_turned(site.labels)
+    return Relation(relation="aligned") if fits else None
+
+
+def _surrounded(site: Site, rng: random.Random) -> Atom | None:
+    crowd = _crowd(site, rng, least=3)
+    fits = crowd is not None and site.view.is_shaped(site.labels) and is_small(site)
+    return Relation(relation="surrounded", reference=Selection(phrases=(crowd,))) if fits else None  # type: ignore[arg-type]
+
+
+def _sided(site: Site, rng: random.Random) -> Atom | None:
+    """Beside a long thing: its sides by direction, by another thing, or whichever."""
+    view = site.view
+    long = [
+        each
+        for each in site.referents
+        if each.is_bare and view.is_turned((each.label,)) and _aspect_of(view, each) >= 2 * _LONG
+    ]
+    if not long:
+        return None
+    referent = rng.choice(long)
+    kind = rng.choice(["side", "side", "flanking", "same_side", "other_side"])
+    if kind == "side":
+        return _relation("side", referent, direction=rng.choice(DIRECTIONS[:4]))
+    if kind == "flanking":
+        return _relation("flanking", referent)
+    others = [each for each in site.referents if each.id != referent.id and each.is_bare]
+    if not others:
+        return None
+    return Relation(relation=kind, reference=referent.selection, second=rng.choice(others).selection)
+
+
+def _turned(site: Site, rng: random.Random) -> Atom | None:
+    view = site.view
+    known = [each for each in site.referents if view.is_turned((each.label,)) and _aspect_of(view, each) >= _LONG]
+    if not known or not view.is_turned(site.labels):
+        return None
+    return _relation(rng.choice(["parallel", "perpendicular"]), rng.choice(known))
+
+
+def _compared(site: Site, rng: random.Random) -> Atom | None:
+    view = site.view
+    if not view.is_turned(site.labels):
+        return None
+    attribute, op = rng.choice(["length", "width", "area", "length"]), rng.choice([">", "<"])
+    if rng.random() < 0.35 and len(site.layout) >= 4:
+        whole = Selection(phrases=(site.name,))
+        return CompareWith(attribute=attribute, op=op, reference=whole, quantifier="mean")  # type: ignore[arg-type]
+    known = [each for each in site.referents if each.hops == 1 and view.is_turned((each.label,))]
+    if not known:
+        return None
+    factor, op = rng.choice([(1.0, op), (1.0, op), (2.0, ">="), (1.0, "==")])
+    chosen = rng.choice(known).selection
+    return CompareWith(attribute=attribute, op=op, reference=chosen, factor=factor)  # type: ignore[arg-type]
+
+
+def _superlative(site: Site, rng: random.Random) -> Atom | None:
+    by, order = rng.choice([(by, order) for by in ("area", "x", "y") for order in ("max", "min")] + [("centre", "min")])
+    if by == "area" and rng.random() < 0.5 and site.view.is_turned(site.labels):
+        by = rng.choice(["length", "width", "aspect"])
+    if not (is_small(site) if by in ("x", "y", "centre") else site.view.is_shaped(site.labels)):
+        return None
+    return Pick(by=by, order=order, count=rng.choice([1, 1, 1, 2, 2, 3]))  # type: ignore[arg-type]
+
+
+def _ordinal(site: Site, rng: random.Random) -> Atom | None:
+    """The k-th of a row of three to seven; or the second or third largest of a class."""
+    number = len(site.layout)
+    if rng.random() < 0.25 and number >= 4 and site.view.is_shaped(site.labels):
+        return Pick(by="area", order=rng.choice(["max", "min"]), first=rng.choice([2, 2, 3]))  # type: ignore[arg-type]
+    if not 3 <= number <= 7 or not is_small(site) or not is_row(site.view, site.layout):
+        return None
+    low, high = site.layout.centers.min(axis=0), site.layout.centers.max(axis=0)
+    by = "x" if high[0] - low[0] >= high[1] - low[1] else "y"
+    return Pick(by=by, order=rng.choice(["min", "max"]), first=rng.randint(2, number - 1))  # type: ignore[arg-type]
+
+
+def _grouped(site: Site, rng: random.Random) -> Atom | None:
+    if len(site.labels) != 1 or not site.view.is_shaped(site.labels) or len(site.layout) < 3:
+        return None
+    form = "row" if rng.random() < 0.3 and len(site.layout) <= _ROWS and site.view.is_turned(site.labels) else "group"
+    which = rng.choice([None, None, None, "largest", "smallest"])
+    if which is not None:
+        return Group(form=form, which=which)  # type: ignore[arg-type]
+    test = CountTest(op=rng.choice(["==", ">=", ">"]), n=rng.randint(3 if form == "row" else 2, 6))  # type: ignore[arg-type]
+    return Group(form=form, test=test)  # type: ignore[arg-type]
+
+
+def _counted(site: Site, rng: random.Random) -> Atom | None:
+    """A number of things near or inside: "near at least two trees"."""
+    crowd = _crowd(site, rng)
+    if crowd is None or not site.view.is_shaped(site.labels):
+        return None
+    kind, test = (
+        rng.choice(["near", "adjacent", "contains"]),
+        CountTest(op=rng.choice([">=", "=="]), n=rng.randint(2, 4)),
+    )  # type: ignore[arg-type]  # noqa: E501
+    return Relation(relation=kind, reference=Selection(phrases=(crowd,)), amount=test)
+
+
+def _subclass(site: Site, rng: random.Random) -> Atom | None:
+    """All but one of the classes that the name stands for: "courts that are not tennis courts"."""
+    known = [site.names[label] for label in site.labels if label in site.names]
+    return Not(condition=ClassIs(phrase=rng.choice(known))) if len(site.labels) > 1 and known else None
+
+
+MAKERS: dict[str, Maker] = {
+    "C:is": _subclass,
+    "A1": _size,
+    "A2": _shape,
+    "A3": _orientation,
+    "A5:measure": _measured,
+    "A6:aspect": _aspect,
+    "P1": _cell,
+    "P2": _half,
+    "P3": _edge,
+    "R1": _toward,
+    "R1:further": _further,
+    "R2": _nearest,
+    "R3": _within,
+    "R3:near": _near,
+    "R4": _sharing,
+    "R5": _adjacent,
+    "R6": _between_two,
+    "R7": _aligned,
+    "R8": _surrounded,
+    "R9:side": _sided,
+    "R10:turned": _turned,
+    "R11:compared": _compared,
+    "S": _superlative,
+    "O": _ordinal,
+    "N": _grouped,
+    "N:amount": _counted,
+}
+"""Kind of condition -> what proposes one."""
+PICKS = ("R2", "S", "O")
+
+
+def is_row(view: View, layout: Layout) -> bool:
+    """Whether the objects form one row (R7), so that "the third from the left" is what one sees."""
+    bands = view.certain.bands
+    rows = find_rows(layout, bands.row_off.true, bands.row_spread.true)
+    return any(len(row) == len(layout) for row in rows)
+
+
+def hops_of(node: Node, *, depth: int = 0) -> int:
+    """How many relations follow each other: "left of the tank nearest to the bridge" has two."""
+    inner = depth + (
+        1 if isinstance(node, Relation | CompareWith) or (isinstance(node, Pick) and node.reference) else 0
+    )
+    return max([inner, *(hops_of(child, depth=inner) for child in children(node))])
+
+
+def _relation(kind: str, referent: Referent, **parts: object) -> Relation:
+    return Relation(relation=kind, reference=referent.selection, **parts)  # type: ignore[arg-type]
+
+
+def _referent(site: Site, rng: random.Random, *, shaped: bool = False) -> Referent | None:
+    """A referent, bare ones more often; `shaped` where distances to it are asked for."""
+    known = [each for each in site.referents if not shaped or site.view.is_shaped((each.label,))]
+    weights = [3.0 if each.is_bare else 1.5 if each.hops == 2 else 1.0 for each in known]
+    return rng.choices(known, weights)[0] if known else None
+
+
+def _crowd(site: Site, rng: random.Random, least: int = 2) -> str | None:
+    """A class as a whole to relate to: another than the one asked for, of countable things."""
+    known = [
+        name
+        for label, name in site.names.items()
+        if label not in site.labels
+        and len(site.view.by_label[label]) >= least
+        and not is_endless(label)
+        and site.view.is_shaped((label,))
+    ]
+    return rng.choice(known) if known else None
+
+
+def is_small(site: Site) -> bool:
+    """Whether the objects are small enough to be at one place of the image."""
+    return _reach(site.view, site.layout.regions) <= _SMALL
+
+
+def _reach(view: View, regions: Sequence[Region]) -> float:
+    """The longest side of an upright box, as a share of the image's shorter side."""
+    return max(float((region.box_px[2:] - region.box_px[:2]).max()) for region in regions) / min(view.image.size_wh)
+
+
+def _aspect_of(view: View, referent: Referent) -> float:
+    return float(Layout([view.by_id[referent.id].region]).aspects[0])
+
+
+def _between(values: np.ndarray, rng: random.Random) -> float | None:
+    """A number that a person would say, with values clear of it on both sides; None where there is none."""
+    found = np.unique(values[values > 0])
+    gaps = [n for n in range(len(found) - 1) if found[n + 1] >= 1.24 * found[n]]
+    if not gaps:
+        return None
+    place = rng.choice(gaps)
+    low, high = float(found[place]), float(found[place + 1])
+    said = [round(lead * 10.0**power, 3) for power in range(7) for lead in _ROUND]
+    options = [each for each in said if low <= 0.9 * each and 1.1 * each <= high]
+    return rng.choice(options) if options else None

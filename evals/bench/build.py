@@ -1,0 +1,418 @@
+"""Builds CREC and CRES items from annotated images (FORMATS.md section 7).
+
+Windows of the images are gone through in turn, one item a turn, until there are enough: what is asked for is what there
+are fewest of so far. Everything random comes from the seed and the record's name, so the same call gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from ... import __version__
+from ...agent.planner import make_plan
+from ...core.conditions import Selection, walk
+from ...core.errors import UsageError
+from ...core.progress import report
+from ..datasets.record import Record, Tally
+from .admit import Rejected, Verdicts, admitted, admitted_empty
+from .atoms import MAKERS, Site
+from .balance import Quotas, bucket
+from .compose import LEAST_TOLD_APART, Proposal, proposals
+from .crops import View, views_of
+from .execute import labels_of
+from .items import Header, Item, Made, Truth
+from .phrasing import Wordings, request_for, spoken_name, wordings
+from .referents import referents_of
+from .twins import pick_count, twins
+
+VERSION = 1
+MOST_PER_WINDOW = 6
+ZERO_SHARE = 0.175
+_MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
+_TRIES = 10  # proposals looked at closely, a window and turn
+_KINDS, _ROUNDS = 20, 4  # kinds of conditions tried at once for a class, and how often
+_CROWDED = 100  # objects of a class from which on nobody could check an answer
+_BROADER = ("vehicle", "ship", "court", "sports field", "aircraft", "building")
+Part = Literal["dev", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """An item without its number."""
+
+    view: View
+    site: Site
+    selection: Selection
+    verdicts: Verdicts
+    said: Wordings
+    tags: tuple[str, ...]
+    twin: _Draft | None = None
+    is_twin: bool = False
+
+
+@dataclass(eq=False)
+class _Window:
+    """One view with what has been proposed and admitted of it."""
+
+    view: View
+    rng: random.Random
+    drafts: list[_Draft] = field(default_factory=list)
+    number: int = 0
+    used: set[Selection] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)
+    waiting: dict[str, list[Proposal]] = field(default_factory=dict)
+    rounds: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """The classes that can be asked for, each with what its objects can be told by."""
+        view = self.view
+        names = {label: name for label in view.labels if (name := spoken_name(label)) and self._is_alone(label, name)}
+        referents = tuple(referents_of(view, names, self.rng))
+        found: list[Site] = []
+        heads = [(name, (label,)) for label, name in names.items()]
+        heads += [(phrase, labels) for phrase in _BROADER if len(labels := self._present(phrase)) > 1]
+        for name, labels in heads:
+            site = Site(view, name, labels, referents, names)
+            if 2 <= site.size <= _CROWDED:
+                found.append(site)
+        return tuple(found)
+
+    def _present(self, phrase: str) -> tuple[str, ...]:
+        return tuple(label for label in labels_of(phrase, self.view.certain.classes) if label in self.view.labels)
+
+    def _is_alone(self, label: str, name: str) -> bool:
+        """Whether the name stands for this class and no other of the scene."""
+        return self._present(name) == (label,)
+
+    def proposals_of(self, site: Site, kinds: Sequence[str]) -> list[Proposal]:
+        """What may still be asked about a class; of the kinds given first when all has been tried."""
+        if not self.waiting.get(site.name) and self.rounds[site.name] < _ROUNDS:
+            start = self.rounds[site.name] * _KINDS
+            chosen = (list(kinds) * 2)[start % len(kinds) :][:_KINDS]
+            self.rounds[site.name] += 1
+            self.waiting[site.name] = list(proposals(site, self.rng, chosen))
+        return self.waiting.get(site.name, [])
+
+
+def build(
+    records: Iterable[Record],
+    *,
+    task: Literal["CREC", "CRES"],
+    n: int,
+    seed: int,
+    part: Part | None = None,
+    root: str | None = None,
+    command: str | None = None,
+    zero_share: float = ZERO_SHARE,
+) -> tuple[Header, list[Item]]:
+    """Items from annotated images.
+
+    Args:
+        records: single images with exhaustive labels and known size; others are left out and counted. CRES needs masks
+            or outlines.
+        task: "CREC" (boxes) or "CRES" (masks).
+        n: how many items; fewer come back where the images do not give as many (the header says so).
+        seed: of everything random.
+        part: only the families of one side of the fixed split; None for all.
+        root: folder that image paths become relative to.
+        command: how this was called, for the header.
+        zero_share: share of the items that have no answer.
+
+    Returns:
+        The header (with the reasons of all rejections) and the items in order.
+
+    Raises:
+        UsageError: n below 1, or no usable record at all.
+
+    Example:
+        >>> from surveyor.evals.bench.synth_source import synth_records
+        >>> header, items = build(synth_records(2, seed=0, size_wh=(512, 512)), task="CREC", n=4, seed=0)
+        >>> header.admitted == len(items)
+        True
+    """
+    if n < 1 or not 0 <= zero_share < 1:
+        raise UsageError(f"n is {n!r} and zero_share {zero_share!r}; expected at least 1 item and a share below 1")
+    tally: Tally = Counter()
+    used = [record for record in records if _is_usable(record, task, part, tally)]
+    if not used:
+        told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
+        raise UsageError(f"no record can be used: {told}; give images with exhaustive labels")
+    windows = [
+        _Window(view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"))
+        for record in used
+        for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally)
+    ]
+    classes = {label for window in windows for label in window.view.labels}
+    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows))
+    drafts = made.run(windows)
+    items = _numbered(drafts, task, seed)
+    header = Header(
+        task=task,
+        command=command or f"build(task={task!r}, n={n}, seed={seed}, part={part!r}, zero_share={zero_share})",
+        seed=seed,
+        sources={record.source.name: record.source.licence for record in used},
+        admitted=len(items),
+        rejected=dict(sorted(tally.items())),
+        surveyor=__version__,
+    )
+    return header, items
+
+
+def part_of(family: str) -> Part:
+    """The side of the split that a leakage family is on: a fifth are "dev"; the same in every build.
+
+    Example:
+        >>> part_of("dota:P0706") == part_of("dota:P0706")
+        True
+    """
+    return "dev" if int.from_bytes(hashlib.sha256(family.encode()).digest()[:4], "big") % 5 == 0 else "test"
+
+
+def _is_usable(record: Record, task: str, part: Part | None, tally: Tally) -> bool:
+    reason = ""
+    if not record.is_exhaustive:
+        reason = "record: labels are not exhaustive"
+    elif record.after is not None:
+        reason = "record: a pair"
+    elif record.size_wh is None:
+        reason = "record: size not known"
+    elif task == "CRES" and any(thing.mask is None and thing.polygon_px is None for thing in record.things):
+        reason = "record: no masks"
+    elif part is not None and part_of(record.family) != part:
+        return False
+    if reason:
+        tally[reason] += 1
+    return not reason
+
+
+def _company(windows: Sequence[_Window]) -> dict[str, set[str]]:
+    """Label -> the labels that are seen together with it in some window."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for window in windows:
+        for label in window.view.labels:
+            found[label].update(window.view.labels)
+    return found
+
+
+@dataclass(eq=False)
+class _Making:
+    """One build: what it wants and how far it is."""
+
+    task: str
+    n: int
+    seed: int
+    zero_share: float
+    quotas: Quotas
+    tally: Tally
+    company: dict[str, set[str]]
+    drafts: list[_Draft] = field(default_factory=list)
+    zeros: int = 0
+
+    def run(self, windows: Sequence[_Window]) -> list[_Draft]:
+        """Turns over all windows until there are enough items or a turn brings none."""
+        order = list(windows)
+        random.Random(f"{self.seed}|order").shuffle(order)
+        while len(self.drafts) < self.n:
+            before = len(self.drafts)
+            for window in order:
+                if len(self.drafts) >= self.n:
+                    break
+                if window.number < MOST_PER_WINDOW:
+                    self._one(window)
+                    report("items", len(self.drafts), self.n)
+            if len(self.drafts) == before:
+                break
+        return self.drafts[: self.n]
+
+    def _one(self, window: _Window) -> None:
+        """Admits at most one item, perhaps with its twin, of a window."""
+        sites = sorted(window.sites, key=lambda site: self._site_score(window, site))
+        for site in sites[:3]:
+            if not self.quotas.allows(_label(site), ()):
+                self.tally["class is at its cap"] += 1
+                continue
+            waiting = window.proposals_of(site, self._rarest())
+            waiting.sort(key=lambda each: self._score(window, site, each))
+            for proposal in waiting[:_TRIES]:
+                waiting.remove(proposal)
+                if proposal.selection in window.used or not self.quotas.allows(_label(site), proposal.kinds):
+                    continue
+                try:
+                    self._admit(window, site, proposal)
+                except Rejected as reason:
+                    self.tally[str(reason)] += 1
+                    continue
+                return
+
+    def _site_score(self, window: _Window, site: Site) -> float:
+        """How much there is of a class already; one with proposals at hand costs less."""
+        plenty = 0 if site.size >= LEAST_TOLD_APART else self.n / 10
+        return self.quotas.labels[_label(site)] + plenty - (3 if window.waiting.get(site.name) else 0)
+
+    def _rarest(self) -> list[str]:
+        """The kinds of conditions, those with fewest items first."""
+        return sorted(MAKERS, key=lambda kind: self.quotas.tags[kind])
+
+    def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
+        again = sum(window.kinds[kind] for kind in proposal.kinds) * self.n / 20
+        kinds = proposal.kinds or ("C",)
+        return self.quotas.score(_label(site), kinds, proposal.form, _places(proposal.tags)) + again
+
+    def _admit(self, window: _Window, site: Site, proposal: Proposal) -> None:
+        selection, view = proposal.selection, window.view
+        verdicts = admitted(view, selection)
+        kinds = proposal.kinds or ("C",)
+        if proposal.form == "class":
+            twin = self._twin(window, site, proposal, selection, must=True)
+        elif not self.quotas.allows_easy(kinds, verdicts.f1_of_all):
+            raise Rejected("naming the whole class is nearly right")
+        if (
+            len(verdicts.answers) == 1
+            and not selection.picks
+            and proposal.form != "class"
+            and window.rng.random() < 0.7
+        ):
+            selection = selection.model_copy(update={"expected": 1})
+        if (count := pick_count(selection)) is not None and count != len(verdicts.answers):
+            raise Rejected("fewer than the words promise")
+        said = _said(self.task, site, selection, window.rng)
+        if proposal.form != "class":
+            twin = self._twin(window, site, proposal, selection, must=False)
+        extent = "all" if len(verdicts.answers) == len(verdicts.universe) else bucket(len(verdicts.answers))
+        tags = (*kinds, *proposal.tags, bucket(len(verdicts.answers)), *(("answers:all",) if extent == "all" else ()))
+        draft = _Draft(view, site, selection, verdicts, said, (*_unique(tags), f"class:{_label(site)}"), twin)
+        self._keep(window, proposal, draft, kinds)
+
+    def _keep(self, window: _Window, proposal: Proposal, draft: _Draft, kinds: Sequence[str]) -> None:
+        self.drafts.append(draft)
+        window.used.add(proposal.selection)
+        window.kinds.update(kinds)
+        window.number += 1
+        f1 = draft.verdicts.f1_of_all
+        self.quotas.add(_label(draft.site), kinds, proposal.form, _places(draft.tags), f1)
+        if draft.twin is not None:
+            self.drafts.append(draft.twin)
+            self.zeros += 1
+            window.number += 1
+            window.used.add(draft.twin.selection)
+            self.quotas.add(_label(draft.site), kinds if proposal.form == "class" else (), proposal.form, (), 0.0)
+
+    def _twin(
+        self, window: _Window, site: Site, proposal: Proposal, selection: Selection, *, must: bool
+    ) -> _Draft | None:
+        """A zero-match twin, where one is wanted and the window has room for it.
+
+        Raises:
+            Rejected: one is needed and there is none.
+        """
+        room = window.number + 2 <= MOST_PER_WINDOW and len(self.drafts) + 2 <= self.n
+        wanted = self.zeros < self.zero_share * (len(self.drafts) + 2)
+        if room and wanted:
+            absent = self._absent(window.view, site)
+            found = list(twins(site, selection, absent, window.rng))
+            ranked = sorted(enumerate(found), key=lambda each: (self.quotas.tags[each[1][0]], each[0]))
+            common = {kind for kind, _ in found if self.quotas.tags[kind] > _MOST_ZERO_KIND * self.zeros + 1}
+            for _, (kind, other) in ranked[:6]:
+                if kind in common and not must:
+                    continue
+                try:
+                    verdicts = admitted_empty(window.view, other)
+                    said = _said(self.task, site, other, window.rng)
+                except Rejected as reason:
+                    self.tally[str(reason)] += 1
+                    continue
+                self.quotas.tags[kind] += 1
+                tags = _unique((kind, *proposal.kinds, *proposal.tags, "answers:0", f"class:{_label(site)}"))
+                return _Draft(window.view, site, other, verdicts, said, tags, is_twin=True)
+        if must:
+            raise Rejected("a plain class without a twin")
+        return None
+
+    def _absent(self, view: View, site: Site) -> tuple[str, ...]:
+        """Names of classes that the view has none of, though other views with the same class do."""
+        seen = set(view.labels)
+        near: set[str] = set().union(*(self.company.get(label, set()) for label in site.labels))
+        known = [label for label in view.classes if label in near and label not in seen]
+        names = [name for label in known if (name := spoken_name(label)) is not None]
+        return tuple(name for name in names if not set(labels_of(name, view.certain.classes)) & seen)
+
+
+def _said(task: str, site: Site, selection: Selection, rng: random.Random) -> Wordings:
+    """Wordings of a selection. Raises Rejected where none means just that."""
+    view = site.view
+    shown = dict.fromkeys((*_classes_of(view, selection), *site.labels))
+    for each in walk(selection):
+        phrases = each.phrases if isinstance(each, Selection) else ()
+        for phrase in phrases:
+            found = set(labels_of(phrase, tuple(shown)))
+            if found != set(labels_of(phrase, view.certain.classes)) & set(view.labels):
+                raise Rejected("a class means another among fewer classes")
+    said = wordings(request_for(task, selection), rng)
+    if said is None:
+        raise Rejected("no wording that is read back as it is meant")
+    return said
+
+
+def _classes_of(view: View, selection: Selection) -> list[str]:
+    """The labels of the view that a selection speaks of, in the view's order."""
+    phrases = [phrase for each in walk(selection) if isinstance(each, Selection) for phrase in each.phrases]
+    named = {label for phrase in phrases for label in labels_of(phrase, view.certain.classes)}
+    return [label for label in view.labels if label in named]
+
+
+def _places(tags: Iterable[str]) -> list[str]:
+    return [tag for tag in tags if tag.startswith("place:")]
+
+
+def _label(site: Site) -> str:
+    return site.labels[0] if len(site.labels) == 1 else site.name
+
+
+def _unique(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
+
+
+# ---- items ----------------------------------------------------------------------------------------------------
+
+
+def _numbered(drafts: Sequence[_Draft], task: str, seed: int) -> list[Item]:
+    names = {id(draft): f"{task.lower()}-{seed}-{number:05d}" for number, draft in enumerate(drafts)}
+    items: list[Item] = []
+    partner = {id(draft.twin): names[id(draft)] for draft in drafts if draft.twin is not None}
+    for draft in drafts:
+        twin = names.get(id(draft.twin)) if draft.twin is not None else partner.get(id(draft))
+        items.append(_item(draft, names[id(draft)], twin, task, seed))
+    return items
+
+
+def _item(draft: _Draft, name: str, twin: str | None, task: str, seed: int) -> Item:
+    view, verdicts = draft.view, draft.verdicts
+    request = request_for(task, draft.selection)
+    shown = {*_classes_of(view, draft.selection), *draft.site.labels}  # of a twin also what its positive asks for
+    objects: list[Truth] = [seen.truth for seen in view.objects if seen.label in shown]
+    wrong = len(verdicts.universe) - len(verdicts.answers)
+    return Item(
+        id=name,
+        task=task,  # type: ignore[arg-type]
+        image=view.image,
+        expression=draft.said.expression,
+        paraphrases=draft.said.paraphrases,
+        request=request,
+        sub_instructions=tuple(step.instruction for step in make_plan(request).steps),
+        objects=tuple(objects),
+        answer_ids=verdicts.answers,
+        universe_ids=verdicts.universe,
+        ignored_ids=verdicts.ignored,
+        tags=draft.tags,
+        twin=twin,
+        distractors={"same_class": wrong, "near_misses": verdicts.near_misses}
+        | {f"without: {words}": count for words, count in verdicts.removed.items()},
+        made=Made(version=VERSION, seed=seed, template=draft.said.template),
+    )

@@ -1,0 +1,198 @@
+"""Whole selections from single conditions: alone, negated, joined, ranked (FORMATS.md 7.3 G, S, O).
+
+What is proposed here already tells the objects apart by the verdicts of its parts; whether it may become an item is
+decided by `surveyor.evals.bench.admit`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...core.conditions import And, Condition, Group, Node, Not, Or, Pick, Position, Relation, Selection, walk
+from ...tools.findings import FALSE, TRUE
+from .atoms import MAKERS, PICKS, Atom, Site, hops_of
+
+_PAIRS = 60  # joined pairs looked at for one class of a view
+LEAST_TOLD_APART = 3
+"""Objects of a class from which on conditions tell them apart: an answer and two distractors."""
+_IN_CONTEXT = (Group,)  # what looks at the candidates still open: only told alone
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A condition that is true or false of every judged object, and of both kinds there are some.
+
+    Attributes:
+        kind: as in `MAKERS`.
+        condition: what is asked.
+        holds: of which of the judged objects.
+        doubtful: codes for the objects of the class that are not judged: all must come out false in the end.
+    """
+
+    kind: str
+    condition: Condition
+    holds: np.ndarray
+    doubtful: np.ndarray
+
+    @property
+    def denied(self) -> Known:
+        """The opposite."""
+        return Known(self.kind, Not(condition=self.condition), ~self.holds, 2 - self.doubtful)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A selection that might become an item.
+
+    Attributes:
+        selection: what is asked for.
+        kinds: of its conditions, as in `MAKERS`.
+        form: "class", "one", "not", "and", "and not", "or", "pick", "pick of some".
+    """
+
+    selection: Selection
+    kinds: tuple[str, ...]
+    form: str
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """For tables: kinds, ways of joining, hops, number of conditions, places."""
+        joined = {"not": ["G:not"], "and": ["G:and"], "and not": ["G:and", "G:not"], "or": ["G:or"]}.get(self.form, [])
+        joined = ["G:and"] if self.form == "pick of some" else joined
+        hops = max(0, hops_of(self.selection))
+        tags = [*self.kinds, *joined, f"hops:{hops}", f"atoms:{len(self.kinds)}"]
+        tags += [f"place:{each.frame} {each.place}" for each in walk(self.selection) if isinstance(each, Position)]
+        return tuple(dict.fromkeys(tags))
+
+
+def known_conditions(
+    site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)
+) -> tuple[list[Known], list[tuple[str, Pick]]]:
+    """Conditions of these kinds that split the judged objects cleanly, and ranks to be tried."""
+    found: dict[Condition, Known | None] = {}
+    picks: dict[Pick, str] = {}
+    for kind in kinds:
+        atom: Atom | None = MAKERS[kind](site, rng)
+        if atom is None:
+            continue
+        if isinstance(atom, Pick):
+            picks[atom] = kind
+        elif atom not in found:
+            found[atom] = _known(site, kind, atom)
+    return [one for one in found.values() if one is not None], [(kind, pick) for pick, kind in picks.items()]
+
+
+def _known(site: Site, kind: str, condition: Condition) -> Known | None:
+    """What is known of a condition where all objects of the scene are seen; None where it is of no use."""
+    view = site.view
+    everyone = view.everything.layout((site.name,))
+    codes = view.everything.codes(everyone, condition)
+    judged = np.array([not view.by_id[region.id].doubt for region in everyone.regions])
+    if set(codes[judged].tolist()) != {FALSE, TRUE}:
+        return None
+    return Known(kind, condition, codes[judged] == TRUE, codes[~judged])
+
+
+def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)) -> Iterator[Proposal]:
+    """Proposals of some kinds for one class of a view, in a fixed order for a seed."""
+    yield Proposal(Selection(phrases=(site.name,)), (), "class")
+    if site.size < LEAST_TOLD_APART:
+        return
+    known, picks = known_conditions(site, rng, kinds)
+    for one in known:
+        if _excludes(one.doubtful):
+            yield _of(site, one.condition, [one.kind], "one")
+        if not _looks_odd_denied(one.condition) and _excludes(2 - one.doubtful):
+            yield _of(site, Not(condition=one.condition), [one.kind], "not")
+    for kind, pick in picks:
+        if _is_clear(site, pick):
+            yield Proposal(Selection(phrases=(site.name,), picks=(pick,)), (kind,), "pick")
+    plain = [one for one in known if not isinstance(one.condition, _IN_CONTEXT)]
+    yield from _joined(site, plain, rng)
+    yield from _picked_of_some(site, plain, [each for each in picks if each[0] in PICKS], rng)
+
+
+def _is_clear(site: Site, pick: Pick) -> bool:
+    """Whether a rank among all is that of as many objects as it says, none of them in doubt."""
+    everyone = site.view.everything.layout((site.name,))
+    codes = site.view.everything.codes(everyone, pick)
+    chosen = [region.id for region, code in zip(everyone.regions, codes.tolist(), strict=True) if code != FALSE]
+    sure = int((codes == TRUE).sum()) == len(chosen) == pick.count
+    return sure and not any(site.view.by_id[name].doubt for name in chosen)
+
+
+def _joined(site: Site, known: list[Known], rng: random.Random) -> Iterator[Proposal]:
+    pairs = [(a, b) for n, a in enumerate(known) for b in known[n + 1 :] if a.kind != b.kind or a.kind[0] == "R"]
+    rng.shuffle(pairs)
+    for a, b in pairs[:_PAIRS]:
+        first, second = (b, a) if _is_word(b.condition) and not _is_word(a.condition) else (a, b)
+        if _together(first, second):
+            yield _all_of(site, [first, second], "and")
+            third = rng.choice(known)
+            if third not in (first, second) and not _is_word(third.condition) and _together(first, second, third):
+                yield _all_of(site, [first, second, third], "and")
+        if not _looks_odd_denied(second.condition) and _together(first, second.denied):
+            yield _all_of(site, [first, second.denied], "and not")
+        either = first.holds | second.holds
+        sure = _excludes(np.maximum(first.doubtful, second.doubtful))
+        if sure and not either.all() and _differ(either, first.holds, second.holds):
+            yield _of(site, Or(conditions=(first.condition, second.condition)), [first.kind, second.kind], "or")
+
+
+def _together(*parts: Known) -> bool:
+    """Whether something satisfies all parts, none in doubt does, and each part matters."""
+    every = np.logical_and.reduce([part.holds for part in parts])
+    if not every.any() or not _excludes(np.minimum.reduce([part.doubtful for part in parts])):
+        return False
+    fewer = ([part.holds for part in parts if part is not left] for left in parts)
+    return all(not np.array_equal(np.logical_and.reduce(rest), every) for rest in fewer)
+
+
+def _excludes(doubtful: np.ndarray) -> bool:
+    return not doubtful.any()
+
+
+def _all_of(site: Site, parts: list[Known], form: str) -> Proposal:
+    where = And(conditions=tuple(part.condition for part in parts))
+    return _of(site, where, [part.kind for part in parts], form)
+
+
+def _picked_of_some(
+    site: Site, known: list[Known], picks: list[tuple[str, Pick]], rng: random.Random
+) -> Iterator[Proposal]:
+    pairs = [
+        (one, kind, pick)
+        for one in known
+        for kind, pick in picks
+        if kind != "O" and one.holds.sum() > pick.count and (pick.by != "distance" or _is_word(one.condition))
+    ]  # "below the road and nearest to the river" could be a rank among all: only "small ... nearest to the river"
+    rng.shuffle(pairs)
+    for one, kind, pick in pairs[: _PAIRS // 3]:
+        yield Proposal(
+            Selection(phrases=(site.name,), where=one.condition, picks=(pick,)), (one.kind, kind), "pick of some"
+        )
+
+
+def _of(site: Site, where: Condition, kinds: list[str], form: str) -> Proposal:
+    return Proposal(Selection(phrases=(site.name,), where=where), tuple(kinds), form)
+
+
+def _differ(holds: np.ndarray, *others: np.ndarray) -> bool:
+    return all(not np.array_equal(holds, other) for other in others)
+
+
+def _is_word(condition: Node) -> bool:
+    """Whether it is said before the noun."""
+    return getattr(condition, "kind", "") in ("size", "shape", "orientation", "colour")
+
+
+def _looks_odd_denied(condition: Condition) -> bool:
+    """What nobody says: "not more than 50 m from" is an amount, "not further left than" a riddle."""
+    if isinstance(condition, Relation):
+        odd = condition.relation in ("beyond", "further", "between", "same_side", "other_side", "surrounded")
+        return odd or condition.amount is not None
+    return getattr(condition, "kind", "") in ("compare", "aspect", "compare_with", "group", "size", "not")

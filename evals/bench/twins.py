@@ -1,0 +1,149 @@
+"""Zero-match twins: a question that differs from a good one in a single condition and has no answer (FORMATS.md 7.4)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from ...core.conditions import (
+    And,
+    Aspect,
+    ClassIs,
+    Compare,
+    CompareWith,
+    Condition,
+    CountTest,
+    Group,
+    Not,
+    Or,
+    Orientation,
+    Pick,
+    Position,
+    Quantity,
+    Relation,
+    Selection,
+    Shape,
+    SizeWord,
+    conjuncts,
+    walk,
+)
+from .atoms import CELLS, DIRECTIONS, Site
+
+_PLACES = {
+    "cell": CELLS,
+    "half": ("left", "right", "top", "bottom"),
+    "quadrant": tuple(each for each in CELLS if " " in each),
+    "edge": ("left", "right", "top", "bottom"),
+}
+_SHRUNK, _GROWN = (2.0, 3.0, 4.0), (1.5, 2.0, 3.0)
+
+
+def twins(site: Site, selection: Selection, absent: tuple[str, ...], rng: random.Random) -> Iterator[tuple[str, Selection]]:  # fmt: skip  # noqa: E501
+    """Mutations of one condition, in random order, with what is wrong: "Z:class", "Z:relation", ...
+
+    Args:
+        site: of the positive item.
+        selection: of the positive item.
+        absent: names of classes that the scene has none of, though scenes like it do.
+    """
+    found: list[tuple[str, Selection]] = []
+    others = list(absent)
+    rng.shuffle(others)
+    bound = any(
+        isinstance(each, ClassIs | Group) or getattr(each, "quantifier", "") == "mean" for each in walk(selection)
+    )
+    for name in others[:2] if not bound else ():
+        found.append(("Z:class", selection.model_copy(update={"phrases": (name,)})))
+    parts = conjuncts(selection.where)
+    for place, part in enumerate(parts):
+        for kind, other in _mutated(part, site, rng):
+            changed = (*parts[:place], other, *parts[place + 1 :])
+            where = changed[0] if len(changed) == 1 else And(conditions=changed)
+            found.append((kind, selection.model_copy(update={"where": where})))
+    for place, pick in enumerate(selection.picks):
+        if pick.reference is None and pick.count == 1:
+            number = len(site.layout)
+            for first in sorted({number + 1, number + 2} - {pick.first}):
+                later = pick.model_copy(update={"first": first})
+                picks = (*selection.picks[:place], later, *selection.picks[place + 1 :])
+                if first <= 12:
+                    found.append(("Z:ordinal", selection.model_copy(update={"picks": picks})))
+    rng.shuffle(found)
+    yield from found
+
+
+def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[tuple[str, Condition]]:
+    match condition:
+        case Or():
+            return
+        case And():
+            return
+        case Not():
+            yield "Z:negation", condition.condition
+        case SizeWord():
+            yield "Z:attribute", SizeWord(word="small" if condition.word == "large" else "large")
+        case Shape():
+            yield "Z:attribute", Shape(word="square" if condition.word == "elongated" else "elongated")
+        case Orientation():
+            for word in ("horizontal", "vertical", "diagonal"):
+                if word != condition.word:
+                    yield "Z:attribute", Orientation(word=word)  # type: ignore[arg-type]
+        case Aspect():
+            yield "Z:attribute", Aspect(op=">", ratio=rng.choice([5.0, 6.0, 8.0]))
+        case Compare():
+            up = condition.op in (">", ">=")
+            for factor in _GROWN if up else _SHRUNK:
+                value = condition.quantity.value * factor if up else condition.quantity.value / factor
+                yield "Z:attribute", condition.model_copy(update={"quantity": _said(value, condition.quantity)})
+        case Position():
+            for place in rng.sample(_PLACES[condition.frame], len(_PLACES[condition.frame])):
+                if place != condition.place:
+                    yield "Z:position", Position(frame=condition.frame, place=place)  # type: ignore[arg-type]
+        case Group():
+            if condition.test is not None:
+                for n in rng.sample(range(3, 10), 3):
+                    if n != condition.test.n:
+                        yield "Z:count", condition.model_copy(update={"test": CountTest(op=condition.test.op, n=n)})
+        case CompareWith():
+            if condition.factor == 1 and condition.op in (">", "<"):
+                yield "Z:relation", condition.model_copy(update={"op": "<" if condition.op == ">" else ">"})
+            elif condition.op == ">=":
+                yield "Z:relation", condition.model_copy(update={"factor": condition.factor + rng.choice([1.0, 2.0])})
+        case Relation():
+            yield from _related_otherwise(condition, site, rng)
+        case _:
+            return
+
+
+def _related_otherwise(relation: Relation, site: Site, rng: random.Random) -> Iterator[tuple[str, Condition]]:
+    if relation.direction is not None:
+        known = DIRECTIONS if relation.relation == "toward" else DIRECTIONS[:4]
+        for direction in rng.sample(known, len(known)):
+            if direction != relation.direction:
+                yield "Z:relation", relation.model_copy(update={"direction": direction})
+    if relation.distance is not None:
+        for factor in _GROWN if relation.relation == "beyond" else _SHRUNK:
+            up = relation.relation == "beyond"
+            value = relation.distance.value * factor if up else relation.distance.value / factor
+            yield "Z:relation", relation.model_copy(update={"distance": _said(value, relation.distance)})
+    if relation.amount is not None:
+        for n in rng.sample(range(2, 9), 3):
+            if n != relation.amount.n:
+                amount = CountTest(op=relation.amount.op, n=n)
+                yield "Z:count", relation.model_copy(update={"amount": amount})
+    if relation.reference is not None and relation.reference.expected == 1 and relation.second is None:
+        others = [each for each in site.referents if each.selection != relation.reference and each.hops == 1]
+        for other in rng.sample(others, min(2, len(others))):
+            yield "Z:relation", relation.model_copy(update={"reference": other.selection})
+
+
+def _said(value: float, like: Quantity) -> Quantity:
+    """The quantity rounded to what a person would say."""
+    step = 10.0 if value >= 100 else 5.0 if value >= 20 else 1.0
+    return Quantity(value=max(step, round(value / step) * step), unit=like.unit)
+
+
+def pick_count(selection: Selection) -> int | None:
+    """How many the last rank takes; None without ranks."""
+    last: Pick | None = selection.picks[-1] if selection.picks else None
+    return None if last is None else last.count
