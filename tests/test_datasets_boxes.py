@@ -11,8 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from surveyor.core.errors import UsageError
+from surveyor.core.geometry import canonical_corners, min_area_rect, polygon_area
 from surveyor.core.masks import Mask
+from surveyor.evals.datasets.box_strings import turned_rect
 from surveyor.evals.datasets.coco import read_coco
 from surveyor.evals.datasets.dior import CLASSES as DIOR_CLASSES
 from surveyor.evals.datasets.dior import dior_label, read_dior
@@ -20,6 +25,7 @@ from surveyor.evals.datasets.dota import CLASSES as DOTA_CLASSES
 from surveyor.evals.datasets.dota import read_dota
 from surveyor.evals.datasets.nwpu import CLASSES as NWPU_CLASSES
 from surveyor.evals.datasets.nwpu import read_nwpu
+from surveyor.evals.datasets.quads import least_rects
 from surveyor.evals.datasets.record import Record
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -35,6 +41,29 @@ def write(path: Path, text: str | bytes = "") -> Path:
 def read(reader: Callable[..., Iterator[Record]], root: Path, **options: Any) -> tuple[list[Record], Counter[str]]:
     tally: Counter[str] = Counter()
     return list(reader(root, tally=tally, **options)), tally
+
+
+# ---- rectangles of many quadrilaterals --------------------------------------------------------------------------
+
+COORDINATE = st.integers(-50, 50) | st.floats(-50, 50).map(lambda value: round(value, 3))
+
+
+@given(st.lists(st.lists(st.tuples(COORDINATE, COORDINATE), min_size=4, max_size=4), max_size=4))
+def test_least_rects_are_those_of_each_alone(quads: list[list[tuple[float, float]]]) -> None:
+    """Of two rectangles with (nearly) the least area either may come, so areas and the points inside are compared."""
+    found = least_rects(np.array(quads).reshape(-1, 4, 2))
+    assert found.shape == (len(quads), 4, 2)
+    for rect, quad in zip(found, quads, strict=True):
+        alone = min_area_rect(np.array(quad))
+        assert polygon_area(rect) == pytest.approx(polygon_area(alone), rel=1e-6, abs=1e-6)
+        assert shapely.Polygon(rect).buffer(1e-6).covers(shapely.MultiPoint(quad))
+        assert rect[0].tolist() == canonical_corners(rect)[0].tolist()
+
+
+@given(st.floats(0, 179), st.integers(3, 40), st.integers(1, 40))
+def test_least_rects_of_rectangles_are_themselves(angle: float, w: int, h: int) -> None:
+    quad = turned_rect(np.array([9.0, 70.0]), np.array([w, h]), angle)
+    assert np.allclose(least_rects(quad[None])[0], min_area_rect(quad), atol=1e-7)
 
 
 # ---- DOTA -------------------------------------------------------------------------------------------------------
@@ -145,6 +174,10 @@ def test_real_dota_scenes() -> None:
     assert tally == {} and all(record.image.is_file() for record in records)
     assert records[0].gsd_m == pytest.approx(0.255589285596)
     assert Counter(thing.label for thing in records[1].things) == {"large vehicle": 50, "small vehicle": 14}
+    for record in records:
+        for thing in record.things:
+            assert thing.corners_px is not None and thing.polygon_px is not None
+            assert np.allclose(thing.corners_px, min_area_rect(thing.polygon_px), atol=1e-6)
     assert sum(thing.is_difficult for record in records for thing in record.things) > 0
 
 
