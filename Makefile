@@ -5,7 +5,7 @@
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-torch test-full lint format types check bench weights clean
+.PHONY: help demo test test-torch test-full lint format types check bench bench-torch weights clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
 VENV ?= .venv
@@ -96,8 +96,13 @@ format: $(VENV)/.installed-dev  ## put the code in order
 
 check: lint test  ## what CI runs
 
-bench: $(VENV)/.installed-dev  ## every benchmark in benchmarks/, as a table each
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.installed-dev  ## every benchmark that needs no torch, as a table each
+	@for file in $$(grep -L '^import torch' benchmarks/bench_*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-torch: $(TORCH_VENV)/.installed  ## the benchmarks of the large-model backends, on random weights
+	@export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 OMP_NUM_THREADS=1; \
+	for file in $$(grep -l '^import torch' benchmarks/bench_*.py); do \
+	  echo "== $$file"; $(TORCH_VENV)/bin/python $$file || exit 1; done
 
 weights:  ## list the digests of the embedded models' files (after exporting new ones)
 	@cd tools/models/compact/weights && sha256sum *.onnx *.json > SHA256SUMS && cat SHA256SUMS
