@@ -97,11 +97,11 @@ format: $(VENV)/.installed-dev  ## put the code in order
 check: lint test  ## what CI runs
 
 bench: $(VENV)/.installed-dev  ## every benchmark that needs no torch, as a table each
-	@for file in $$(grep -L '^import torch' benchmarks/bench_*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $$(grep -L 'torch' benchmarks/bench_*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-torch: $(TORCH_VENV)/.installed  ## the benchmarks of the large-model backends, on random weights
 	@export MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 OMP_NUM_THREADS=1; \
-	for file in $$(grep -l '^import torch' benchmarks/bench_*.py); do \
+	for file in $$(grep -l 'torch' benchmarks/bench_*.py); do \
 	  echo "== $$file"; $(TORCH_VENV)/bin/python $$file || exit 1; done
 
 weights:  ## list the digests of the embedded models' files (after exporting new ones)
