@@ -122,7 +122,7 @@ def rrsisd_tree(root: Path, **changes: Any) -> Path:
     picture(root / "images/rrsisd/JPEGImages/00011.png").rename(root / "images/rrsisd/JPEGImages/00011.jpg")
     parts = [rle(block((6, 8), 0, 0, 4, 3)), rle(block((6, 8), 2, 0, 6, 3))]
     annotations = [
-        {"id": 11, "image_id": 11, "category_id": 3, "bbox": [0, 0, 6, 3], "segmentation": parts},
+        {"id": 11, "image_id": 11, "category_id": 3, "bbox": [1, 1, 5, 2], "segmentation": parts},
         {
             "id": 12,
             "image_id": 11,
@@ -173,7 +173,7 @@ def test_rrsisd_pixels_covered_twice_count(tmp_path: Path) -> None:
 
 def test_rrsisd_box_is_x_y_width_height_else_round_the_mask(tmp_path: Path) -> None:
     (record,) = rrsisd.read(rrsisd_tree(tmp_path))
-    assert record.things[0].box_px.tolist() == [0, 0, 6, 3]
+    assert record.things[0].box_px.tolist() == [1, 1, 6, 3]
     assert record.things[1].box_px.tolist() == [6, 4, 8, 6]
 
 
@@ -184,6 +184,7 @@ def test_rrsisd_mask_of_another_size_is_stretched() -> None:
     assert box is not None and box.tolist() == [0, 800, 800, 801]
     small = rrsisd.union_of_rles(rle(block((800, 800), 100, 200, 300, 400)), (800, 787))
     assert small.shape_hw == (787, 800)
+    assert rrsisd.union_of_rles(rle(block((4, 4), 2, 1, 3, 2)), (12, 12)).area_px == 9  # nearest: 1 px becomes 3 x 3
     assert small.area_px == pytest.approx(200 * 200 * 787 / 800, rel=0.01)
 
 
@@ -491,6 +492,11 @@ def test_geopixeld_phrases_and_masks(tmp_path: Path) -> None:
     assert "<p> tennis court-1 </p> [SEG]" in tagged.said[0].text
 
 
+def test_geopixeld_the_phrase_is_the_last_before_its_place() -> None:
+    assert geopixeld.phrases("<p> a-1 </p> near <p> b-2 </p> [SEG] , and [SEG]") == ["b-2", ""]
+    assert geopixeld.without_number("car-12") == "car"
+
+
 def test_geopixeld_outlines_must_be_as_many_as_their_places(tmp_path: Path) -> None:
     geopixeld_entry(tmp_path / "train", "P0001_0_6_0_8", polygons=[[[[0, 0], [3, 0], [3, 2]]]])
     geopixeld_entry(tmp_path / "train", "P0002_0_6_0_8", polygons=[[[[90, 0], [93, 0], [93, 2]]]] * 2)
@@ -570,15 +576,17 @@ def test_loveda_zero_is_not_annotated_and_one_is_background(tmp_path: Path) -> N
     picture(tmp_path / "Val/Urban/images_png/9.png")
     values = np.array([[0, 1, 2, 3, 4, 5, 6, 7]] * 6)
     values[0] = 7
+    values[1, 1] = 0
     write(tmp_path / "Val/Urban/masks_png/10.png", values)
     write(tmp_path / "Val/Urban/masks_png/9.png", np.full((6, 8), 2))
     nine, ten = landcover.read_loveda(tmp_path)
     assert (nine.id, ten.id, ten.family) == ("val/Urban/9", "val/Urban/10", "loveda:10")
     assert {name: mask.area_px for name, mask in ten.regions.items()} == {
-        **dict.fromkeys(["background", "building", "road", "water", "barren", "forest"], 5),
+        "background": 4,
+        **dict.fromkeys(["building", "road", "water", "barren", "forest"], 5),
         "agriculture": 13,
     }
-    assert ten.ignored is not None and ten.ignored.area_px == 5
+    assert ten.ignored is not None and ten.ignored.area_px == 6
     assert nine.ignored is None
     assert ten.is_exhaustive and "background" not in ten.classes
 

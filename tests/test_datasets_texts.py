@@ -363,6 +363,17 @@ def test_thinkgeo_calls_answers_and_checks(tmp_path: Path) -> None:
     )
 
 
+def test_thinkgeo_results_of_one_turn_belong_to_its_calls_in_order(tmp_path: Path) -> None:
+    dialogs = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "tool_calls": [call("A", {}), call("B", None)]},
+        {"role": "tool", "name": "A", "content": "of a"},
+        {"role": "tool", "name": "B", "content": "of b"},
+    ]
+    (found,) = thinkgeo.read_tasks(bench(tmp_path, task(dialogs=dialogs)))
+    assert found.calls == (thinkgeo.Call("A", {}, "of a"), thinkgeo.Call("B", {}, "of b"))
+
+
 @pytest.mark.parametrize(
     ("value", "scored_by"),
     [(None, "picture"), ({}, "picture"), (["about four", "4"], "texts"), ({"whitelist": [["4"]]}, "words")],
