@@ -185,9 +185,9 @@ def test_real_dota_scenes() -> None:
 
 BOX = "<bndbox><xmin>12</xmin><ymin>40</ymin><xmax>31</xmax><ymax>66</ymax></bndbox>"
 TURNED = (
-    "<robndbox><x_left_top>20</x_left_top><y_left_top>10</y_left_top><x_right_top>30</x_right_top>"
-    "<y_right_top>20</y_right_top><x_right_bottom>20</x_right_bottom><y_right_bottom>30</y_right_bottom>"
-    "<x_left_bottom>10</x_left_bottom><y_left_bottom>20</y_left_bottom></robndbox>"
+    "<robndbox><x_left_top>120</x_left_top><y_left_top>10</y_left_top><x_right_top>130</x_right_top>"
+    "<y_right_top>20</y_right_top><x_right_bottom>120</x_right_bottom><y_right_bottom>30</y_right_bottom>"
+    "<x_left_bottom>110</x_left_bottom><y_left_bottom>20</y_left_bottom></robndbox>"
 )
 
 
@@ -244,8 +244,8 @@ def test_dior_r_boxes_are_oriented(tmp_path: Path) -> None:
     (turned,), _ = read(read_dior, tmp_path)
     (upright,), _ = read(read_dior, tmp_path, boxes="upright")
     corners = turned.things[0].corners_px
-    assert corners is not None and corners.round(9).tolist() == [[20, 10], [30, 20], [20, 30], [10, 20]]
-    assert turned.things[0].box_px.tolist() == [10, 10, 30, 30]
+    assert corners is not None and corners.round(9).tolist() == [[120, 10], [130, 20], [120, 30], [110, 20]]
+    assert turned.things[0].box_px.tolist() == [110, 10, 130, 30]
     assert upright.things[0].corners_px is None
     assert (turned.source.name, upright.source.name) == ("DIOR-R", "DIOR")
     assert turned.family == upright.family == "dior:00001"

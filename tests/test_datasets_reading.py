@@ -153,6 +153,12 @@ def test_what_is_no_json_stays_an_error(tmp_path: Path, text: str) -> None:
         loose_json.read_loose_json(tmp_path / "a.json", "an object")
 
 
+def test_lines_are_counted_through_comments(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{ // one\n/* two\nthree */\n'a': }")
+    with pytest.raises(UsageError, match="line 4"):
+        loose_json.read_loose_json(tmp_path / "a.json", "an object")
+
+
 @given(st.text(alphabet="{}[]'\"\\,:/*ab1.+- \n"))
 def test_any_text_is_a_value_or_a_json_error(text: str) -> None:
     with contextlib.suppress(json.JSONDecodeError):
