@@ -68,15 +68,16 @@ def _row(asked: Asked, levels: tuple[float, ...], none_below_px: int, band_px: i
     item = asked.item
     shape = item.image.size_wh[::-1]
     truth = _truth(item, shape)
-    skipped = _skipped(item, truth, shape, band_px)
-    wanted = area(truth) - (both(truth, skipped) if skipped else 0)
+    ignored = _ignored(item, shape)
+    band = _band(truth, shape, band_px) if band_px else None
+    wanted = _counted(truth, truth, ignored, band)
     has_target = bool(item.answer_ids)
     adds = {"items": 1.0, "targets": float(has_target), "zeros": float(not has_target), "union": float(wanted)}
     found, status = _found(asked, shape)
     if found is None:
         return Row(item.id, item.image.family, status, adds)
-    given = area(found) - (both(found, skipped) if skipped else 0)
-    inter = both(found, truth) - (both(found, truth, skipped) if skipped else 0)
+    given = _counted(found, truth, ignored, band)
+    inter = both(found, truth) - (both(found, truth, band) if band else 0)
     union = given + wanted - inter
     iou, strict = (inter / union, inter / union) if union else (1.0, 0.0)
     is_none = given < none_below_px
@@ -110,22 +111,33 @@ def _found(asked: Asked, shape: tuple[int, int]) -> tuple[Packed | None, str]:
     return joined(masks, shape), asked.status
 
 
-def _skipped(item: Item, truth: Packed, shape: tuple[int, int], band_px: int) -> Packed | None:
-    """The pixels that count neither way; None without any."""
+def _ignored(item: Item, shape: tuple[int, int]) -> Packed | None:
+    """The pixels of ignored objects; None without any."""
     by_id = {each.id: each for each in item.objects}
-    ignored = [by_id[each].rle for each in item.ignored_ids]
-    masks = [packed(rle, shape) for rle in ignored if rle is not None]
-    if not masks and not band_px:
-        return None
-    right = Mask.from_rle(truth).to_array()
-    skipped = Mask.from_rle(joined(masks, shape)).to_array() & ~right
-    if band_px:
-        kernel = np.ones((2 * band_px + 1, 2 * band_px + 1), np.uint8)
-        pixels = right.astype(np.uint8)
-        # beyond the image nothing is known: its border is no edge
-        eroded = cv2.erode(pixels, kernel, borderType=cv2.BORDER_REPLICATE)
-        skipped |= cv2.dilate(pixels, kernel, borderType=cv2.BORDER_REPLICATE) != eroded
-    return packed(Mask.from_array(skipped).to_rle(), shape)
+    rles = [by_id[each].rle for each in item.ignored_ids]
+    masks = [packed(rle, shape) for rle in rles if rle is not None]
+    return joined(masks, shape) if masks else None
+
+
+def _band(truth: Packed, shape: tuple[int, int], band_px: int) -> Packed:
+    """The pixels near the edge of what is right; beyond the image nothing is known: its border is no edge."""
+    pixels = Mask.from_rle(truth).to_array().astype(np.uint8)
+    kernel = np.ones((2 * band_px + 1, 2 * band_px + 1), np.uint8)
+    eroded = cv2.erode(pixels, kernel, borderType=cv2.BORDER_REPLICATE)
+    edge = cv2.dilate(pixels, kernel, borderType=cv2.BORDER_REPLICATE) != eroded
+    return packed(Mask.from_array(edge).to_rle(), shape)
+
+
+def _counted(mask: Packed, truth: Packed, ignored: Packed | None, band: Packed | None) -> int:
+    """How many pixels of a mask count: not in the band, nor on an ignored object unless they are right."""
+    count = area(mask)
+    if band:
+        count -= both(mask, band)
+    if ignored:
+        count -= both(mask, ignored) - both(mask, ignored, truth)
+    if ignored and band:
+        count += both(mask, ignored, band) - both(mask, ignored, truth, band)
+    return count
 
 
 def _metrics(sums: Sums, levels: tuple[float, ...]) -> dict[str, np.ndarray]:

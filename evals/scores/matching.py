@@ -17,8 +17,9 @@ TOLERANCE = 1e-9
 def best_pairs(iou: np.ndarray, thresholds: Sequence[float] = (0.5,)) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pairing with the largest sum of IoU.
 
-    Each IoU is rounded to 2**-30 first. Among pairings with the same sum the one with more pairs at the first threshold is taken, then at the
-    second, and so on: the number of pairs that reach each threshold does not depend on the order of rows or columns.
+    Each IoU is rounded to 2**-30 first. Among pairings with the same sum the one with more pairs at the first threshold
+    is taken, then at the second, and so on: the number of pairs that reach each threshold does not depend on the order
+    of rows or columns.
 
     Args:
         iou: (N, M) in [0, 1]; NaN counts as 0.
