@@ -87,10 +87,12 @@ def min_area_rect(points: np.ndarray) -> np.ndarray:
     xy = _as_points(points, "points", least=1)
     origin = xy[0]
     hull = shapely.get_coordinates(shapely.convex_hull(shapely.multipoints(xy - origin)))
-    if len(hull) == 1:
-        return np.repeat(hull + origin, 4, axis=0)
     edges = np.diff(hull, axis=0)
-    axis = edges / np.linalg.norm(edges, axis=1, keepdims=True)
+    sides = np.linalg.norm(edges, axis=1)  # 0 for points nearer to each other than numbers can square
+    edges, sides = edges[sides > 0], sides[sides > 0]
+    if not len(edges):
+        return np.repeat(hull[:1] + origin, 4, axis=0)
+    axis = edges / sides[:, None]
     normal = np.stack([-axis[:, 1], axis[:, 0]], axis=1)
     along, across = axis @ hull.T, normal @ hull.T
     low_u, high_u, low_v, high_v = along.min(axis=1), along.max(axis=1), across.min(axis=1), across.max(axis=1)

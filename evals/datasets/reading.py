@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ...core.errors import UsageError
 from .record import Tally
@@ -86,19 +86,47 @@ def image_of(folder: Path, stem: str, suffixes: Sequence[str] = IMAGE_SUFFIXES) 
     return None
 
 
-@lru_cache(maxsize=4096)
 def image_size(path: Path) -> tuple[int, int]:
     """(width, height) px as a `Scene` has it, from the header only. Raises UsageError: missing or unreadable."""
+    try:
+        stamp = path.stat().st_mtime_ns
+    except OSError as error:
+        raise UsageError(f"cannot read the image {str(path)!r}: {error.strerror or error}") from None
+    return _image_size(path, stamp)
+
+
+@lru_cache(maxsize=4096)
+def _image_size(path: Path, _stamp: int) -> tuple[int, int]:
     from ...core.scene import Scene
 
     try:
         with path.open("rb") as file:
             head = file.read(24)
+            if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR":  # most sets are PNG or JPEG
+                return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+            found = _jpeg_size(file) if head[:2] == b"\xff\xd8" else None
     except OSError as error:
         raise UsageError(f"cannot read the image {str(path)!r}: {error.strerror or error}") from None
-    if head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR":  # ten times as fast, and most sets are PNG
-        return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-    return Scene.open(path).size_wh
+    return found or Scene.open(path).size_wh
+
+
+def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Size by a JPEG's frame header; None where it may be turned by EXIF, or is not plain (then it is decoded)."""
+    file.seek(2)
+    while True:
+        marker = file.read(4)
+        if len(marker) < 4 or marker[0] != 0xFF:
+            return None
+        kind, length = marker[1], int.from_bytes(marker[2:], "big")
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            frame = file.read(5)  # precision, height, width
+            size = int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big")
+            return None if 0 in size else size
+        body = file.read(length - 2) if kind == 0xE1 else b""
+        if body.startswith(b"Exif"):
+            return None
+        if kind != 0xE1:
+            file.seek(length - 2, 1)
 
 
 def checked_split(split: str | None, known: Sequence[str], dataset: str) -> str | None:
