@@ -96,12 +96,12 @@ def judged(view: View, selection: Selection) -> Found:
     Raises:
         Rejected: with the reason.
     """
-    sure = view.certain.selection(selection)
-    if not sure.is_definite:
-        raise Rejected("an object is neither in nor out")
     for executor in (view.certain, view.everything):
         if not all(are_told(executor, reference) for reference in _nested(selection)):
             raise Rejected("a referent is not unique or in doubt")
+    sure = view.certain.selection(selection)
+    if not sure.is_definite:
+        raise Rejected("an object is neither in nor out")
     every = view.everything.selection(selection)
     if {name for name, verdict in every.verdicts.items() if verdict is not False} != set(sure.kept):
         raise Rejected("it depends on objects in doubt")

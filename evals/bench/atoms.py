@@ -44,6 +44,7 @@ CELLS = ("top left", "top", "top right", "left", "center", "right", "bottom left
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # leading figures that a person would say
 _LONG = 1.5
 _SMALL = 0.3
+_CROWD = 40  # more of a class than this, and nobody would look at all of them
 _ROWS = 12  # of more, nobody would follow the rows
 
 
@@ -381,7 +382,7 @@ def _crowd(site: Site, rng: random.Random, least: int = 2) -> str | None:
         name
         for label, name in site.names.items()
         if label not in site.labels
-        and len(site.view.by_label[label]) >= least
+        and least <= len(site.view.by_label[label]) <= _CROWD
         and not is_endless(label)
         and site.view.is_shaped((label,))
     ]

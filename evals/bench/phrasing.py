@@ -13,7 +13,7 @@ from ...core.errors import QueryError
 from ...core.inflection import plural
 from ...core.wording import words
 
-_TRIES, _MOST, _MOST_WORDS = 6, 3, 24
+_TRIES, _LEAST, _MOST, _MOST_WORDS = 6, 2, 3, 24
 _NOT_TYPE = re.compile(r"not of type ([a-z ]+?)(?=$|\?| and | or )")
 # {0}: the words of the selection; {1}: the same with "all" before it unless it is definite; {2}: "where is {0}".
 _ASKED = {
@@ -59,7 +59,7 @@ def request_for(task: str, selection: Selection) -> Request:
 
 
 def wordings(request: Request, rng: random.Random) -> Wordings | None:
-    """Wordings that mean the request and nothing else, without brackets; None where there are none."""
+    """Wordings that mean the request and nothing else, without brackets; None where there are fewer than two."""
     output = request.outputs[0]
     body = words(output.target)
     for compass, side in _SIDES:
@@ -83,7 +83,7 @@ def wordings(request: Request, rng: random.Random) -> Wordings | None:
             kept.append((template, plain))
         if len(kept) == _MOST:
             break
-    if not kept:
+    if len(kept) < _LEAST:
         return None
     main = rng.randrange(len(kept))
     template, expression = kept[main]

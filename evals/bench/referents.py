@@ -101,7 +101,7 @@ def _checked(view: View, selection: Selection, hops: int, is_bare: bool) -> Refe
         return None
     if not is_bare and not view.is_shaped((seen.label,)) and _by_shape(selection):
         return None
-    return Referent(selection, seen.label, seen.truth.id, hops, is_bare)
+    return Referent(selection, seen.label, seen.id, hops, is_bare)
 
 
 def _by_shape(selection: Selection) -> bool:
