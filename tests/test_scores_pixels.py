@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,9 @@ from surveyor.core.masks import Mask
 from surveyor.evals.bench.items import Item
 from surveyor.evals.bench.predictions import Predicted, Prediction
 from surveyor.evals.scores.change import LabelledPair, bit_cd, change_agent, confusion, score_change
+from surveyor.evals.scores.components import parts_of, shared_px
 from surveyor.evals.scores.cres import score_cres
+from surveyor.evals.scores.pixels import packed
 from surveyor.evals.scores.rcd import score_rcd
 from surveyor.evals.scores.res import Segmented, score_res
 
@@ -320,6 +323,63 @@ def test_pixel_scores_against_plain_numpy(drawn: list[np.ndarray], chance: rando
         assert score_res(pairs).values()["oiou"] == (pytest.approx(sum(inter) / sum(union)) if sum(union) else None)
         for each in (segments, replies, wanted, changes, pairs):
             chance.shuffle(each)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
+@settings(max_examples=200, deadline=None)
+def test_parts_are_those_of_opencv(seed: int, height: int, width: int) -> None:
+    """Components, their areas and what those of two masks share."""
+    rng = np.random.default_rng(seed)
+    one, two = rng.random((2, height, width)) < rng.random()
+    labels = [cv2.connectedComponents(each.astype(np.uint8), connectivity=8) for each in (one, two)]
+    expected = [
+        [int(((labels[0][1] == a) & (labels[1][1] == b)).sum()) for b in range(1, labels[1][0])]
+        for a in range(1, labels[0][0])
+    ]
+    parts = [parts_of(packed(rle(each))) for each in (one, two)]
+    areas = [sorted(np.bincount(each.ravel())[1:]) for _, each in labels]
+    assert [sorted(each.area_px) for each in parts] == areas
+    shared = shared_px(*parts)
+    assert shared.shape == (labels[0][0] - 1, labels[1][0] - 1)
+    assert sorted(map(sorted, shared.tolist())) == sorted(map(sorted, expected))
+
+
+def test_small_parts_are_left_out_on_request() -> None:
+    pixels = np.zeros((9, 9), bool)
+    pixels[0, 0] = pixels[4:6, 4:6] = pixels[8, 2:5] = True
+    mask = packed(rle(pixels))
+    assert [sorted(parts_of(mask, least).area_px) for least in (1, 3, 4, 5)] == [[1, 3, 4], [3, 4], [4], []]
+    assert shared_px(parts_of(mask, 4), parts_of(mask)).sum() == 4
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_long_winding_part_is_one(turned: bool) -> None:
+    pixels = np.zeros((61, 61), bool)
+    pixels[::2] = True
+    pixels[1::4, -1] = pixels[3::4, 0] = True
+    parts = parts_of(packed(rle(pixels.T if turned else pixels)))
+    assert parts.area_px.tolist() == [int(pixels.sum())]
+
+
+@given(masks(5), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_ignored_pixels_and_band_against_plain_numpy(drawn: list[np.ndarray], band_px: int) -> None:
+    truth, found, *ignored = drawn
+    item = make_item("a", [TEN], ignored=[TEN] * 3, task="CRES", size_wh=(32, 32))
+    pixels = dict(zip(("a0", "i0", "i1", "i2"), (truth, *ignored), strict=True))
+    item = item.model_copy(
+        update={"objects": tuple(each.model_copy(update={"rle": rle(pixels[each.id])}) for each in item.objects)}
+    )
+    skipped = np.any(ignored, axis=0) & ~truth
+    padded = np.pad(truth, band_px, mode="edge")
+    near = [
+        np.roll(padded, (dy, dx), (0, 1)) for dy in range(-band_px, band_px + 1) for dx in range(-band_px, band_px + 1)
+    ]
+    inner = slice(band_px, band_px + 32)
+    skipped |= (np.any(near, axis=0) != np.all(near, axis=0))[inner, inner]
+    run = score_cres([item], [Prediction(id="a", regions=(Predicted(hbb=TEN, rle=rle(found)),))], band_px=band_px)
+    assert run.item("a")["inter"] == (truth & found & ~skipped).sum()
+    assert run.item("a")["union"] == ((truth | found) & ~skipped).sum()
 
 
 @given(masks(3))

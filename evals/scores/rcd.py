@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ...core.errors import UsageError
-from ...core.masks import Mask
 from ..bench.items import Item
 from ..bench.predictions import Prediction
 from .answers import Asked, join
 from .change import bit_cd
+from .components import parts_of, shared_px
 from .matching import TOLERANCE, best_pairs
 from .pixels import Packed, area, both, joined, nothing, packed
 from .scored import Row, Scored, Sums, at, ratio, scored
@@ -80,7 +79,7 @@ def _row(asked: Asked, none_below_px: int, least_part_px: int | None) -> Row:
     adds = {"items": 1.0, "targets": float(wanted > 0), "zeros": float(wanted == 0)}
     adds |= _cells(shared, given, wanted, shape[0] * shape[1], "")
     adds |= _cells(shared, inside, wanted, looked_at, "_inside")
-    adds |= _parts(truth, answer, max(1, least))
+    adds |= _parts(truth, answer, least)
     if found is None:
         return Row(item.id, item.image.family, status, adds)
     union = given + wanted - shared
@@ -111,35 +110,11 @@ def _found(asked: Asked, shape: tuple[int, int]) -> tuple[Packed | None, str]:
 
 def _parts(truth: Packed, answer: Packed, least: int) -> dict[str, float]:
     """How many components are found, answered too much, and missed."""
-    true, given = Mask.from_rle(truth), Mask.from_rle(answer)
-    boxes = [mask.box_px for mask in (true, given) if mask.box_px is not None]
-    if not boxes:
-        return {}
-    x0, y0 = np.min(boxes, axis=0)[:2].astype(int)
-    x1, y1 = np.max(boxes, axis=0)[2:].astype(int)
-    wanted, wanted_px = _components(true, (x0, y0, x1, y1))
-    found, found_px = _components(given, (x0, y0, x1, y1))
-    in_both = np.flatnonzero((wanted > 0).ravel() & (found > 0).ravel())
-    cells = found.ravel()[in_both] * len(wanted_px) + wanted.ravel()[in_both]
-    shared = np.bincount(cells, minlength=len(found_px) * len(wanted_px)).reshape(len(found_px), len(wanted_px))
-    large, large_wanted = (np.flatnonzero(sizes >= least) for sizes in (found_px, wanted_px))
-    shared = shared[np.ix_(large, large_wanted)]
-    iou = shared / np.maximum(found_px[large, None] + wanted_px[None, large_wanted] - shared, 1)
+    found, wanted = parts_of(answer, least), parts_of(truth, least)
+    shared = shared_px(found, wanted)
+    iou = shared / (found.area_px[:, None] + wanted.area_px[None] - shared)
     hits = int((iou[best_pairs(iou, (COMPONENT_IOU,))] >= COMPONENT_IOU - TOLERANCE).sum())
     return {"parts_found": hits, "parts_extra": iou.shape[0] - hits, "parts_missed": iou.shape[1] - hits}
-
-
-def _components(mask: Mask, window: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """(label of each of the window's pixels, area of each label); label 0 is background, with area 0."""
-    x0, y0, x1, y1 = window
-    pixels = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    (left, top), (h, w) = mask.offset_xy, mask.crop.shape
-    if mask.crop.size:
-        pixels[top - y0 : top - y0 + h, left - x0 : left - x0 + w] = mask.crop
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
-    sizes = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
-    sizes[0] = 0
-    return labels, sizes
 
 
 def _metrics(sums: Sums) -> dict[str, np.ndarray]:
