@@ -39,8 +39,6 @@ from surveyor.evals.datasets.record import Record, Source, Thing
 from surveyor.tools import CRISP, STRICT
 from surveyor.tools.registry import Context
 
-
-
 SOURCE = Source("by hand", "none")
 SHIPS = Selection(phrases=("ship",))
 
@@ -171,12 +169,21 @@ def test_an_item_is_admitted_with_its_verdicts() -> None:
 @pytest.mark.parametrize(
     ("things", "selection", "reason"),
     [
-        pytest.param((*SPREAD, thing("x", 480, 10, 520, 30)), where(LEFT), "an object is neither in nor out", id="band"),
-        pytest.param((*SPREAD, FAR_RIGHT, thing("x", 10, 10, 40, 18)), where(LEFT), "it depends on objects in doubt", id="tiny answer"),
+        pytest.param(
+            (*SPREAD, thing("x", 480, 10, 520, 30)), where(LEFT), "an object is neither in nor out", id="band"
+        ),
+        pytest.param(
+            (*SPREAD, FAR_RIGHT, thing("x", 10, 10, 40, 18)),
+            where(LEFT),
+            "it depends on objects in doubt",
+            id="tiny answer",
+        ),
         pytest.param(SPREAD, where(Position(frame="half", place="bottom")), None, id="one of three"),
         pytest.param(SPREAD[:2], where(Position(frame="half", place="bottom")), "too few distractors", id="one of two"),
         pytest.param(SPREAD, where(Position(frame="cell", place="center")), "no answer", id="none"),
-        pytest.param(SPREAD, where(And(conditions=(LEFT, Not(condition=RIGHT)))), "a condition changes nothing", id="said twice"),
+        pytest.param(
+            SPREAD, where(And(conditions=(LEFT, Not(condition=RIGHT)))), "a condition changes nothing", id="said twice"
+        ),
         pytest.param(
             (*SPREAD, thing("p1", 500, 500, 560, 560, "plane"), thing("p2", 600, 600, 660, 660, "plane")),
             where(Relation(relation="toward", direction="left", reference=Selection(phrases=("plane",), expected=1))),
@@ -190,7 +197,7 @@ def test_an_item_is_admitted_with_its_verdicts() -> None:
             id="two nearly as far right",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_clear_is_rejected(things: tuple[Thing, ...], selection: Selection, reason: str | None) -> None:
     seen = view(*things)
     if reason is None:
@@ -231,7 +238,7 @@ def test_deletions_reach_into_references() -> None:
 def test_enough_items_of_many_kinds_are_built(task: str) -> None:
     header, items = built(task)
     assert len(items) == header.admitted >= 30
-    kinds = {tag for item in items for tag in item.tags if tag[0] in "APRSNO" and tag[1:2].isdigit() or tag in "SON"}
+    kinds = {tag for item in items for tag in item.tags if (tag[0] in "APRSNO" and tag[1:2].isdigit()) or tag in "SON"}
     assert len(kinds) >= 8, kinds
     zero = sum(item.is_zero_match for item in items)
     assert 0.1 <= zero / len(items) <= 0.22
@@ -426,7 +433,8 @@ def test_wordings_avoid_the_compass_and_brackets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "same"), [("ships", True), ("all ships", True), ("the ship", False), ("boats", False), ("wibble of", False)]
+    ("text", "same"),
+    [("ships", True), ("all ships", True), ("the ship", False), ("boats", False), ("wibble of", False)],
 )
 def test_a_wording_means_the_tree_or_not(text: str, same: bool) -> None:
     assert means(text, parse("detect all ships")) is same

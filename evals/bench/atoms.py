@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -41,6 +42,12 @@ from .referents import Referent
 
 DIRECTIONS = ("left", "right", "above", "below", "above left", "above right", "below left", "below right")
 CELLS = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")
+_CORNERS: tuple[Literal["top left", "top right", "bottom left", "bottom right"], ...] = (
+    "top left",
+    "top right",
+    "bottom left",
+    "bottom right",
+)
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # leading figures that a person would say
 _LONG = 1.5
 _SMALL = 0.3
@@ -83,11 +90,11 @@ Maker = Callable[[Site, random.Random], "Atom | None"]
 
 def _size(site: Site, rng: random.Random) -> Atom | None:
     many = len(site.layout) >= 4 and site.view.is_shaped(site.labels)
-    return SizeWord(word=rng.choice(["large", "small"])) if many else None  # type: ignore[arg-type]
+    return SizeWord(word=rng.choice(["large", "small"])) if many else None
 
 
 def _shape(site: Site, rng: random.Random) -> Atom | None:
-    return Shape(word=rng.choice(["elongated", "square"])) if site.view.is_turned(site.labels) else None  # type: ignore[arg-type]
+    return Shape(word=rng.choice(["elongated", "square"])) if site.view.is_turned(site.labels) else None
 
 
 def _orientation(site: Site, rng: random.Random) -> Atom | None:
@@ -124,12 +131,12 @@ def _half(site: Site, rng: random.Random) -> Atom | None:
     if not is_small(site):
         return None
     if rng.random() < 0.5:
-        return Position(frame="half", place=rng.choice(["left", "right", "top", "bottom"]))  # type: ignore[arg-type]
-    return Position(frame="quadrant", place=rng.choice([each for each in CELLS if " " in each]))  # type: ignore[arg-type]
+        return Position(frame="half", place=rng.choice(["left", "right", "top", "bottom"]))
+    return Position(frame="quadrant", place=rng.choice(_CORNERS))
 
 
 def _edge(_site: Site, rng: random.Random) -> Atom | None:
-    return Position(frame="edge", place=rng.choice(["left", "right", "top", "bottom", "any", "any"]))  # type: ignore[arg-type]
+    return Position(frame="edge", place=rng.choice(["left", "right", "top", "bottom", "any", "any"]))
 
 
 def _toward(site: Site, rng: random.Random) -> Atom | None:
@@ -188,8 +195,8 @@ def _sharing(site: Site, rng: random.Random) -> Atom | None:
         CountTest(op=rng.choice([">=", "=="]), n=rng.randint(2, 4))
         if kind == "contains" and rng.random() < 0.5
         else None
-    )  # type: ignore[arg-type]  # noqa: E501
-    return Relation(relation=kind, reference=Selection(phrases=(crowd,)), amount=amount)
+    )
+    return _to_class(kind, crowd, amount)
 
 
 def _adjacent(site: Site, rng: random.Random) -> Atom | None:
@@ -225,11 +232,7 @@ def _surrounded(site: Site, rng: random.Random) -> Atom | None:
 def _sided(site: Site, rng: random.Random) -> Atom | None:
     """Beside a long thing: its sides by direction, by another thing, or whichever."""
     view = site.view
-    long = [
-        each
-        for each in site.referents
-        if each.is_bare and view.is_turned((each.label,)) and _aspect_of(view, each) >= 2 * _LONG
-    ]
+    long = [each for each in site.referents if view.is_turned((each.label,)) and _aspect_of(view, each) >= 2 * _LONG]
     if not long:
         return None
     referent = rng.choice(long)
@@ -238,10 +241,10 @@ def _sided(site: Site, rng: random.Random) -> Atom | None:
         return _relation("side", referent, direction=rng.choice(DIRECTIONS[:4]))
     if kind == "flanking":
         return _relation("flanking", referent)
-    others = [each for each in site.referents if each.id != referent.id and each.is_bare]
+    others = [each for each in site.referents if each.id != referent.id and each.hops == 1]
     if not others:
         return None
-    return Relation(relation=kind, reference=referent.selection, second=rng.choice(others).selection)
+    return _relation(kind, referent, second=rng.choice(others).selection)
 
 
 def _turned(site: Site, rng: random.Random) -> Atom | None:
@@ -281,7 +284,7 @@ def _ordinal(site: Site, rng: random.Random) -> Atom | None:
     """The k-th of a row of three to seven; or the second or third largest of a class."""
     number = len(site.layout)
     if rng.random() < 0.25 and number >= 4 and site.view.is_shaped(site.labels):
-        return Pick(by="area", order=rng.choice(["max", "min"]), first=rng.choice([2, 2, 3]))  # type: ignore[arg-type]
+        return Pick(by="area", order=rng.choice(["max", "min"]), first=rng.choice([2, 2, 3]))
     if not 3 <= number <= 7 or not is_small(site) or not is_row(site.view, site.layout):
         return None
     low, high = site.layout.centers.min(axis=0), site.layout.centers.max(axis=0)
@@ -296,7 +299,7 @@ def _grouped(site: Site, rng: random.Random) -> Atom | None:
     which = rng.choice([None, None, None, "largest", "smallest"])
     if which is not None:
         return Group(form=form, which=which)  # type: ignore[arg-type]
-    test = CountTest(op=rng.choice(["==", ">=", ">"]), n=rng.randint(3 if form == "row" else 2, 6))  # type: ignore[arg-type]
+    test = CountTest(op=rng.choice(["==", ">=", ">"]), n=rng.randint(3 if form == "row" else 2, 6))
     return Group(form=form, test=test)  # type: ignore[arg-type]
 
 
@@ -308,8 +311,8 @@ def _counted(site: Site, rng: random.Random) -> Atom | None:
     kind, test = (
         rng.choice(["near", "adjacent", "contains"]),
         CountTest(op=rng.choice([">=", "=="]), n=rng.randint(2, 4)),
-    )  # type: ignore[arg-type]  # noqa: E501
-    return Relation(relation=kind, reference=Selection(phrases=(crowd,)), amount=test)
+    )
+    return _to_class(kind, crowd, test)
 
 
 def _subclass(site: Site, rng: random.Random) -> Atom | None:
@@ -367,6 +370,10 @@ def hops_of(node: Node, *, depth: int = 0) -> int:
 
 def _relation(kind: str, referent: Referent, **parts: object) -> Relation:
     return Relation(relation=kind, reference=referent.selection, **parts)  # type: ignore[arg-type]
+
+
+def _to_class(kind: str, name: str, amount: CountTest | None) -> Relation:
+    return Relation(relation=kind, reference=Selection(phrases=(name,)), amount=amount)  # type: ignore[arg-type]
 
 
 def _referent(site: Site, rng: random.Random, *, shaped: bool = False) -> Referent | None:

@@ -39,7 +39,14 @@ class Quotas:
         own = list(kinds)
         rare = sum(self.tags[kind] for kind in own) / max(1, len(own))
         places = sum(self.tags[tag] for tag in others)
-        return rare + self.tags[f"form:{form}"] / _FORM_WEIGHTS[form] / 2 + 0.25 * places + 0.25 * self.labels[label]
+        rarest = min((self.tags[kind] for kind in own), default=0)
+        return (
+            rare / 2
+            + rarest / 2
+            + self.tags[f"form:{form}"] / _FORM_WEIGHTS[form] / 4
+            + 0.25 * places
+            + 0.1 * self.labels[label]
+        )
 
     def allows(self, label: str, kinds: Iterable[str]) -> bool:
         """Whether neither the class nor one of the kinds has reached its cap."""

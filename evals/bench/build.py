@@ -1,7 +1,7 @@
 """Builds CREC and CRES items from annotated images (FORMATS.md section 7).
 
 Windows of the images are gone through in turn, one item a turn, until there are enough: what is asked for is what there
-are fewest of so far. Everything random comes from the seed and the record's name, so the same call gives the same bytes.
+are fewest of so far. Everything random comes from the seed and the record's name: the same call gives the same bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_PER_WINDOW = 6
 ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 10  # proposals looked at closely, a window and turn
-_KINDS, _ROUNDS = 20, 4  # kinds of conditions tried at once for a class, and how often
+_KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 _BROADER = ("vehicle", "ship", "court", "sports field", "aircraft", "building")
 Part = Literal["dev", "test"]
@@ -76,7 +76,7 @@ class _Window:
         names = {label: name for label in view.labels if (name := spoken_name(label)) and self._is_alone(label, name)}
         referents = tuple(referents_of(view, names, self.rng))
         found: list[Site] = []
-        heads = [(name, (label,)) for label, name in names.items()]
+        heads: list[tuple[str, tuple[str, ...]]] = [(name, (label,)) for label, name in names.items()]
         heads += [(phrase, labels) for phrase in _BROADER if len(labels := self._present(phrase)) > 1]
         for name, labels in heads:
             site = Site(view, name, labels, referents, names)

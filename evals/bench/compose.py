@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.conditions import And, Condition, Group, Node, Not, Or, Pick, Position, Relation, Selection, walk
-from ...tools.findings import FALSE, TRUE
+from ...tools.findings import FALSE, TRUE, UNKNOWN
 from .atoms import MAKERS, PICKS, Atom, Site, hops_of
 
 _PAIRS = 60  # joined pairs looked at for one class of a view
+_RAREST, _AGAIN = 8, 3  # the kinds that are wanted most are tried several times
 LEAST_TOLD_APART = 3
 """Objects of a class from which on conditions tell them apart: an answer and two distractors."""
 _IN_CONTEXT = (Group,)  # what looks at the candidates still open: only told alone
@@ -24,24 +25,29 @@ _IN_CONTEXT = (Group,)  # what looks at the candidates still open: only told alo
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A condition that is true or false of every judged object, and of both kinds there are some.
+    """A condition that is true of some judged objects and false of others.
 
     Attributes:
         kind: as in `MAKERS`.
         condition: what is asked.
-        holds: of which of the judged objects.
-        doubtful: codes for the objects of the class that are not judged: all must come out false in the end.
+        codes: of the judged objects; what is unknown may still be settled by another condition.
+        doubtful: of the objects of the class that are not judged: all must come out false in the end.
     """
 
     kind: str
     condition: Condition
-    holds: np.ndarray
+    codes: np.ndarray
     doubtful: np.ndarray
 
     @property
     def denied(self) -> Known:
         """The opposite."""
-        return Known(self.kind, Not(condition=self.condition), ~self.holds, 2 - self.doubtful)
+        return Known(self.kind, Not(condition=self.condition), 2 - self.codes, 2 - self.doubtful)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it may be asked alone."""
+        return not (self.codes == UNKNOWN).any() and not self.doubtful.any()
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,18 @@ class Proposal:
 def known_conditions(
     site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)
 ) -> tuple[list[Known], list[tuple[str, Pick]]]:
-    """Conditions of these kinds that split the judged objects cleanly, and ranks to be tried."""
+    """Conditions of these kinds (those wanted most first) that split the judged objects, and ranks to be tried."""
     found: dict[Condition, Known | None] = {}
     picks: dict[Pick, str] = {}
-    for kind in kinds:
-        atom: Atom | None = MAKERS[kind](site, rng)
-        if atom is None:
-            continue
-        if isinstance(atom, Pick):
-            picks[atom] = kind
-        elif atom not in found:
-            found[atom] = _known(site, kind, atom)
+    for place, kind in enumerate(kinds):
+        for _ in range(_AGAIN if place < _RAREST else 1):
+            atom: Atom | None = MAKERS[kind](site, rng)
+            if atom is None:
+                break
+            if isinstance(atom, Pick):
+                picks[atom] = kind
+            elif atom not in found:
+                found[atom] = _known(site, kind, atom)
     return [one for one in found.values() if one is not None], [(kind, pick) for pick, kind in picks.items()]
 
 
@@ -92,9 +99,9 @@ def _known(site: Site, kind: str, condition: Condition) -> Known | None:
     everyone = view.everything.layout((site.name,))
     codes = view.everything.codes(everyone, condition)
     judged = np.array([not view.by_id[region.id].doubt for region in everyone.regions])
-    if set(codes[judged].tolist()) != {FALSE, TRUE}:
-        return None
-    return Known(kind, condition, codes[judged] == TRUE, codes[~judged])
+    return (
+        Known(kind, condition, codes[judged], codes[~judged]) if {FALSE, TRUE} <= set(codes[judged].tolist()) else None
+    )
 
 
 def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)) -> Iterator[Proposal]:
@@ -104,15 +111,15 @@ def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKER
         return
     known, picks = known_conditions(site, rng, kinds)
     for one in known:
-        if _excludes(one.doubtful):
+        if one.is_clear:
             yield _of(site, one.condition, [one.kind], "one")
-        if not _looks_odd_denied(one.condition) and _excludes(2 - one.doubtful):
+        if not _looks_odd_denied(one.condition) and one.denied.is_clear:
             yield _of(site, Not(condition=one.condition), [one.kind], "not")
     for kind, pick in picks:
         if _is_clear(site, pick):
             yield Proposal(Selection(phrases=(site.name,), picks=(pick,)), (kind,), "pick")
     plain = [one for one in known if not isinstance(one.condition, _IN_CONTEXT)]
-    yield from _joined(site, plain, rng)
+    yield from _joined(site, plain, kinds, rng)
     yield from _picked_of_some(site, plain, [each for each in picks if each[0] in PICKS], rng)
 
 
@@ -125,9 +132,11 @@ def _is_clear(site: Site, pick: Pick) -> bool:
     return sure and not any(site.view.by_id[name].doubt for name in chosen)
 
 
-def _joined(site: Site, known: list[Known], rng: random.Random) -> Iterator[Proposal]:
+def _joined(site: Site, known: list[Known], kinds: Sequence[str], rng: random.Random) -> Iterator[Proposal]:
     pairs = [(a, b) for n, a in enumerate(known) for b in known[n + 1 :] if a.kind != b.kind or a.kind[0] == "R"]
     rng.shuffle(pairs)
+    ranks = {kind: place for place, kind in reversed(list(enumerate(kinds)))}
+    pairs.sort(key=lambda pair: min(ranks[pair[0].kind], ranks[pair[1].kind]))
     for a, b in pairs[:_PAIRS]:
         first, second = (b, a) if _is_word(b.condition) and not _is_word(a.condition) else (a, b)
         if _together(first, second):
@@ -137,19 +146,25 @@ def _joined(site: Site, known: list[Known], rng: random.Random) -> Iterator[Prop
                 yield _all_of(site, [first, second, third], "and")
         if not _looks_odd_denied(second.condition) and _together(first, second.denied):
             yield _all_of(site, [first, second.denied], "and not")
-        either = first.holds | second.holds
-        sure = _excludes(np.maximum(first.doubtful, second.doubtful))
-        if sure and not either.all() and _differ(either, first.holds, second.holds):
-            yield _of(site, Or(conditions=(first.condition, second.condition)), [first.kind, second.kind], "or")
+        if _together(first.denied, second.denied):  # either: not (neither)
+            either = Or(conditions=(first.condition, second.condition))
+            if _excludes(np.maximum(first.doubtful, second.doubtful)):
+                yield _of(site, either, [first.kind, second.kind], "or")
 
 
 def _together(*parts: Known) -> bool:
-    """Whether something satisfies all parts, none in doubt does, and each part matters."""
-    every = np.logical_and.reduce([part.holds for part in parts])
-    if not every.any() or not _excludes(np.minimum.reduce([part.doubtful for part in parts])):
+    """Whether something satisfies all parts, nothing perhaps, none in doubt does, and each part matters."""
+    every = np.minimum.reduce([part.codes for part in parts])
+    if UNKNOWN in every or TRUE not in every:
         return False
-    fewer = ([part.holds for part in parts if part is not left] for left in parts)
-    return all(not np.array_equal(np.logical_and.reduce(rest), every) for rest in fewer)
+    if not _excludes(np.minimum.reduce([part.doubtful for part in parts])) and not _all_denied(parts):
+        return False
+    fewer = (np.minimum.reduce([part.codes for part in parts if part is not left]) for left in parts)
+    return all(bool(((rest == TRUE) & (every == FALSE)).any()) for rest in fewer)
+
+
+def _all_denied(parts: Sequence[Known]) -> bool:
+    return all(isinstance(part.condition, Not) for part in parts)
 
 
 def _excludes(doubtful: np.ndarray) -> bool:
@@ -168,7 +183,7 @@ def _picked_of_some(
         (one, kind, pick)
         for one in known
         for kind, pick in picks
-        if kind != "O" and one.holds.sum() > pick.count and (pick.by != "distance" or _is_word(one.condition))
+        if kind != "O" and (one.codes == TRUE).sum() > pick.count and (pick.by != "distance" or _is_word(one.condition))
     ]  # "below the road and nearest to the river" could be a rank among all: only "small ... nearest to the river"
     rng.shuffle(pairs)
     for one, kind, pick in pairs[: _PAIRS // 3]:

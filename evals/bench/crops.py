@@ -149,7 +149,10 @@ class View:
     @cached_property
     def certain(self) -> Executor:
         """Over the objects that are not in doubt."""
-        heads, references = self._regions(lambda seen: not seen.doubt), self._regions(lambda seen: seen.is_sure_reference)
+        heads, references = (
+            self._regions(lambda seen: not seen.doubt),
+            self._regions(lambda seen: seen.is_sure_reference),
+        )
         return Executor(self.frame, heads, references, classes=self.classes)
 
     @cached_property

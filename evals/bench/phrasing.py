@@ -27,14 +27,17 @@ _SIDES = (("on the east side", "on the right side"), ("on the west side", "on th
           ("on the north side", "on the upper side"), ("on the south side", "on the lower side"))  # fmt: skip
 # Other words for the same; each is only kept where the parser agrees.
 _SAME = (
-    ("in the top left corner", "in the upper left corner"), ("in the top right corner", "in the upper right corner"),
-    ("in the bottom left corner", "in the lower left corner"), ("in the bottom right corner", "in the lower right corner"),
-    ("in the top half", "in the upper half"), ("in the bottom half", "in the lower half"), ("in the centre", "in the middle"),
+    ("in the top left corner", "in the upper left corner"),
+    ("in the top right corner", "in the upper right corner"),
+    ("in the bottom left corner", "in the lower left corner"),
+    ("in the bottom right corner", "in the lower right corner"), ("in the top half", "in the upper half"),
+    ("in the bottom half", "in the lower half"), ("in the centre", "in the middle"),
     ("in the left half", "on the left"), ("in the right half", "on the right"), ("in the top half", "at the top"),
     ("at the edge of the image", "touching the border of the image"), (" left of ", " to the left of "),
-    (" right of ", " to the right of "), (" next to ", " beside "), (" near ", " close to "), (" containing ", " with "),
-    (" inside ", " in "), ("farthest from", "furthest from"), ("nearest to", "closest to"), ("largest", "biggest"),
-    ("larger than", "bigger than"), (" that are ", " which are "), ("square ", "square-shaped "), ("at least 2 times as", "at least twice as"),
+    (" right of ", " to the right of "), (" next to ", " beside "), (" near ", " close to "),
+    (" containing ", " with "), (" inside ", " in "), ("farthest from", "furthest from"),
+    ("nearest to", "closest to"), ("largest", "biggest"), ("larger than", "bigger than"),
+    (" that are ", " which are "), ("square ", "square-shaped "), ("at least 2 times as", "at least twice as"),
     ("that are not near", "far from"), ("that are not inside", "outside"), ("topmost", "uppermost"),
     ("leftmost", "left-most"), ("rightmost", "right-most"), ("most central", "closest to the centre of the image"),
 )  # fmt: skip

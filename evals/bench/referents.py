@@ -1,7 +1,7 @@
 """What other objects can be told by: things that a few words single out, and classes taken as a whole.
 
-FORMATS.md 7.2: a referent inside a relation must be one object for certain. "The bridge" where there is one bridge, "the
-largest ship", "the tank nearest to the bridge" (two hops). Whole classes ("surrounded by trees") are no referents.
+FORMATS.md 7.2: a referent inside a relation must be one object for certain. "The bridge" where there is one bridge,
+"the largest ship", "the tank nearest to the bridge" (two hops). Whole classes ("surrounded by trees") are no referents.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _by_another(name: str, other: Referent) -> Iterator[Selection]:
     yield Selection(phrases=(name,), picks=(Pick(by="distance", order="min", reference=other.selection),))
     yield Selection(phrases=(name,), picks=(Pick(by="distance", order="max", reference=other.selection),))
     for kind in ("inside", "adjacent"):
-        where = Relation(relation=kind, reference=other.selection)  # type: ignore[arg-type]
+        where = Relation(relation=kind, reference=other.selection)
         yield Selection(phrases=(name,), where=where, expected=1)
 
 

@@ -1,4 +1,4 @@
-"""Zero-match twins: a question that differs from a good one in a single condition and has no answer (FORMATS.md 7.4)."""
+"""Zero-match twins (FORMATS.md 7.4): a question that differs from a good one in one condition and has no answer."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[t
         case Orientation():
             for word in ("horizontal", "vertical", "diagonal"):
                 if word != condition.word:
-                    yield "Z:attribute", Orientation(word=word)  # type: ignore[arg-type]
+                    yield "Z:attribute", Orientation(word=word)
         case Aspect():
             yield "Z:attribute", Aspect(op=">", ratio=rng.choice([5.0, 6.0, 8.0]))
         case Compare():

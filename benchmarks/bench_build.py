@@ -1,0 +1,53 @@
+"""How fast CREC and CRES items are built from annotations in memory.
+
+    python benchmarks/bench_build.py                 # both tasks, drawn scenes
+    python benchmarks/bench_build.py --scenes 140 --items 400
+
+Drawing the scenes does not count. Times are the processor's (the build is one thread), best of several runs; the
+first build of a process also loads the parser's tables and is left out. Aimed at: 50 admitted items a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Literal
+
+from surveyor.evals.bench.build import build
+from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.datasets.record import Record
+
+_TASKS: tuple[Literal["CREC", "CRES"], ...] = ("CREC", "CRES")
+
+
+def rate(records: list[Record], task: Literal["CREC", "CRES"], items: int, runs: int) -> tuple[int, float]:
+    """(items admitted, the best rate a second)."""
+    best, number = 0.0, 0
+    for seed in range(runs):
+        start = time.process_time()
+        number = build(records, task=task, n=items, seed=seed)[0].admitted
+        best = max(best, number / (time.process_time() - start))
+    return number, best
+
+
+def main() -> int:
+    """Prints a line a task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=63)
+    parser.add_argument("--items", type=int, default=300)
+    parser.add_argument("--size", type=int, default=640, help="side of the scenes, px")
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    records = list(synth_records(given.scenes, seed=0, size_wh=(given.size, given.size)))
+    build(records[:3], task="CREC", n=4, seed=0)
+    things = sum(len(record.things) for record in records)
+    print(f"{len(records)} scenes of {given.size} px, {things} annotated objects")
+    for task in _TASKS:
+        number, best = rate(records, task, given.items, given.runs)
+        print(f"{task}: {number} items, {best:.0f} a second")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
