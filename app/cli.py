@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from .cli_ask import ask
+from .cli_bench import bench
 from .cli_chat import chat
 from .cli_doctor import doctor
 from .cli_explain import EXAMPLE, explain
@@ -59,6 +60,7 @@ app.command(cls=ToolsHelp)(run)
 app.command()(resume)
 app.command()(runs)
 app.add_typer(models, name="models")
+app.add_typer(bench, name="bench")
 app.command()(doctor)
 
 

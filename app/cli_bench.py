@@ -1,0 +1,190 @@
+"""`surveyor bench`: conditional benchmarks."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .cli_ask import Models, Parser
+
+if TYPE_CHECKING:
+    from ..evals.bench.predict import How
+    from ..evals.bench.runner import Ran, Standing
+
+bench = typer.Typer(no_args_is_help=True, help="Benchmarks of conditional questions: put their items to the agent.")
+
+ItemsFile = Annotated[
+    Path, typer.Argument(metavar="ITEMS", help="Items file: one JSON object a line.", show_default=False)
+]
+Out = Annotated[
+    Path, typer.Option(metavar="DIR", help="Folder of the run; an unfinished run there goes on.", show_default=False)
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of the images. Default: that of ITEMS, else this one.")
+]
+Oracle = Annotated[
+    str, typer.Option(metavar="PARTS", help="Parts answered by the truth, by commas: parser, boxes, masks.")
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Instead of the agent: whole-class, no-condition, centre, largest, region-blind (RCD)."
+    ),
+]
+Bands = Annotated[str, typer.Option(metavar="crisp|strict", help="How borderline geometry is judged.")]
+Timeout = Annotated[float | None, typer.Option(metavar="S", help="Seconds that an item may take.")]
+Workers = Annotated[int, typer.Option(metavar="N", help="How many items at once: threads, or actors with --ray.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Only the first N items.")]
+Shard = Annotated[str, typer.Option(metavar="K/N", help="Only part K of N, from 1/N to N/N.")]
+Retry = Annotated[
+    str, typer.Option(metavar="STATUSES", help="Ask again where it went wrong, by commas: failed,timeout.")
+]
+Ray = Annotated[
+    str | None, typer.Option(metavar="auto|ADDRESS", help="Answer on a Ray cluster; auto starts one where none is.")
+]
+WorkerGpus = Annotated[float, typer.Option(metavar="N", help="GPUs that each actor holds, with --ray.")]
+Cache = Annotated[bool, typer.Option("--cache", help="Use and keep results of single steps, as surveyor ask does.")]
+
+_LINE_EVERY_S = 10.0
+
+
+@bench.callback()
+def about() -> None:
+    """Benchmarks of conditional questions: put their items to the agent."""
+
+
+@bench.command(epilog="Example:  [bold]surveyor bench run items.jsonl --oracle parser,boxes --out runs/oracle[/bold]")
+def run(
+    items: ItemsFile,
+    out: Out,
+    models: Models = None,
+    data: Data = None,
+    oracle: Oracle = "",
+    baseline: Baseline = None,
+    parser: Parser = "auto",
+    bands: Bands = "crisp",
+    timeout: Timeout = None,
+    workers: Workers = 1,
+    limit: Limit = None,
+    shard: Shard = "1/1",
+    retry: Retry = "",
+    ray: Ray = None,
+    worker_gpus: WorkerGpus = 0.0,
+    cache: Cache = False,
+) -> None:
+    """Answer the items of a benchmark; goes on where an earlier call stopped."""
+    from ..evals.bench.runner import run as run_items
+    from .exits import INTERRUPTED, RUN_FAILED
+    from .screen import talk
+
+    how = _how(oracle, baseline, parser, bands, timeout)
+    try:
+        with _shown() as listener:
+            ran = run_items(
+                items,
+                out,
+                models=models,
+                how=how,
+                root=data,
+                workers=workers,
+                limit=limit,
+                shard=_shard(shard),
+                retry=_listed(retry),
+                ray=ray,
+                worker_gpus=worker_gpus,
+                cache=cache,
+                progress=listener,
+            )
+    except KeyboardInterrupt:
+        talk().print(f"interrupted: what was answered is kept in {out}/; the same command goes on", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
+    talk().print(_told(ran, how, out), style="dim", soft_wrap=True)
+    if ran.total and ran.statuses.get("failed", 0) == ran.done:
+        talk().print(f"failed: every item; see what they say in {out}/predictions.jsonl", style="bold red")
+        raise typer.Exit(RUN_FAILED)
+
+
+def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: float | None) -> How:
+    from pydantic import ValidationError
+
+    from ..core.errors import UsageError
+    from ..core.plan import describe_faults
+    from ..evals.bench.predict import How
+
+    try:
+        return How.model_validate(
+            {"oracle": _listed(oracle), "baseline": baseline, "parser": parser, "bands": bands, "timeout_s": timeout}
+        )
+    except ValidationError as error:
+        raise UsageError(describe_faults(error)) from None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _shard(text: str) -> tuple[int, int]:
+    from ..core.errors import UsageError
+
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if found is None:
+        raise UsageError(f"--shard is {text!r}, expected K/N, for example 1/4")
+    return int(found[1]), int(found[2])
+
+
+# ---- what is shown --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[Standing], None]]:
+    """Gives a listener that shows how far the run is: one line that is renewed on a terminal, else one now and then."""
+    from rich.live import Live
+    from rich.text import Text
+
+    from .screen import talk
+
+    screen = talk()
+    if screen.is_terminal:
+        with Live(Text(""), console=screen, transient=True, refresh_per_second=4) as live:
+            yield lambda standing: live.update(Text(_line(standing), no_wrap=True, overflow="ellipsis"))
+        return
+    last = time.monotonic()
+
+    def listener(standing: Standing) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY_S and standing.done < standing.total:
+            screen.print(_line(standing), soft_wrap=True)
+            last = time.monotonic()
+
+    yield listener
+
+
+def _line(standing: Standing) -> str:
+    """One line: "1,240 of 10,000 items, 35.2 a second, 4 min left, 3 failed"."""
+    parts = [f"{standing.done:,} of {standing.total:,} items"]
+    if standing.rate is not None and standing.left_s is not None:
+        parts += [f"{standing.rate:.3g} a second", f"{_duration(standing.left_s)} left"]
+    return ", ".join([*parts, *_wrong(standing.statuses)])
+
+
+def _wrong(statuses: object) -> list[str]:
+    counts = dict(statuses)  # type: ignore[call-overload]
+    return [f"{counts[name]:,} {name}" for name in ("unreadable", "failed", "refused", "timeout") if counts.get(name)]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _told(ran: Ran, how: How, out: Path) -> str:
+    rate = f" in {_duration(ran.seconds)} ({ran.new / max(ran.seconds, 1e-6):.3g} a second)" if ran.new else ""
+    new = f"{ran.new:,} new{rate}" if ran.new else "nothing was left to do"
+    return f"{how.mode}: " + "; ".join([f"{ran.done:,} of {ran.total:,} items in {out}/", new, *_wrong(ran.statuses)])

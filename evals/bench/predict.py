@@ -1,0 +1,260 @@
+"""One item put to the agent, or to a part of it with the rest answered by the item's own truth."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from ...agent.answer import Answer
+from ...agent.class_names import adopt_class_names
+from ...agent.parsers import ParserName, parse_request
+from ...agent.planner import make_plan
+from ...agent.run import run as run_plan
+from ...core.budget import Budget, Meter, metering
+from ...core.conditions import Node, Request
+from ...core.errors import (
+    BudgetExceeded,
+    Cancelled,
+    MissingDependency,
+    ModelOutputError,
+    QueryError,
+    SurveyorError,
+    UsageError,
+)
+from ...core.geometry import box_to_corners
+from ...core.regions import Region
+from ...core.scene import Scene
+from ...tools.bands import CRISP, STRICT
+from ...tools.models.spec import Models
+from .baselines import Baseline, all_change, chosen, class_request
+from .items import Image, Item
+from .oracles import with_oracles
+from .predictions import Predicted, Prediction
+
+Oracle = Literal["parser", "boxes", "masks"]
+BUG = "not expected"
+"""First words of what is said of an error that is nobody's but the program's."""
+_WARM_S = 1800.0
+
+
+class How(Node):
+    """What answers the items; part of a run's settings.
+
+    Attributes:
+        oracle: parts whose answer is the item's truth: "parser" (its request is run), "boxes" (its objects are found
+            as labelled), "masks" (its masks are given). None: the expression goes through the whole agent.
+        baseline: an answer that looks at no condition, see `baselines`; None for the agent.
+        parser: what reads the expression, as in `surveyor.ask`.
+        bands: how borderline geometry is judged; `crisp` as `surveyor.ask` does.
+        timeout_s: seconds an item may take, reading the image included; None for no bound. A later answer counts as
+            none, however good it is.
+    """
+
+    oracle: tuple[Oracle, ...] = ()
+    baseline: Baseline | None = None
+    parser: ParserName = "auto"
+    bands: Literal["crisp", "strict"] = "crisp"
+    timeout_s: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_order(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("oracle"), list | tuple | set | frozenset):
+            return {**data, "oracle": tuple(sorted(set(data["oracle"])))}
+        return data
+
+    @property
+    def reads(self) -> bool:
+        """Whether the expression is parsed."""
+        return self.baseline is None and "parser" not in self.oracle
+
+    @property
+    def mode(self) -> str:
+        """In words: "full", "oracle boxes and parser", "baseline largest, oracle boxes"."""
+        oracle = f"oracle {' and '.join(self.oracle)}" if self.oracle else ""
+        baseline = f"baseline {self.baseline}" if self.baseline else ""
+        return ", ".join(filter(None, (baseline, oracle))) or "full"
+
+    def check(self, task: str) -> None:
+        """Raises UsageError where items of a task cannot be answered in this way."""
+        if (self.baseline == "region-blind") != (task == "RCD"):
+            if task == "RCD":
+                raise UsageError(
+                    "RCD items cannot be asked yet: referring change detection comes with the change agent (issue 7); "
+                    "what runs is the baseline 'region-blind' with a change detector"
+                )
+            raise UsageError(f"the baseline 'region-blind' is for RCD items, these are {task}; use 'whole-class'")
+        if task == "RCD" and self.oracle:
+            raise UsageError(f"RCD items have no oracle {self.oracle[0]!r}; leave it out")
+
+
+def predict(
+    item: Item,
+    models: Models,
+    how: How,
+    *,
+    root: str | Path = ".",
+    cancel: threading.Event | None = None,
+    cache: bool = False,
+) -> Prediction:
+    """The answer to one item; what goes wrong becomes its status.
+
+    Args:
+        item: of any task that `how` can answer.
+        models: what is asked where no oracle answers.
+        how: see `How`.
+        root: folder that the image's path is relative to.
+        cancel: set it to stop.
+        cache: whether results of earlier runs are used and kept, as in `surveyor.ask`.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        MissingDependency: a package is missing, so that no item could be answered.
+        UsageError: items of this task cannot be answered in this way.
+    """
+    how.check(item.task)
+    cancel = cancel or threading.Event()
+    started = time.perf_counter()
+    asked = _Asked(item, with_oracles(models, item, how.oracle), how, Path(root), cancel, cache)
+    try:
+        with metering(Meter(Budget(how.timeout_s), cancel.is_set)):
+            found = asked.answered()
+    except (Cancelled, MissingDependency):
+        raise
+    except Exception as error:  # one item must not cost the others; what it was stays in the prediction
+        found = asked.troubled(error)
+    if cancel.is_set():
+        raise Cancelled("the run was cancelled")
+    seconds = round(time.perf_counter() - started, 4)
+    if how.timeout_s is not None and seconds > how.timeout_s:
+        found = timed_out(item.id, how, asked.understood)
+    return found.model_copy(update={"seconds": seconds})
+
+
+def timed_out(item_id: str, how: How, understood: dict[str, Any] | None = None) -> Prediction:
+    """What stands for an answer that came too late, or not at all."""
+    limit_s = how.timeout_s or 0.0
+    said = f"no answer within {limit_s:g} s"
+    return Prediction(id=item_id, status="timeout", request=understood, said=said, seconds=limit_s)
+
+
+def warm(item: Item, models: Models, how: How, *, root: str | Path = ".") -> None:
+    """Answers an item for nothing where there is a timeout, so that no item pays for the loading of weights."""
+    if how.timeout_s is not None:
+        predict(item, models, how.model_copy(update={"timeout_s": _WARM_S}), root=root)
+
+
+class _Asked:
+    """One item on its way to its answer."""
+
+    def __init__(self, item: Item, models: Models, how: How, root: Path, cancel: threading.Event, cache: bool) -> None:
+        self.item, self.models, self.how, self.root = item, models, how, root
+        self.cancel, self.cache = cancel, cache
+        self.understood: dict[str, Any] | None = None
+
+    def answered(self) -> Prediction:
+        """The answer, or what a step failed of."""
+        item = self.item
+        scene = open_image(item.image, self.root)
+        if self.how.baseline == "region-blind":
+            if item.after is None:
+                raise UsageError(f"the item {item.id!r} has no later image")
+            mask = all_change(item, self.models, scene, open_image(item.after, self.root))
+            return Prediction(id=item.id, mask_rle=mask.to_rle() if mask.area_px else None)
+        request = self._request()
+        answer = run_plan(
+            make_plan(request, item.expression),
+            scene,
+            models=self.models,
+            request=request,
+            bands=STRICT if self.how.bands == "strict" else CRISP,
+            cache=self.cache,
+            cancel=self.cancel,
+        )
+        if answer.failure is not None:
+            return self._failed(answer)
+        regions = chosen([c.region for c in answer.regions], self.how.baseline or "", scene.size_wh)
+        return Prediction(
+            id=item.id,
+            regions=tuple(predicted(region) for region in regions),
+            request=self.understood,
+            said=answer.text,
+        )
+
+    def _request(self) -> Request:
+        if self.how.baseline is not None:
+            return class_request(self.item)
+        if not self.how.reads:
+            return self.item.request
+        read = parse_request(self.item.expression, self.how.parser, self.models.chat)
+        request = adopt_class_names(read.request, self.models.grounder.knows())
+        self.understood = request.model_dump(mode="json")
+        return request
+
+    def _failed(self, answer: Answer) -> Prediction:
+        """A step failed that the answer needs."""
+        broken = [seen for seen in answer.observations if seen.status == "failed"]
+        raw = next((seen.raw for seen in broken if seen.raw is not None), None)
+        if raw is None:
+            return self._trouble("failed", answer.failure or "")
+        return self._trouble("unreadable", f"{answer.failure}\n{raw}")
+
+    def troubled(self, error: Exception) -> Prediction:
+        """What an error says of the item, by who must act."""
+        if isinstance(error, BudgetExceeded):
+            return self._trouble("timeout", str(error))
+        if isinstance(error, ModelOutputError):
+            return self._trouble("unreadable", f"{error}\n{error.raw}")
+        if isinstance(error, QueryError):
+            return self._trouble("refused", str(error))
+        if isinstance(error, SurveyorError | OSError):
+            return self._trouble("failed", str(error))
+        place = "".join(traceback.format_tb(error.__traceback__)[-3:])
+        return self._trouble("failed", f"{BUG}: {type(error).__name__}: {error}\n{place}")
+
+    def _trouble(self, status: Any, said: str) -> Prediction:
+        return Prediction(id=self.item.id, status=status, request=self.understood, said=said)
+
+
+def predicted(region: Region) -> Predicted:
+    """A region of an answer as plain data; the oriented box only where it is not the upright one."""
+    corners = region.corners_px
+    upright = np.allclose(corners, box_to_corners(region.box_px), rtol=0, atol=1e-6)
+    return Predicted(
+        hbb=tuple(region.box_px.tolist()),
+        obb=None if upright else tuple(tuple(point) for point in corners.tolist()),
+        rle=None if region.mask is None else region.mask.to_rle(),
+        score=region.score,
+        label=region.label,
+    )
+
+
+def open_image(image: Image, root: str | Path) -> Scene:
+    """The pixels that an item looks at, as a scene of their own, with the item's ground sample distance and no other.
+
+    Raises:
+        UsageError: no such image, or one of another size than the item was made for.
+    """
+    path = Path(root) / image.path
+    return _opened(path, image.crop_xyxy, image.size_wh, image.gsd_m)
+
+
+@lru_cache(maxsize=4)
+def _opened(path: Path, crop: tuple[int, int, int, int] | None, size_wh: tuple[int, int], gsd_m: float | None) -> Scene:
+    whole = Scene.open(path)
+    window = (0, 0, *whole.size_wh) if crop is None else crop
+    fits = window[0] >= 0 and window[1] >= 0 and window[2] <= whole.size_wh[0] and window[3] <= whole.size_wh[1]
+    if not fits or (window[2] - window[0], window[3] - window[1]) != size_wh:
+        wanted = f"{size_wh[0]} x {size_wh[1]} px" + (f" from {list(crop[:2])}" if crop else "")
+        found = f"{whole.size_wh[0]} x {whole.size_wh[1]} px"
+        raise UsageError(f"{str(path)!r} has {found}, the item was made for {wanted}; give the images it was built on")
+    # a crop has a name of its own: annotation of the file would lie elsewhere in it
+    name = path.name if crop is None else f"{path.stem}@{'-'.join(map(str, crop))}{path.suffix}"
+    return Scene.from_array(whole.read(window), gsd_m=gsd_m, name=name)
