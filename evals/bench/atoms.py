@@ -51,6 +51,7 @@ _CORNERS: tuple[Literal["top left", "top right", "bottom left", "bottom right"],
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # leading figures that a person would say
 _LONG = 1.5
 _SMALL = 0.3
+_BETWEEN_TRIES = 12
 _CROWD = 40  # more of a class than this, and nobody would look at all of them
 _ROWS = 12  # of more, nobody would follow the rows
 
@@ -185,8 +186,8 @@ def _within(site: Site, rng: random.Random) -> Atom | None:
 def _sharing(site: Site, rng: random.Random) -> Atom | None:
     if not site.view.is_shaped(site.labels):
         return None
-    referent, crowd = _referent(site, rng, shaped=True), _crowd(site, rng)
-    kind = rng.choice(["inside", "inside", "contains", "overlaps"])
+    kind = rng.choice(["inside", "contains", "overlaps"])
+    referent, crowd = _referent(site, rng, shaped=True), _crowd(site, rng, endless=kind == "inside")
     if referent is not None and rng.random() < 0.5:
         return _relation(kind, referent)
     if crowd is None:
@@ -212,10 +213,18 @@ def _between_two(site: Site, rng: random.Random) -> Atom | None:
     known = [each for each in site.referents if each.hops == 1]
     if len(known) < 2:
         return None
-    first, second = rng.sample(known, 2)
-    if first.id == second.id:
-        return None
-    return Relation(relation="between", reference=first.selection, second=second.selection)
+    for _ in range(_BETWEEN_TRIES):
+        first, second = rng.sample(known, 2)
+        if first.id != second.id and _lies_between(site, first, second):
+            return Relation(relation="between", reference=first.selection, second=second.selection)
+    return None
+
+
+def _lies_between(site: Site, first: Referent, second: Referent) -> bool:
+    """Whether the centre of some object lies about half-way between two others, so that asking is worth while."""
+    start, stop = (site.view.by_id[each.id].region.center_px for each in (first, second))
+    off = np.linalg.norm(site.layout.centers - (start + stop) / 2, axis=1)
+    return bool((off <= 0.3 * np.linalg.norm(stop - start)).any())
 
 
 def _aligned(site: Site, _rng: random.Random) -> Atom | None:
@@ -266,15 +275,15 @@ def _compared(site: Site, rng: random.Random) -> Atom | None:
     known = [each for each in site.referents if each.hops == 1 and view.is_turned((each.label,))]
     if not known:
         return None
-    factor, op = rng.choice([(1.0, op), (1.0, op), (2.0, ">="), (1.0, "==")])
+    factor, op = rng.choice([(1.0, op), (1.0, op), (2.0, ">="), (2.0, ">="), (1.0, "==")])
     chosen = rng.choice(known).selection
     return CompareWith(attribute=attribute, op=op, reference=chosen, factor=factor)  # type: ignore[arg-type]
 
 
 def _superlative(site: Site, rng: random.Random) -> Atom | None:
     by, order = rng.choice([(by, order) for by in ("area", "x", "y") for order in ("max", "min")] + [("centre", "min")])
-    if by == "area" and rng.random() < 0.5 and site.view.is_turned(site.labels):
-        by = rng.choice(["length", "width", "aspect"])
+    if by == "area" and rng.random() < 0.7 and site.view.is_turned(site.labels):
+        by = rng.choice(["length", "length", "width", "aspect"])
     if not (is_small(site) if by in ("x", "y", "centre") else site.view.is_shaped(site.labels)):
         return None
     return Pick(by=by, order=order, count=rng.choice([1, 1, 1, 2, 2, 3]))  # type: ignore[arg-type]
@@ -383,14 +392,14 @@ def _referent(site: Site, rng: random.Random, *, shaped: bool = False) -> Refere
     return rng.choices(known, weights)[0] if known else None
 
 
-def _crowd(site: Site, rng: random.Random, least: int = 2) -> str | None:
-    """A class as a whole to relate to: another than the one asked for, of countable things."""
+def _crowd(site: Site, rng: random.Random, least: int = 2, *, endless: bool = False) -> str | None:
+    """A class as a whole to relate to, another than the one asked for; of countable things unless `endless`."""
     known = [
         name
         for label, name in site.names.items()
         if label not in site.labels
         and least <= len(site.view.by_label[label]) <= _CROWD
-        and not is_endless(label)
+        and (endless or not is_endless(label))
         and site.view.is_shaped((label,))
     ]
     return rng.choice(known) if known else None

@@ -18,7 +18,7 @@ from ... import __version__
 from ...agent.planner import make_plan
 from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
-from ...core.progress import report
+from ...core.progress import note, report
 from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import MAKERS, Site
@@ -38,7 +38,8 @@ _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 10  # proposals looked at closely, a window and turn
 _KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
-_BROADER = ("vehicle", "ship", "court", "sports field", "aircraft", "building")
+BROADER = ("vehicle", "ship", "aircraft")
+"""Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
 Part = Literal["dev", "test"]
 
 
@@ -62,6 +63,7 @@ class _Window:
 
     view: View
     rng: random.Random
+    broader: Sequence[str] = BROADER
     drafts: list[_Draft] = field(default_factory=list)
     number: int = 0
     used: set[Selection] = field(default_factory=set)
@@ -77,7 +79,7 @@ class _Window:
         referents = tuple(referents_of(view, names, self.rng))
         found: list[Site] = []
         heads: list[tuple[str, tuple[str, ...]]] = [(name, (label,)) for label, name in names.items()]
-        heads += [(phrase, labels) for phrase in _BROADER if len(labels := self._present(phrase)) > 1]
+        heads += [(phrase, labels) for phrase in self.broader if len(labels := self._present(phrase)) > 1]
         for name, labels in heads:
             site = Site(view, name, labels, referents, names)
             if 2 <= site.size <= _CROWDED:
@@ -111,6 +113,7 @@ def build(
     root: str | None = None,
     command: str | None = None,
     zero_share: float = ZERO_SHARE,
+    broader: Sequence[str] = BROADER,
 ) -> tuple[Header, list[Item]]:
     """Items from annotated images.
 
@@ -124,6 +127,7 @@ def build(
         root: folder that image paths become relative to.
         command: how this was called, for the header.
         zero_share: share of the items that have no answer.
+        broader: words for several classes at once ("vehicle"); only such whose every kind the sources annotate.
 
     Returns:
         The header (with the reasons of all rejections) and the items in order.
@@ -145,7 +149,9 @@ def build(
         told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
         raise UsageError(f"no record can be used: {told}; give images with exhaustive labels")
     windows = [
-        _Window(view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"))
+        _Window(
+            view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
+        )
         for record in used
         for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally)
     ]
@@ -153,6 +159,8 @@ def build(
     made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows))
     drafts = made.run(windows)
     items = _numbered(drafts, task, seed)
+    if len(items) < n:
+        note(f"The images gave {len(items)} of {n} items; more images or other classes would give more.")
     header = Header(
         task=task,
         command=command or f"build(task={task!r}, n={n}, seed={seed}, part={part!r}, zero_share={zero_share})",

@@ -116,7 +116,8 @@ def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[t
 
 
 def _related_otherwise(relation: Relation, site: Site, rng: random.Random) -> Iterator[tuple[str, Condition]]:
-    if relation.direction is not None:
+    told = relation.reference.picks if relation.reference is not None else ()
+    if relation.direction is not None and not any(pick.by in ("x", "y") for pick in told):  # left of the leftmost
         known = DIRECTIONS if relation.relation == "toward" else DIRECTIONS[:4]
         for direction in rng.sample(known, len(known)):
             if direction != relation.direction:
