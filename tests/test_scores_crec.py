@@ -303,3 +303,8 @@ def test_pairing_agrees_with_scipy() -> None:
         iou = rng.random(rng.integers(1, 40, 2)) * (rng.random() < 0.8)
         rows, columns = best_pairs(iou)
         assert iou[rows, columns].sum() == pytest.approx(iou[optimize.linear_sum_assignment(iou, maximize=True)].sum())
+
+
+def test_none_on_a_target_is_no_correct_rejection() -> None:
+    items = [make_item("t", [square(0)]), make_item("z")]
+    assert values(items, [answer("t"), answer("z", [square(0)])])["n_acc"] == 0

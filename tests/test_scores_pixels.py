@@ -402,3 +402,12 @@ def test_wrong_pixels_never_raise_precision_or_iou(drawn: list[np.ndarray], more
     after = rcd([item], [Prediction(id="a", mask_rle=rle(first | (more[0] & ~truth)))])
     for name in ("precision_1", "IoU_1", "F1_1", "giou"):
         assert after[name] <= before[name] + 1e-12  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("box", "n_acc"), [((0, 0, 7, 7), 1), ((0, 0, 5, 10), 0)])
+def test_rcd_rejects_below_50_px(box: Any, n_acc: int) -> None:
+    assert rcd([changed("z")], [repainted("z", box)])["n_acc"] == n_acc
+
+
+def test_small_true_parts_are_not_missed() -> None:
+    assert score_rcd([changed("a", TEN, (50, 50, 54, 54))], [repainted("a", TEN)]).item("a")["parts_missed"] == 0
