@@ -102,11 +102,13 @@ def run(
                 progress=listener,
             )
     except KeyboardInterrupt:
-        talk().print(f"interrupted: what was answered is kept in {out}/; the same command goes on", style="yellow")
+        told = f"interrupted: what was answered is kept in {out}/; the same command goes on"
+        talk().print(told, style="yellow", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
     talk().print(_told(ran, how, out), style="dim", soft_wrap=True)
     if ran.total and ran.statuses.get("failed", 0) == ran.done:
-        talk().print(f"failed: every item; see what they say in {out}/predictions.jsonl", style="bold red")
+        told = f"failed: every item; see what they say in {out}/predictions.jsonl"
+        talk().print(told, style="bold red", soft_wrap=True)
         raise typer.Exit(RUN_FAILED)
 
 
