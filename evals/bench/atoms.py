@@ -84,6 +84,11 @@ class Site:
         """How many judged objects there are."""
         return sum(not seen.doubt for label in self.labels for seen in self.view.by_label[label])
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether there are so few objects that one can follow their rows."""
+        return sum(len(self.view.by_label[label]) for label in self.labels) <= _ROWS
+
 
 Atom = Condition | Pick
 Maker = Callable[[Site, random.Random], "Atom | None"]
@@ -228,7 +233,7 @@ def _lies_between(site: Site, first: Referent, second: Referent) -> bool:
 
 
 def _aligned(site: Site, _rng: random.Random) -> Atom | None:
-    fits = 4 <= len(site.layout) <= _ROWS and len(site.labels) == 1 and site.view.is_turned(site.labels)
+    fits = len(site.layout) >= 4 and site.is_followed and len(site.labels) == 1 and site.view.is_turned(site.labels)
     return Relation(relation="aligned") if fits else None
 
 
@@ -304,7 +309,7 @@ def _ordinal(site: Site, rng: random.Random) -> Atom | None:
 def _grouped(site: Site, rng: random.Random) -> Atom | None:
     if len(site.labels) != 1 or not site.view.is_shaped(site.labels) or len(site.layout) < 3:
         return None
-    form = "row" if rng.random() < 0.3 and len(site.layout) <= _ROWS and site.view.is_turned(site.labels) else "group"
+    form = "row" if rng.random() < 0.3 and site.is_followed and site.view.is_turned(site.labels) else "group"
     which = rng.choice([None, None, None, "largest", "smallest"])
     if which is not None:
         return Group(form=form, which=which)  # type: ignore[arg-type]
