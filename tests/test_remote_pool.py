@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from surveyor.core.budget import Budget, Meter, metering
 from surveyor.core.errors import BudgetExceeded, Cancelled, ModelOutputError, ToolFailed, UsageError
 from surveyor.tools.models.remote import transport
+from surveyor.tools.models.remote.adapter import RemoteModel
 from surveyor.tools.models.remote.address import Address, read_address
+from surveyor.tools.models.remote.chat import RemoteChat
 from surveyor.tools.models.remote.pool import Patience, Pool
 from surveyor.tools.models.remote.transport import Answered
 
@@ -87,12 +89,24 @@ def test_addresses_that_are_none(argument: str) -> None:
         f"m@http://host/v1?api_key={SECRET}",
         f"m@http://host/v1?{SECRET}",
         f"m@http://host/v1,http://me:{SECRET}@host:port/v1",
+        f"m@me:{SECRET}@host/v1",
     ],
 )
 def test_what_may_be_a_key_in_an_address_is_refused_and_not_shown(argument: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_address(argument, "grounder", ["dialect"])
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("argument", ["m", "m@localhost:18912/v1", "m@"])
+def test_what_is_proposed_for_an_address_that_is_none_can_be_written(argument: str) -> None:
+    for role, make in (("grounder", RemoteModel.at), ("chat", RemoteChat.at)):
+        with pytest.raises(UsageError, match=r"https?://") as caught:
+            make(argument)
+        proposed = str(caught.value).rpartition("write e.g. ")[2]
+        assert proposed.startswith(f"{role}=openai:") and "vision" not in str(caught.value)
+        assert "qwen" not in proposed or role == "chat", "a text model sees nothing"
+        assert make(proposed.removeprefix(f"{role}=openai:")).name == proposed.removeprefix(f"{role}=")
 
 
 @given(

@@ -42,7 +42,7 @@ class RemoteModel(PointingModel):
         Raises:
             UsageError: no address, an unknown setting, a value out of range.
         """
-        address = read_address(argument, "vision", SETTINGS)
+        address = read_address(argument, "grounder", SETTINGS)
         return cls(address, Settings.of(address.options))
 
     def __repr__(self) -> str:

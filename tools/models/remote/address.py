@@ -61,7 +61,7 @@ def read_address(argument: str, role: str, settings: Iterable[str]) -> Address:
 
     Args:
         argument: "MODEL@URL[,URL...][?setting=value&...]".
-        role: for the messages: "chat", "grounder" ...
+        role: for the messages, which propose it: one of a spec, "chat" or "grounder".
         settings: names that may stand behind the "?".
 
     Raises:
@@ -83,8 +83,9 @@ def read_address(argument: str, role: str, settings: Iterable[str]) -> Address:
     source, options = split_options(argument.strip())
     match = re.fullmatch(r"(?P<model>.+?)@(?P<urls>https?://\S+)", source)
     if match is None:
+        example = "qwen3:8b@http://localhost:11434/v1" if role == "chat" else "MODEL@http://localhost:8000/v1"
         raise UsageError(
-            f"{_shown(source)!r} is no MODEL@URL; write e.g. {role}=openai:qwen3:8b@http://localhost:11434/v1"
+            f"{_shown(source)!r} is no MODEL@URL with http:// or https://; write e.g. {role}=openai:{example}"
         )
     return Address(match["model"], tuple(match["urls"].split(",")), options)
 
@@ -136,4 +137,4 @@ def _checked(url: str) -> str:
 
 def _shown(text: str) -> str:
     """The text without what may be a password."""
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
+    return re.sub(r"(//|@)[^/@\s]*@", r"\1***@", text)
