@@ -98,6 +98,37 @@ def test_what_may_be_a_key_in_an_address_is_refused_and_not_shown(argument: str)
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "tail", ["dialct=native", "Dialect=native", "max_token=5", "dialect=native&colour=red", "api-version=1", "dialct"]
+)
+def test_a_setting_that_there_is_not_is_named_and_those_there_are_are_listed(tail: str) -> None:
+    name = tail.rpartition("&")[2].partition("=")[0]
+    with pytest.raises(UsageError, match=f"there is no setting '{name}'.* there are: dialect, max_tokens$") as caught:
+        read_address(f"m@http://me:{SECRET}@host/v1?{tail}", "grounder", ["dialect", "max_tokens"])
+    assert "environment" not in str(caught.value) and SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"{name}={SECRET}" for name in ("key", "token", "api_key", "X-Api-Key", "client_secret")] + [SECRET, "openSesame"],
+)
+def test_what_looks_like_a_key_is_sent_to_the_environment(query: str) -> None:
+    for tail in (query, f"dialct=native&{query}", f"{query}&dialct=native"):
+        with pytest.raises(UsageError, match="give a key in the environment as SURVEYOR_CHAT_API_KEY") as caught:
+            read_address(f"m@http://host/v1?{tail}", "grounder", ["dialect", "max_tokens"])
+        assert SECRET not in str(caught.value) and "openSesame" not in str(caught.value)
+
+
+@given(
+    st.text(st.characters(codec="ascii", categories=["L", "N", "P"], exclude_characters="&?"), min_size=21),
+    st.sampled_from(["{}", "{}=", "{}=x", "x={}", "dialect=native&{}"]),
+)
+def test_long_text_behind_an_address_is_never_shown(text: str, form: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_address(f"m@http://host/v1?{form.format(text)}", "grounder", ["dialect"])
+    assert text not in str(caught.value)
+
+
 @pytest.mark.parametrize("argument", ["m", "m@localhost:18912/v1", "m@"])
 def test_what_is_proposed_for_an_address_that_is_none_can_be_written(argument: str) -> None:
     for role, make in (("grounder", RemoteModel.at), ("chat", RemoteChat.at)):

@@ -10,12 +10,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from ....core.errors import UsageError
 from ..options import split_options
 
 _KEY = re.compile(r"[!-~]+")  # printable ASCII without spaces: all that a header can carry safely
+_NAME = re.compile(r"[A-Za-z_-]{1,20}")  # what a setting's name, mistyped, looks like; few keys do
+_OF_KEYS = re.compile(r"key|token|secret|passw|auth|bearer|credential|signature", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,7 @@ def read_address(argument: str, role: str, settings: Iterable[str]) -> Address:
     """
     known = tuple(settings)
     head, question, tail = argument.strip().partition("?")
-    for entry in filter(None, tail.split("&")) if question else ():
-        if entry.partition("=")[0].strip() not in known:  # what it holds may be a key: it is not shown
-            raise UsageError(
-                f"the address of the {role} model {_shown(head)!r} holds a query that is none of our settings "
-                f"({', '.join(known)}); give a key in the environment as SURVEYOR_CHAT_API_KEY, it must not stand in a "
-                "trace"
-            )
+    _refuse_unknown(_shown(head), tail if question else "", known)
     source, options = split_options(argument.strip())
     match = re.fullmatch(r"(?P<model>.+?)@(?P<urls>https?://\S+)", source)
     if match is None:
@@ -88,6 +85,21 @@ def read_address(argument: str, role: str, settings: Iterable[str]) -> Address:
             f"{_shown(source)!r} is no MODEL@URL with http:// or https://; write e.g. {role}=openai:{example}"
         )
     return Address(match["model"], tuple(match["urls"].split(",")), options)
+
+
+def _refuse_unknown(shown: str, tail: str, known: tuple[str, ...]) -> None:
+    """Raises UsageError for a setting that there is not; what may be a key is not shown: values, and odd names."""
+    entries = [entry.partition("=") for entry in tail.split("&") if entry]
+    unknown = [(name.strip(), equals) for name, equals, _ in entries if name.strip() not in known]
+    for name, equals in unknown:
+        typed = get_close_matches(name, known, 1, 0.8)  # max_token holds "token"
+        if not _NAME.fullmatch(name) or ((_OF_KEYS.search(name) or not equals) and not typed):
+            raise UsageError(
+                f"the address of the model {shown!r} holds a query that looks like a key; give a key in the "
+                f"environment as SURVEYOR_CHAT_API_KEY, it must not stand in a trace (settings are: {', '.join(known)})"
+            )
+    if unknown:
+        raise UsageError(f"there is no setting {unknown[0][0]!r} of the model {shown!r}; there are: {', '.join(known)}")
 
 
 def key_variable(url: str) -> str:
