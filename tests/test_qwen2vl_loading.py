@@ -534,3 +534,44 @@ def test_specs_name_every_role(model: Path, role: str) -> None:
 def test_one_spec_shares_weights_between_roles(model: Path) -> None:
     models = load_models(f"grounder=qwen2vl:{model}?device=cpu,describer=qwen2vl:{model}?device=cpu")
     assert models.grounder.answerer is models.describer.answerer  # type: ignore[attr-defined, union-attr]
+
+
+def test_adapter_of_another_family_is_refused_even_where_shapes_fit(
+    checkpoints: Callable[[str], Path],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    from surveyor.tools.models.qwen2vl.loading import _check_family
+
+    config = tmp_path / "adapter_config.json"
+    for named in (str(checkpoints("qwen2-vl")), "Qwen/Qwen2-VL-7B-Instruct"):
+        config.write_text(json.dumps({"base_model_name_or_path": named}))
+        _check_family(str(tmp_path), "base", "qwen2_vl")
+        with pytest.raises(UsageError, match="a qwen2_vl model, and 'base' is a qwen3_vl one"):
+            _check_family(str(tmp_path), "base", "qwen3_vl")
+    config.write_text(json.dumps({"base_model_name_or_path": "somebody/model"}))
+    _check_family(str(tmp_path), "base", "qwen3_vl")
+
+
+def test_weights_that_are_not_numbers_are_told(checkpoints: Callable[[str], Path]) -> None:  # noqa: F811
+    import torch
+    from qwen2vl_checkpoints import asks, picture_of
+    from surveyor.tools.models.qwen2vl.engine import Engine
+    from surveyor.tools.models.qwen2vl.loading import load
+    from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
+
+    engine = Engine(Checkpoint(str(checkpoints("qwen2-vl"))), Settings(device="cpu"))
+    engine._loaded = load(engine.checkpoint, engine.settings)
+    with torch.no_grad():
+        engine.loaded.base.model.language_model.layers[1].mlp.down_proj.weight[3, 5] = float("nan")
+    with pytest.raises(UsageError, match="not finite: its weights are damaged"):
+        engine.ask([asks("What is it?", picture_of(1, (56, 56)))])
+
+
+def test_declaration_of_an_unknown_dialect_names_the_file(checkpoints: Callable[[str], Path], tmp_path: Path) -> None:  # noqa: F811
+    from surveyor.tools.models.qwen2vl.loading import declared_dialect
+    from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
+
+    folder = shutil.copytree(checkpoints("qwen2-vl"), tmp_path / "copy")
+    (folder / "surveyor.json").write_text('{"dialect": "nativ"}')
+    with pytest.raises(UsageError, match=r"surveyor.json' declares what is not known: unknown dialect 'nativ'"):
+        declared_dialect(Checkpoint(str(folder)), Settings())

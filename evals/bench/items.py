@@ -159,7 +159,7 @@ def write_items(path: str | Path, header: Header, items: Iterable[Item]) -> None
     with Path(path).open("w", encoding="utf-8") as file:
         file.write(json.dumps({"header": header.model_dump(mode="json")}, ensure_ascii=False) + "\n")
         for item in items:
-            file.write(item.model_dump_json(exclude_defaults=True) + "\n")
+            file.write(item.model_dump_json(exclude_none=True) + "\n")
 
 
 def read_header(path: str | Path) -> Header:

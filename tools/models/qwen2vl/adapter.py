@@ -47,10 +47,12 @@ class Qwen2VL(PointingModel):
         """What was loaded, for `surveyor models check`; loads the weights. Speed is that of all replies so far."""
         engine, loaded = self.answerer, self.answerer.loaded
         parameters = sum(each.numel() for each in loaded.model.parameters())
+        quantized = engine.settings.quantize
         least, most = engine.pixel_bounds
         report = {
             "class": type(loaded.base).__name__,
-            "parameters": f"{parameters / 1e6:.1f} M",
+            "parameters": f"{parameters / 1e6:.1f} M"
+            + (f" beside those in {quantized}" if quantized != "none" else ""),
             "dtype": str(loaded.base.dtype).removeprefix("torch."),
             "device": str(loaded.base.device),
             "dialect": engine.tasks.name,

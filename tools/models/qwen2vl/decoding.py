@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....core.budget import check
+from ....core.errors import UsageError
 from .prefixes import Prefix, batch_cache
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def decode(
         seed: for drawing.
 
     Raises:
+        UsageError: the model gives numbers that are not finite.
         Cancelled, BudgetExceeded: the run stops here.
     """
     import torch
@@ -127,6 +129,11 @@ def _choose(
     import torch
 
     total = torch.logsumexp(logits, dim=-1)
+    if not bool(torch.isfinite(total).all()):
+        raise UsageError(
+            "the model's numbers are not finite: its weights are damaged, or too large for this dtype; run surveyor "
+            "models check, copy the checkpoint again, or use dtype=bfloat16 or float32"
+        )
     own = logits.clone()
     for place, row in enumerate(rows):
         if row.guide is not None:

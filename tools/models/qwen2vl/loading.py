@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from ....core.codec import dialect
 from ....core.errors import MissingDependency, SurveyorError, UsageError
 from ..folder import ADAPTER, QWEN_VL, check_adapter, check_folder
 from .settings import COMMAND, Checkpoint, Settings
@@ -30,6 +31,8 @@ FAMILIES = {
     "qwen3_vl_moe": "qwen3-vl",
 }
 """model_type of config.json -> the dialect that the stock checkpoints of the family write."""
+_MARKS = {"qwen2_5_vl": "qwen2.5-vl", "qwen3_vl": "qwen3-vl", "qwen2_vl": "qwen2-vl"}
+"""model_type -> what names on the hub have in them."""
 DECLARATION = "surveyor.json"
 """Beside weights or an adapter trained on this project's format: {"dialect": "native"}."""
 _RENAMED = {r"^visual\.": "model.visual.", r"^model\.(?!language_model\.|visual\.)": "model.language_model."}
@@ -174,9 +177,14 @@ def _declaration(folder: Path) -> str:
     if not path.is_file():
         return ""
     try:
-        return str(json.loads(path.read_text("utf-8"))["dialect"])
+        name = str(json.loads(path.read_text("utf-8"))["dialect"])
     except (ValueError, KeyError, TypeError, OSError):
         raise UsageError(f"{str(path)!r} cannot be read; expected {{'dialect': NAME}}") from None
+    try:
+        dialect(name)
+    except UsageError as error:
+        raise UsageError(f"{str(path)!r} declares what is not known: {error}") from None
+    return name
 
 
 def _how(settings: Settings, torch: Any) -> dict[str, Any]:
@@ -247,6 +255,7 @@ def _with_adapters(model: Any, checkpoint: Checkpoint, settings: Settings) -> tu
     names: dict[str, str] = {}
     for task, folder in checkpoint.adapters.items():
         name = task or "all"
+        _check_family(folder, checkpoint.source, model.config.model_type)
         with _explained(f"the adapter {folder!r} does not fit {checkpoint.source!r}"), _quietly():
             if names:
                 model.load_adapter(folder, adapter_name=name, key_mapping=_RENAMED)
@@ -258,6 +267,27 @@ def _with_adapters(model: Any, checkpoint: Checkpoint, settings: Settings) -> tu
         with _quietly():
             return model.merge_and_unload().eval(), {}
     return model.eval(), names
+
+
+def _check_family(folder: str, base: str, family: str) -> None:
+    """Raises UsageError where the adapter's own base is here and of another family: shapes alone may fit."""
+    named = _json_of(Path(folder) / "adapter_config.json").get("base_model_name_or_path")
+    kind = _json_of(Path(str(named)) / "config.json").get("model_type")
+    kind = kind or next((kind for kind, mark in _MARKS.items() if mark in str(named).lower()), None)
+    if kind is not None and kind.removesuffix("_moe") != family.removesuffix("_moe"):
+        raise UsageError(
+            f"the adapter {folder!r} was made for another model: its adapter_config.json names {named!r}, a {kind} "
+            f"model, and {base!r} is a {family} one; give the base model that it names"
+        )
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one where there is none (whoever needs it says so)."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _check_adapter(folder: str, model: Any, name: str) -> None:
