@@ -47,7 +47,7 @@ class Qwen2VL(PointingModel):
         """What was loaded, for `surveyor models check`; loads the weights. Speed is that of all replies so far."""
         engine, loaded = self.answerer, self.answerer.loaded
         parameters = sum(each.numel() for each in loaded.model.parameters())
-        quantized = engine.settings.quantize
+        beside = "" if engine.settings.quantize == "none" else f" beside those in {engine.settings.quantize}"
         least, most = engine.pixel_bounds
         report = {
             "class": type(loaded.base).__name__,
