@@ -167,7 +167,7 @@ FAILURES: dict[str, tuple[Script, type[Exception], str]] = {
     "empty": ([Answer()], ModelOutputError, "sent no JSON"),
     "huge": ([Answer(body=b" " * 300_000)], ModelOutputError, "sent more than"),
     "wrong key": ([Answer(401, {"error": {"message": "bad key"}})], UsageError, "set SURVEYOR_CHAT_API_KEY in"),
-    "forbidden": ([Answer(403)], UsageError, "refuses the key"),
+    "forbidden": ([Answer(403)], UsageError, "wants a key"),
     "wrong name": ([Answer(404, {"error": "no model m"})], UsageError, "check the model's name"),
     "too large": ([Answer(413)], UsageError, "smaller max_pixels"),
     "redirect": ([Answer(307, headers={"Location": "http://127.0.0.1:9/x"})], UsageError, "refuses the request .307"),
@@ -180,6 +180,7 @@ FAILURES: dict[str, tuple[Script, type[Exception], str]] = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_failures_are_told_by_who_must_act(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script, error, message = FAILURES[name]
+    monkeypatch.delenv("SURVEYOR_CHAT_API_KEY", raising=False)
     monkeypatch.setattr("surveyor.tools.models.remote.transport.fetch.__kwdefaults__", {"key": "", "limit": 200_000})
     with serving(script) as server, pytest.raises(error, match=message) as caught:
         pool(server).ask(BODY)
@@ -472,9 +473,10 @@ def test_when_all_fail_the_number_of_tries_is_bounded() -> None:
         assert len(a.seen) + len(b.seen) == 4
 
 
-def test_a_refusal_is_not_carried_from_server_to_server() -> None:
+def test_a_refusal_is_not_carried_from_server_to_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SURVEYOR_CHAT_API_KEY", raising=False)
     with serving([Answer(401)]) as a, serving([Answer(401)]) as b:
-        with pytest.raises(UsageError, match="refuses the key"):
+        with pytest.raises(UsageError, match="wants a key"):
             pool(a, b).ask(BODY)
         assert len(a.seen) + len(b.seen) == 1
 
@@ -486,6 +488,24 @@ def test_what_a_server_refuses_as_it_is_goes_back_to_the_caller() -> None:
 
 
 # ---- keys
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("key", ["", SECRET], ids=["none set", "one set"])
+def test_a_key_that_is_missing_is_told_apart_from_one_that_is_refused(
+    key: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SURVEYOR_CHAT_API_KEY", key)
+    with serving([Answer(status, {"error": {"message": "bad key"}})]) as server:
+        with pytest.raises(UsageError) as caught:
+            pool(server).ask(BODY)
+        said_of = str(caught.value).partition(server.url)[2]
+    assert said_of == (
+        f" refuses the key ({status}: bad key); set SURVEYOR_CHAT_API_KEY in the environment to one that it takes"
+        if key
+        else f" wants a key, and none is set ({status}: bad key); set SURVEYOR_CHAT_API_KEY in the environment"
+    )
+    assert server.seen[0]["key"] == (f"Bearer {SECRET}" if key else None)
 
 
 def test_key_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

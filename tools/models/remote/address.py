@@ -75,8 +75,8 @@ def read_address(argument: str, role: str, settings: Iterable[str]) -> Address:
         ('http://a/v1', 'http://b/v1')
     """
     known = tuple(settings)
-    head, question, tail = argument.strip().partition("?")
-    _refuse_unknown(_shown(head), tail if question else "", known)
+    head, _, tail = argument.strip().partition("?")
+    _refuse_unknown(_shown(head), tail, known)
     source, options = split_options(argument.strip())
     match = re.fullmatch(r"(?P<model>.+?)@(?P<urls>https?://\S+)", source)
     if match is None:

@@ -124,7 +124,7 @@ class Pool:
 
         Raises:
             Answered: a server refuses the request as it is (400, 422); for the caller to ask for less.
-            UsageError: a server refuses the key or the model's name, or there is no server.
+            UsageError: a server wants a key or refuses it or the model's name, or there is no server.
             ToolFailed: the servers stay busy, fail, or take too long.
             ModelOutputError: what came is no JSON, too long, or was cut off.
             Cancelled, BudgetExceeded: the run stops here.
@@ -312,8 +312,10 @@ class Pool:
     def _refused(self, server: Server, called: str, answer: Answered, attempts: int) -> NoReturn:
         status, said = answer.status, answer.said
         if status in (401, 403):
-            variable = key_variable(server.url)
-            raise UsageError(f"{called} refuses the key ({status}: {said}); set {variable} in the environment") from None  # fmt: skip  # noqa: E501
+            variable, sent = key_variable(server.url), bool(key_for(server.url))
+            what = "refuses the key" if sent else "wants a key, and none is set"
+            how = f"set {variable} in the environment{' to one that it takes' if sent else ''}"
+            raise UsageError(f"{called} {what} ({status}: {said}); {how}") from None
         if status == 404:
             raise UsageError(
                 f"{called} is not there ({status}: {said}); check the model's name and the /v1 address"
