@@ -90,7 +90,7 @@ def try_model(role: str, model: Any, coordinates: Callable[[], str | None]) -> l
 
 # ---- boxes
 def _try_grounder(model: Any, coordinates: Callable[[], str | None]) -> list[Finding]:
-    asked = 0
+    asked, boxes_found = 0, False
     finding = Finding(
         "doubt", "drawn image", f"not asked: it knows none of {', '.join(label for _, label, _ in KINDS)}"
     )
@@ -100,7 +100,9 @@ def _try_grounder(model: Any, coordinates: Callable[[], str | None]) -> list[Fin
         except UnknownPhrase:
             continue
         found = [region.box_px for region in model.ground(scene, phrase)]
-        finding = verify_boxes(found, truth, coordinates(), phrase)
+        told = verify_boxes(found, truth, coordinates(), phrase)
+        if told.state != "doubt" or found or not boxes_found:
+            finding, boxes_found = told, bool(found)
         asked += 1
         if finding.state != "doubt" or asked == 2:
             break
@@ -128,6 +130,9 @@ def verify_boxes(
 ) -> Finding:
     """Whether boxes lie where things were drawn, and if not, under which other reading of their numbers they would.
 
+    One lucky box among many shows nothing: half of the boxes must lie on drawn things (`LEAST_IOU`), and where several
+    things are drawn, half of these must have a box. The same is asked of another reading before it contradicts.
+
     Args:
         found: (4,) boxes x0, y0, x1, y1 in px of a picture of `SIZE_WH`, as read by the declared convention.
         truth: (N, 4) boxes of what was drawn.
@@ -144,23 +149,55 @@ def verify_boxes(
     if not len(found):
         return Finding("doubt", what, f"not verified: the model found no {phrase} where {len(truth)} are drawn")
     boxes = np.stack([np.asarray(box, np.float64) for box in found])
-    fits = {name: _best_ious(read, truth) for name, read in _readings(boxes, declared).items()}
-    own_name = declared or "as given"
-    counts = {name: int((ious >= LEAST_IOU).sum()) for name, ious in fits.items()}
-    best = max(counts, key=lambda name: counts[name])
-    own = counts[own_name]
-    if counts[best] > own:
-        return Finding(
-            "bad",
-            what,
-            f"contradicted: the boxes fit better as {best} ({counts[best]} of {len(boxes)} against {own})",
-        )
-    if own == 0:
-        near = float(fits[own_name].max())
-        text = f"not verified: none of {len(boxes)} boxes lies on a drawn {phrase} (best IoU {near:.2f})"
+    fits = {name: Fit.of(read, truth) for name, read in _readings(boxes, declared).items()}
+    own = fits[declared or "as given"]
+    best = max(fits, key=lambda name: (fits[name].holds, fits[name].hits))
+    if fits[best].holds and (fits[best].hits > own.hits or not own.holds):
+        against = f"{fits[best].hits} of {len(boxes)} against {own.hits}"
+        return Finding("bad", what, f"contradicted: the boxes fit better as {best} ({against})")
+    if own.holds:
+        return Finding("fine", what, f"verified: {own.hits} of {len(boxes)} boxes lie on a drawn {phrase} ({own.iou})")
+    if not own.hits:
+        text = f"not verified: none of {len(boxes)} boxes lies on a drawn {phrase} (best {own.iou})"
         return Finding("doubt", what, text)
-    iou = float(fits[own_name][fits[own_name] >= LEAST_IOU].mean())
-    return Finding("fine", what, f"verified: {own} of {len(boxes)} boxes lie on a drawn {phrase} (IoU {iou:.2f})")
+    text = f"not verified: {len(boxes)} boxes, {own.hits} of them on a drawn {phrase}"
+    if len(truth) > 1:
+        text += f"; {own.covered} of {len(truth)} drawn were found"
+    return Finding("doubt", what, text)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How boxes lie on what was drawn: `hits` of `found` boxes lie on something, `covered` of `drawn` have a box."""
+
+    found: int
+    hits: int
+    drawn: int
+    covered: int
+    best_iou: float
+    mean_iou: float
+
+    @classmethod
+    def of(cls, boxes: np.ndarray, truth: np.ndarray) -> Fit:
+        """Of (M, 4) boxes against (N, 4) drawn ones, neither empty; a box lies on a thing at `LEAST_IOU`."""
+        from ..core.geometry import box_iou_matrix
+
+        ious = box_iou_matrix(boxes, truth)
+        best = ious.max(axis=1)
+        hit = best >= LEAST_IOU
+        covered = int((ious.max(axis=0) >= LEAST_IOU).sum())
+        mean = float(best[hit].mean()) if hit.any() else 0.0
+        return cls(len(boxes), int(hit.sum()), len(truth), covered, float(best.max()), mean)
+
+    @property
+    def holds(self) -> bool:
+        """Whether that is more than luck: half of the boxes lie on things, and half of several things have a box."""
+        return 2 * self.hits >= self.found and (self.drawn == 1 or 2 * self.covered >= self.drawn)
+
+    @property
+    def iou(self) -> str:
+        """ "IoU 0.88": mean of the boxes that lie on things; where none does, of the nearest."""
+        return f"IoU {self.mean_iou if self.hits else self.best_iou:.2f}"
 
 
 def _readings(boxes: np.ndarray, declared: str | None) -> dict[str, np.ndarray]:
@@ -173,12 +210,6 @@ def _readings(boxes: np.ndarray, declared: str | None) -> dict[str, np.ndarray]:
     order = (declared, ABSOLUTE if declared == RELATIVE else RELATIVE)
     straight = {name: numbers * scale if name == RELATIVE else numbers for name in order}
     return straight | {f"{name}, y before x": turned * scale if name == RELATIVE else turned for name in order}
-
-
-def _best_ious(boxes: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    from ..core.geometry import box_iou_matrix
-
-    return box_iou_matrix(boxes, truth).max(axis=1)
 
 
 # ---- the other roles

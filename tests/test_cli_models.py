@@ -285,6 +285,49 @@ class TestVerify:
         finding = verify_boxes([np.array([600.0, 400, 660, 440])], RED[None], "0-1000", "plane")
         assert finding.state == "doubt" and "none of 1 boxes lies on a drawn plane (best IoU 0.00)" in finding.text
 
+    @staticmethod
+    def flood(count: int) -> list[np.ndarray]:
+        """Boxes of 30 px side by side that lie on nothing drawn on the card, under any reading."""
+        return [np.array([x, y, x + 30.0, y + 30]) for y in range(150, 450, 30) for x in range(0, 670, 30)][:count]
+
+    @pytest.mark.parametrize(
+        ("hits", "misses", "state"),
+        [(1, 0, "fine"), (1, 1, "fine"), (1, 2, "doubt"), (1, 174, "doubt"), (2, 3, "doubt"), (0, 3, "doubt")],
+    )
+    def test_half_of_the_boxes_must_lie_on_the_one_thing(self, hits: int, misses: int, state: str) -> None:
+        finding = verify_boxes([RED] * hits + self.flood(misses), RED[None], "0-1000", "red rectangle")
+        assert finding.state == state, finding
+        if hits and state == "doubt":
+            assert finding.text == f"not verified: {hits + misses} boxes, {hits} of them on a drawn red rectangle"
+
+    @pytest.mark.parametrize(("misses", "state"), [(0, "bad"), (1, "bad"), (2, "doubt"), (174, "doubt")])
+    def test_half_of_the_boxes_must_contradict(self, misses: int, state: str) -> None:
+        elsewhere = self.flood(misses)
+        finding = verify_boxes([RED * TO_GRID, *elsewhere], RED[None], "absolute px")
+        assert finding.state == state, finding
+
+    @pytest.mark.parametrize(
+        ("covered", "repeated", "misses", "state"),
+        [(4, 1, 0, "fine"), (2, 1, 2, "fine"), (2, 1, 3, "doubt"), (1, 1, 0, "doubt"), (1, 9, 0, "doubt")],
+    )
+    def test_half_of_several_things_must_be_found(self, covered: int, repeated: int, misses: int, state: str) -> None:
+        drawn = np.array([[20.0 + 100 * n, 20, 90 + 100 * n, 60] for n in range(4)])
+        found = [*drawn[:covered]] * repeated + self.flood(misses)
+        finding = verify_boxes(found, drawn, None, "plane")
+        assert finding.state == state, finding
+        if state == "doubt":
+            on = f"{len(found)} boxes, {covered * repeated} of them on a drawn plane; {covered} of 4 drawn were found"
+            assert on in finding.text
+
+    def test_a_flood_is_told_though_the_second_picture_shows_nothing(self) -> None:
+        class Flooding(Vlm):
+            def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+                boxes = [RED, *TestVerify.flood(174)] if phrase == "red rectangle" else []
+                return tuple(region(box, phrase) for box in boxes)
+
+        (finding,) = try_model("grounder", Flooding("0-1000", "0-1000"), declared("0-1000"))
+        assert finding.state == "doubt" and "175 boxes, 1 of them on a drawn red rectangle" in finding.text
+
     def test_without_a_declaration_there_is_no_other_reading(self) -> None:
         assert verify_boxes([RED * TO_GRID], RED[None], None).state == "doubt"
         assert verify_boxes([RED], RED[None], None).state == "fine"
