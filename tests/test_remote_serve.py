@@ -217,6 +217,11 @@ def test_faults_that_stay_are_told(server: str, checkpoint: Path) -> None:
         told([Answer(401)])
 
 
+def test_a_pinned_server_is_reported_as_up(server: str, checkpoint: Path) -> None:
+    report = RemoteModel.at(f"{checkpoint}@{server}").check_report()
+    assert report["server 1"] == f"{server} is up; does not list its models (500)"
+
+
 def test_a_wrong_name_is_told(server: str) -> None:
     with pytest.raises(UsageError, match=r"refuses the request .*pinned"):
         RemoteModel.at(f"another/model@{server}").ground(scene_of(SHIP), "thing")

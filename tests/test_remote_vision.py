@@ -590,7 +590,11 @@ def test_every_setting_can_be_given() -> None:
         (200, {"data": []}, "lists other models: none"),
         (200, {"data": 3}, "does not list its models"),
         (200, b"<html>", "does not list its models"),
+        (200, {"detail": "none"}, "answers, but does not list its models"),
         (401, {"error": "key"}, "answers 401 when it is asked for its models: key"),
+        (404, b"Not Found", "up; does not list its models (404)"),
+        (500, b"Internal Server Error", "up; does not list its models (500)"),  # transformers serve, pinned to a folder
+        (503, b"no worker", "answers 503 when it is asked for its models: no worker"),
     ],
 )
 def test_what_servers_say_is_reported(health: int, models: Any, words: str) -> None:
@@ -598,7 +602,7 @@ def test_what_servers_say_is_reported(health: int, models: Any, words: str) -> N
         server.health, server.models = health, models
         report = RemoteModel.at(f"m@{server.url},http://127.0.0.1:9/v1?dialect=qwen2.5-vl").check_report()
         assert RemoteChat("m", server.url).check_report() == {"server 1": report["server 1"]}
-    assert report["server 1"].startswith(server.url) and words in report["server 1"]
+    assert report["server 1"].startswith(server.url) and report["server 1"].endswith(words)
     assert report["server 2"].startswith("http://127.0.0.1:9/v1 does not answer: ")
     assert (report["dialect"], report["coordinates"]) == ("qwen2.5-vl", "pixels of the resized image")
 

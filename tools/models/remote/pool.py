@@ -28,6 +28,12 @@ from .transport import MAX_REPLY_BYTES, Answered, Cut, Slow, TooLong, Trouble, U
 
 _LOOK_S = 0.05
 _BUSY = (408, 425, 429)
+_NO_LIST = (
+    404,
+    405,
+    500,
+    501,
+)  # of GET /models by servers that serve: transformers serve, pinned to a folder, says 500
 _FOR_EVER = (501, 505)  # of the 500s: it will not learn it meanwhile
 
 
@@ -157,6 +163,8 @@ class Pool:
             data = json.loads(self._fetch(server, "models", None, self.patience.health_s))
             names = [str(entry["id"]) for entry in data["data"]]
         except Answered as answer:
+            if answer.status in _NO_LIST:
+                return f"is up; does not list its models ({answer.status})"
             return f"answers {answer.status} when it is asked for its models: {answer.said}"
         except Trouble as trouble:
             return f"does not answer: {str(trouble) or type(trouble).__name__}"
