@@ -160,7 +160,11 @@ FAILURES: dict[str, tuple[Script, type[Exception], str]] = {
     "cut in the body": ([said("hello", cut_after=20)], ModelOutputError, "broke off its reply"),
     "cut before the body": ([said("hello", cut_after=0)], ToolFailed, "broke off"),
     "garbage": ([Answer(body=b"\xff\xfe\x00{")], ModelOutputError, "sent no JSON"),
-    "html": ([Answer(body=b"<html><h1>Welcome</h1></html>")], ModelOutputError, "is this the address of its /v1"),
+    "html": (
+        [Answer(body=b"<html><h1>Welcome</h1></html>")],
+        ModelOutputError,
+        "check that this is the address of its /v1$",
+    ),
     "truncated json": ([Answer(body=b'{"choices": [{"mess')], ModelOutputError, "sent no JSON"),
     "deep json": ([Answer(body=b"[" * 200_000)], ModelOutputError, "sent no JSON"),
     "long number": ([Answer(body=b"1" * 20_000)], ModelOutputError, "sent no JSON"),
@@ -258,9 +262,9 @@ def test_one_reply_has_a_bounded_time(answer: Answer) -> None:
 
 def test_no_server_is_told_at_once_but_one_that_went_away_is_a_failure() -> None:
     gone = f"http://127.0.0.1:{free_port()}/v1"
-    with pytest.raises(UsageError, match=r"there is no server at .*is it running"):
+    with pytest.raises(UsageError, match=r"there is no server at .*; check that it is running$"):
         pool(gone).ask(BODY)
-    with pytest.raises(UsageError, match=r"no server at .* or .*is one of them running"):
+    with pytest.raises(UsageError, match=r"no server at .* or .*; check that one of them is running$"):
         pool(gone, f"http://127.0.0.1:{free_port()}/v1").ask(BODY)
     with serving([said("yes")]) as server:
         one = pool(server)

@@ -309,7 +309,7 @@ class Pool:
             if not any(one.answered for one in self.servers):
                 many = len(self.servers) > 1
                 where = " or ".join(repr(one.url) for one in self.servers)
-                asked = "is one of them running?" if many else "is it running?"
+                asked = "check that one of them is running" if many else "check that it is running"
                 raise UsageError(f"there is no server at {where}: {trouble}; {asked}") from None
             raise ToolFailed(f"{called} cannot be reached any more: {trouble}") from None
         partial = trouble.partial if isinstance(trouble, Cut) else ""
@@ -342,4 +342,4 @@ class Pool:
         with suppress(ValueError, RecursionError):
             return json.loads(text)
         called = f"openai:{self.address.model}@{server.url}"
-        raise ModelOutputError(f"{called} sent no JSON; is this the address of its /v1?", text[:2000])
+        raise ModelOutputError(f"{called} sent no JSON; check that this is the address of its /v1", text[:2000])
