@@ -35,7 +35,7 @@ from surveyor.tools.bands import CRISP, STRICT, Band, Bands
 from surveyor.tools.layout import Layout
 
 judge, pick = (import_module(f"surveyor.tools.{name}") for name in ("judge", "pick"))  # their functions hide them
-SUITE_ITEMS, SCENES, SEEDS = 1000, 224, (0, 1, 2, 3)
+SUITE_ITEMS, SCENES, SEEDS = 1600, 392, (0, 1, 2, 3, 4, 5, 6)
 BROADER = ("court", "sports field")  # drawn scenes annotate all kinds of them
 LEAST_KILLED = 0.95
 Patch = tuple[Any, str, Any]
