@@ -51,8 +51,7 @@ class Qwen2VL(PointingModel):
         least, most = engine.pixel_bounds
         report = {
             "class": type(loaded.base).__name__,
-            "parameters": f"{parameters / 1e6:.1f} M"
-            + (f" beside those in {quantized}" if quantized != "none" else ""),
+            "parameters": f"{parameters / 1e6:.1f} M{beside}",
             "dtype": str(loaded.base.dtype).removeprefix("torch."),
             "device": str(loaded.base.device),
             "dialect": engine.tasks.name,
