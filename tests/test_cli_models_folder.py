@@ -215,8 +215,11 @@ class TestDamaged:
             check_folder(tmp_path / "tiny-qwem")
         with pytest.raises(UsageError, match=r"holds no config.json.*did you mean '.*tiny-qwen'\?"):
             check_folder(tmp_path)
-        with pytest.raises(UsageError, match=r"is a file; expected the folder"):
+        with pytest.raises(UsageError, match=r"is a file; expected the folder that it is in, '.*tiny-qwen'"):
             check_folder(qwen / "config.json")
+        (tmp_path / "alone.safetensors").touch()
+        with pytest.raises(UsageError, match=r"is a file; expected the folder of a checkpoint"):
+            check_folder(tmp_path / "alone.safetensors")
         (tmp_path / "nothing").mkdir()
         with pytest.raises(UsageError, match="it is empty"):
             check_folder(tmp_path / "nothing")

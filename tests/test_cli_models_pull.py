@@ -101,6 +101,37 @@ def test_locate_takes_what_is_here(qwen: Path, tmp_path: Path) -> None:  # noqa:
             locate(source)
 
 
+@pytest.mark.parametrize(
+    "id", ["nonsense", "x.y", "", "a/b/c", "../x", "a--b/c", "x y", "-x", "a/..", "./none", "a/b@"]
+)
+def test_what_is_no_name_is_refused_before_anything_is_asked(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(UsageError, match="is no name on the hub; expected OWNER/NAME"):
+        pull(id)
+
+
+def test_what_a_wrong_name_may_mean(qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    with pytest.raises(UsageError, match=f"is no name on the hub; write: surveyor models pull {ID} --revision main$"):
+        pull(f"{ID}@main")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("./tiny-qwen", "tiny-qwen", str(qwen)):
+        with pytest.raises(UsageError, match=f"try it: surveyor models check grounder=qwen2vl:{folder}$"):
+            pull(folder)
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(UsageError, match=r"is on this machine, and 'letters' holds no config.json"):
+        pull("./letters")
+
+
+def test_names_of_files_are_no_names_on_the_hub() -> None:
+    for file in ("nofile.pt", "models/nofile.pt", "Owner/x.safetensors", "/no/where.pth"):
+        with pytest.raises(UsageError, match=f"there is no file '{file}'") as caught:
+            locate(file)
+        assert "pull" not in str(caught.value)
+    with pytest.raises(UsageError, match="there is no folder 'name'; expected a folder") as caught:
+        locate("name")
+    assert "pull" not in str(caught.value)
+
+
 # ---- a hub of our own
 class Hub:
     """What huggingface_hub asks of a hub, of one repository; `trouble` makes it misbehave."""
@@ -223,6 +254,40 @@ class TestOwnHub:
         assert not [path for verb, path, _ in hub_.asked if verb == "GET" and "/resolve/" in path]
         offline = command(url, home, ID, "--to", str(to), HF_HUB_OFFLINE="1")
         assert offline.returncode == 0 and "note: the variable HF_HUB_OFFLINE=1" in offline.stderr
+
+    def test_a_folder_of_another_model_is_not_passed_off(self, served: tuple[Hub, str], tmp_path: Path) -> None:
+        hub_, url = served
+        home, to = tmp_path / "home", tmp_path / "tiny"
+
+        def offline(id: str, *more: str, folder: Path = to) -> subprocess.CompletedProcess[str]:
+            return command("http://127.0.0.1:9", home, id, "--to", str(folder), *more, HF_HUB_OFFLINE="1")
+
+        assert command(url, home, ID, "--to", str(to)).returncode == 0
+        told = json.loads((to / hub.MARKER).read_text())
+        assert told == {"id": ID, "revision": None, "commit": COMMIT}
+        assert offline(ID).returncode == offline(ID, "--revision", COMMIT).returncode == 0
+        for done, which in [
+            (offline("Qwen/Qwen3-VL-2B-Instruct"), f"pulled as {ID}"),
+            (offline(ID, "--revision", "v1"), f"pulled as {ID}"),
+        ]:
+            assert done.returncode == 2 and not done.stdout
+            assert (
+                f"HF_HUB_OFFLINE=1 forbids to ask the hub; '{to}' holds a whole 'qwen2_vl' model ({which})"
+                in done.stderr
+            )
+            assert f"to use that, write grounder=qwen2vl:{to}" in done.stderr and "Copy them here" in done.stderr
+        for damaged in ("", "[]", "null", '{"id": 3}', "{"):
+            (to / hub.MARKER).write_text(damaged)
+            assert hub._marked(to) == ({"id": 3} if "id" in damaged else {})
+        unknown = command("http://127.0.0.1:9", home, ID, "--to", str(to))
+        assert (
+            unknown.returncode == 1 and "cannot be reached" in unknown.stderr and "a whole 'qwen2_vl'" in unknown.stderr
+        )
+        (to / hub.MARKER).write_text(json.dumps(told | {"commit": "of another state"}))
+        (to / "model-00002-of-00002.safetensors").unlink()
+        hub_.cuts = [0] * 20
+        broken = command(url, home, ID, "--to", str(to))
+        assert broken.returncode == 1 and not (to / hub.MARKER).exists(), broken.stderr
 
     def test_into_the_cache_and_found_again(self, served: tuple[Hub, str], tmp_path: Path) -> None:
         _, url = served

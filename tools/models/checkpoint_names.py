@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE
+from ...core.errors import UsageError
+from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, check_folder
 
+_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+FILES = (".pt", ".pth", ".safetensors", ".gguf", ".bin", ".json")
+"""How names of files of a checkpoint end, and names on the hub do not."""
 _SMALL = (".json", ".txt", ".model", ".jinja")
 WEIGHTS = ((".safetensors",), (".pt", ".pth"), (".bin",))
 """The first form that a repository has is taken."""
@@ -33,6 +38,39 @@ _OTHER_FILES = (
     "tokenizer_config.json",
     "generation_config.json",
 )
+
+
+def is_id(text: str, *, owner: bool = True) -> bool:
+    """Whether that can be a model's name on the hub: OWNER/NAME; without `owner`, also a NAME of its early days."""
+    named = text if owner or "/" in text else f"x/{text}"
+    return _ID.fullmatch(named) is not None and "--" not in text and ".." not in text
+
+
+def check_id(text: str) -> None:
+    """Nothing, if `text` is OWNER/NAME.
+
+    Raises:
+        UsageError: it is not; the message says what to write for what it seems to be (a revision, a folder).
+
+    Example:
+        >>> check_id("Q/X@v1")
+        Traceback (most recent call last):
+        surveyor.core.errors.UsageError: 'Q/X@v1' is no name on the hub; write: surveyor models pull Q/X --revision v1
+    """
+    if is_id(text):
+        return
+    fault = f"{text!r} is no name on the hub"
+    name, at, revision = text.partition("@")
+    if at and revision and is_id(name):
+        raise UsageError(f"{fault}; write: surveyor models pull {name} --revision {revision}")
+    path = Path(text).expanduser()
+    if text and path.exists():
+        try:
+            spec = spec_for(check_folder(path).kind, text)
+        except UsageError as error:
+            raise UsageError(f"{fault} but is on this machine, and {error}") from None
+        raise UsageError(f"{fault} but is on this machine already; try it: surveyor models check {spec}")
+    raise UsageError(f"{fault}; expected OWNER/NAME, for example Qwen/Qwen2-VL-2B-Instruct")
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,9 @@ def check_adapter(adapter: FolderReport, base: FolderReport) -> None:
 
 # ---- kinds of folders
 def _check_file(path: Path) -> FolderReport:
+    settings = ("config.json", "adapter_config.json")
+    if any((path.parent / name).exists() for name in settings) and path.suffix not in {".pt", ".pth", ".gguf"}:
+        raise UsageError(f"{str(path)!r} is a file; expected the folder that it is in, {str(path.parent)!r}")
     if path.suffix not in {".pt", ".pth"}:
         raise UsageError(f"{str(path)!r} is a file; expected the folder of a checkpoint, or a .pt file of SAM-2")
     size, faults = path.stat().st_size, []

@@ -6,8 +6,8 @@ reached, the error names the files to copy by hand, where to put them, and what 
 
 from __future__ import annotations
 
+import json
 import logging
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from typing import Any
 
 from ...core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
 from ...core.progress import report
-from .checkpoint_names import WEIGHTS, ByHand, by_hand, needed_files, spec_for
+from .checkpoint_names import FILES, WEIGHTS, ByHand, by_hand, check_id, is_id, needed_files, spec_for
 from .folder import ADAPTER, QWEN_VL, SAM2, SAM2_NATIVE, FolderReport, check_adapter, check_folder
 
 __all__ = [
@@ -42,7 +42,8 @@ __all__ = [
     "spec_for",
 ]
 COMMAND = 'pip install "surveyor[qwen]"'
-_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+MARKER = ".surveyor-pull.json"
+"""Says in a folder of `pull(to=...)` which model it is, so that the folder is not taken for another one."""
 
 
 class NotPulled(UsageError):
@@ -98,7 +99,8 @@ def pull(id: str, *, revision: str | None = None, to: str | Path | None = None) 
     was not finished from its start (so does huggingface_hub 2).
 
     Progress is reported to `core.progress`. With the variable HF_HUB_OFFLINE=1, or where the hub cannot be reached, a
-    copy of an earlier pull is given, and `note` says so.
+    copy of an earlier pull is given, and `note` says so. In a folder `to` that is one only if the file `MARKER` in it
+    names this model.
 
     Args:
         id: name on the hub, "Qwen/Qwen2-VL-2B-Instruct".
@@ -111,9 +113,8 @@ def pull(id: str, *, revision: str | None = None, to: str | Path | None = None) 
         UsageError: the id is none, there is too little room, or `to` holds other things.
         HubDown (ToolFailed): the hub did not answer, or broke off.
     """
+    check_id(id)
     hub = _hub()
-    if not _ID.fullmatch(id) or "--" in id or ".." in id:
-        raise UsageError(f"{id!r} is no name on the hub; expected OWNER/NAME, for example Qwen/Qwen2-VL-2B-Instruct")
     folder = None if to is None else Path(to).expanduser()
     if folder is not None and folder.exists() and not folder.is_dir():
         raise UsageError(f"{str(to)!r} is a file; give --to a folder")
@@ -128,7 +129,12 @@ def pull(id: str, *, revision: str | None = None, to: str | Path | None = None) 
     total = sum(listing.files[name] or 0 for name in files)
     _check_room(hub, id, folder, files, total)
     try:
+        if folder is not None and _marked(folder).get("commit") != listing.commit:
+            (folder / MARKER).unlink(missing_ok=True)  # a pull that breaks off leaves parts of two states
         path = _fetch(hub, id, revision, folder, files, total)
+        if folder is not None:
+            told = {"id": id, "revision": revision, "commit": listing.commit}
+            (folder / MARKER).write_text(json.dumps(told), encoding="utf-8")
     except Exception as error:
         raise _trouble(hub, error, by_hand(id, revision, help_.folder, files)) from error
     return Pulled(path, tuple(files), listing.commit, check_folder(_loadable(path, files)))
@@ -149,10 +155,14 @@ def locate(source: str, revision: str | None = None) -> Path:
                 f"{source!r} is a folder of this machine, which has no revision {revision!r}; leave it out"
             )
         return path
-    if not _ID.fullmatch(source) or source.startswith("models/"):
+    if path.suffix in FILES:
+        raise UsageError(f"there is no file {source!r}; expected the path of a .pt file of SAM-2, or of a folder")
+    if not is_id(source, owner=False) or source.startswith("models/"):
         check_folder(path)  # tells that it is not there, and what is near
     revised = f" --revision {revision}" if revision else ""
     advice = f"there is no folder {source!r}; if it is a name on the hub: surveyor models pull {source}{revised}"
+    if not is_id(source):
+        advice = f"there is no folder {source!r}; expected a folder with config.json, or OWNER/NAME on the hub"
     try:
         hub = _hub()
     except MissingDependency:
@@ -257,7 +267,7 @@ def _earlier_copy(
     """What an earlier pull left. Raises `trouble` where that is nothing, or where the hub refused."""
     if not isinstance(trouble, HubDown) and not getattr(trouble, "offline", False):
         raise trouble
-    path = _cached(hub, id, revision) if folder is None else folder if revision is None else None
+    path = _cached(hub, id, revision) if folder is None else folder
     if path is None:
         raise trouble
     try:
@@ -265,7 +275,36 @@ def _earlier_copy(
     except UsageError:
         raise trouble from None
     reason = getattr(trouble, "reason", str(trouble))
-    return Pulled(path, tuple(sorted(held.weights)), "", held, f"{reason}; this is the copy that is here")
+    state = ""
+    if folder is not None:
+        told = _marked(folder)
+        if told.get("id") != id or not (revision is None or revision in (told.get("revision"), told.get("commit"))):
+            raise _of_another(trouble, folder, held, told) from None
+        state = f" (revision {told['revision']})" if told.get("revision") else ""
+    return Pulled(path, tuple(sorted(held.weights)), "", held, f"{reason}; this is the copy that is here{state}")
+
+
+def _marked(folder: Path) -> dict[str, str | None]:
+    """What `MARKER` tells: id, revision (None for the main one), commit; {} where it is not there or damaged."""
+    try:
+        told = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _of_another(trouble: SurveyorError, folder: Path, held: FolderReport, told: dict[str, str | None]) -> SurveyorError:
+    """The same trouble, with what the folder holds instead and how that is used."""
+    if not isinstance(trouble, (NotPulled, HubDown)):
+        return trouble
+    which = "nothing in it says of which name"
+    if told.get("id"):
+        which = f"pulled as {told['id']}" + (f" --revision {told['revision']}" if told.get("revision") else "")
+    use = f"to use that, write {spec_for(held.kind, str(held.path))}"
+    reason = f"{trouble.reason}; {str(folder)!r} holds a whole {held.kind!r} model ({which}): {use}"
+    if isinstance(trouble, NotPulled):
+        return NotPulled(reason, trouble.by_hand, offline=trouble.offline)
+    return HubDown(reason, trouble.by_hand)
 
 
 def _cached(hub: ModuleType, id: str, revision: str | None) -> Path | None:
