@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
-from ..core.errors import UsageError
+from ..core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
 from .models_pull import count_in_words, folder_in_words, size_in_words
 from .models_smoke import Finding, try_model
 
@@ -20,13 +21,24 @@ _ORDER = ("class", "parameters", "dtype", "device", "dialect", "coordinates", "t
 _DECLARED = "coordinates"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One model of a spec: `text` is "role=backend:argument"."""
+
+    text: str
+    role: str
+    backend: str
+    argument: str
+
+
 @dataclass
 class Outcome:
-    """What is told of one model: rows of (name, value), then findings."""
+    """What is told of one model: rows of (name, value), then findings; `stopped` is what ended its check early."""
 
     usage: str
     rows: list[tuple[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    stopped: Exception | None = None
 
     @property
     def failed(self) -> bool:
@@ -35,28 +47,60 @@ class Outcome:
 
 
 def check_and_tell(spec: str) -> None:
-    """Checks each model that the spec names and prints a table for each.
+    """Checks each model that the spec names and prints a table for each; one that cannot be checked stops no other.
 
     Raises:
-        UsageError: the spec or a checkpoint is at fault; nothing was loaded.
+        UsageError, MissingDependency, ToolFailed: the only model cannot be checked, and why; of several, which cannot
+            (why is printed with each), of the kind with the highest exit code.
         typer.Exit: with 1 when a request failed.
     """
     from ..core.progress import listening
-    from ..tools.models.spec import load_models
     from .progress_bar import shown_progress
 
     entries = _entries(spec)
-    checkpoints = {role: _checkpoint_rows(backend, argument) for role, (backend, argument) in entries.items()}
-    models = load_models(spec)
-    failed = False
-    for role, (backend, argument) in entries.items():
-        outcome = Outcome(f"{role}={backend}" + (f":{argument}" if argument else ""), checkpoints[role])
-        with shown_progress() as listener, listening(listener):
-            examine(role, getattr(models, role), outcome)
+    outcomes = {role: Outcome(each.text) for role, each in entries.items()}
+    models: dict[str, Any] = {}
+    for role, each in entries.items():
+        with _stopping(outcomes[role], alone=len(entries) == 1):
+            models[role] = _made(each, outcomes[role])
+    for role, outcome in outcomes.items():
+        if role in models:
+            with _stopping(outcome, alone=len(entries) == 1), shown_progress() as listener, listening(listener):
+                examine(role, models[role], outcome)
         _print(outcome)
-        failed = failed or outcome.failed
-    if failed:
+    stopped = {role: outcome.stopped for role, outcome in outcomes.items() if outcome.stopped is not None}
+    if stopped:
+        _raise_worst(stopped, len(outcomes))
+    if any(outcome.failed for outcome in outcomes.values()):
         raise typer.Exit(1)
+
+
+def _made(entry: Entry, outcome: Outcome) -> Any:
+    """The model, not loaded yet, after a look through its checkpoint's files."""
+    from ..tools.models.spec import load_models
+
+    outcome.rows += _checkpoint_rows(entry.backend, entry.argument)
+    return getattr(load_models(entry.text), entry.role)
+
+
+@contextmanager
+def _stopping(outcome: Outcome, *, alone: bool) -> Iterator[None]:
+    """Puts an error that ends the check of this model into its outcome; of the only model, it goes on as it is."""
+    try:
+        yield
+    except (SurveyorError, OSError, MemoryError) as error:
+        if alone:
+            raise
+        outcome.stopped = error
+        outcome.findings.append(Finding("bad", "not checked", str(error) or "out of memory"))
+
+
+def _raise_worst(stopped: Mapping[str, Exception], count: int) -> NoReturn:
+    usage = [error for error in stopped.values() if isinstance(error, (UsageError, MissingDependency))]
+    text = f"{len(stopped)} of {count} models could not be checked: {', '.join(stopped)}; why is told with each"
+    if usage:
+        raise UsageError(text) from usage[0]
+    raise ToolFailed(text) from next(iter(stopped.values()))
 
 
 def examine(role: str, model: Any, outcome: Outcome) -> None:
@@ -133,13 +177,15 @@ def _report_of(model: Any) -> Mapping[str, str]:
     return {str(key): str(value) for key, value in report().items()} if callable(report) else {}
 
 
-def _entries(spec: str) -> dict[str, tuple[str, str]]:
-    """Role -> (backend, argument) of a spec; what is wrong in it otherwise, `load_models` tells."""
-    entries: dict[str, tuple[str, str]] = {}
-    for entry in filter(None, (part.strip(" ,") for part in re.split(r",\s*(?=\w+\s*=)", spec))):
-        role, _, value = (part.strip() for part in entry.partition("="))
+def _entries(spec: str) -> dict[str, Entry]:
+    """The entries of a spec by role; what is wrong in one, `load_models` tells."""
+    entries: dict[str, Entry] = {}
+    for text in filter(None, (part.strip(" ,") for part in re.split(r",\s*(?=\w+\s*=)", spec))):
+        role, _, value = (part.strip() for part in text.partition("="))
+        if role in entries:
+            raise UsageError(f"the role {role!r} is given twice in {spec!r}; give it once")
         backend, _, argument = value.partition(":")
-        entries[role] = (backend, argument)
+        entries[role] = Entry(text, role, backend, argument)
     if not entries:
         raise UsageError(f"{spec!r} names no model; expected role=backend, for example grounder=compact")
     return entries
@@ -157,6 +203,9 @@ def _checkpoint_rows(backend: str, argument: str) -> list[tuple[str, str]]:
         return []
     adapters: dict[str, str] = {}
     if backend == "qwen2vl":
+        if not Path(source).expanduser().is_dir():
+            for part in (part for part in source.split("+") if Path(part).expanduser().is_file()):
+                check_folder(part).demand(*kinds)  # tells that it is a file, and of which folder
         named = Checkpoint.of(source)
         path, adapters = locate(named.source, named.revision), named.adapters
     elif (path := Path(source).expanduser()).exists():

@@ -192,6 +192,42 @@ class TestCheck:
         told = capfd.readouterr()
         assert says in told.out + told.err
 
+    @pytest.mark.parametrize(
+        ("error", "code", "says"),
+        [
+            pytest.param(UsageError("status 401: is the key right?"), 2, "is the key right?", id="usage"),
+            pytest.param(MissingDependency("x", "pip install y"), 2, "pip install y", id="missing"),
+            pytest.param(OSError(5, "Input/output error"), 1, "Input/output error", id="system"),
+            pytest.param(MemoryError(), 1, "out of memory", id="memory"),
+            pytest.param(ModelOutputError("no box", "bla"), 1, "unreadable: 'bla'", id="unreadable"),
+        ],
+    )
+    @pytest.mark.parametrize("first", [True, False])
+    def test_one_that_cannot_be_checked_stops_no_other(
+        self, error: Exception, code: int, says: str, first: bool, backend: Callable[..., None], capfd: Capture
+    ) -> None:
+        backend("grounder", "test", lambda _: FakeGrounder(open_vocabulary=True, failure=error))
+        backend("chat", "test", lambda _: FakeChatModel([""]))
+        parts = ["grounder=test:x", "segmenter=compact", "chat=test:y"]
+        assert main(["models", "check", ",".join(parts if first else parts[::-1])]) == code
+        told = capfd.readouterr()
+        assert all(part in told.out for part in parts) and says in told.out
+        assert "the mask of a drawn airplane is right" in told.out and "empty" in told.out
+        stopped = "1 of 3 models could not be checked: grounder" in told.err
+        assert stopped == (not isinstance(error, ModelOutputError))
+
+    def test_a_bad_checkpoint_stops_no_other_and_is_not_loaded(
+        self, tmp_path: Path, backend: Callable[..., None], capfd: Capture
+    ) -> None:
+        made: list[str] = []
+        backend("grounder", "qwen2vl", made.append)
+        words = f"grounder=qwen2vl:{tmp_path / 'none'},describer=magic,segmenter=compact"
+        assert main(["models", "check", words]) == 2 and not made
+        told = capfd.readouterr()
+        assert "there is no checkpoint folder" in told.out and "no describer backend 'magic'" in told.out
+        assert "the mask of a drawn airplane is right" in told.out
+        assert "2 of 3 models could not be checked: grounder, describer" in told.err
+
     def test_notes_of_loading_are_shown(self, backend: Callable[..., None], capfd: Capture) -> None:
         class Noting(FakeSegmenter):
             def load(self) -> None:
@@ -239,9 +275,14 @@ class TestCheckpoint:
             (f"{tmp_path / 'sam'}", "it holds a 'sam2' model, expected qwen2_vl"),
             (f"{tmp_path / 'none'}", "there is no checkpoint folder"),
             ("Owner/Name@v1", "surveyor models pull Owner/Name --revision v1"),
+            (f"{qwen / SHARD}", f"is a file; expected the folder that it is in, '{qwen}'"),
+            (f"{qwen}+{lora / 'adapter_model.safetensors'}", "is a file; expected the folder that it is in"),
         ]:
             assert main(["models", "check", f"grounder=qwen2vl:{bad}"]) == 2
             assert says in capfd.readouterr().err
+        assert main(["models", "check", "segmenter=sam2:nofile.pt"]) == 2
+        err = capfd.readouterr().err
+        assert "there is no file 'nofile.pt'" in err and "pull" not in err
         (qwen / SHARD).unlink()
         assert main(["models", "check", f"grounder=qwen2vl:{qwen}"]) == 2
         assert f"1 of 2 files of weights are missing: {SHARD}" in capfd.readouterr().err
