@@ -49,7 +49,7 @@ def say(step: Step, plan: Plan, scene: Scene, results: Results, candidates: Cand
     observation = results.observations.get(step.id)
     if value is None:
         why = "it was not run" if observation is None else observation.failure or observation.because or "no result"
-        return f"No answer to {step.instruction or step.id!r}: {why}."
+        return f"No answer to {step.instruction or step.id!r}: {why.rstrip('.')}."
     if isinstance(value, CandidateSet) and not value.kept and value.undecided:
         return _undecided(value, step, plan)
     if isinstance(value, CandidateSet):

@@ -329,7 +329,6 @@ def test_the_same_call_gives_the_same_bytes(task: str, tmp_path: Path) -> None:
     assert [item.expression for item in other] != [item.expression for item in items]
 
 
-@pytest.mark.xfail(strict=True, raises=UsageError, reason="write_items leaves out `kind`: defaults that unions need")
 def test_items_are_read_as_they_were_written(tmp_path: Path) -> None:
     header, items = built("CREC")
     write_items(tmp_path / "items.jsonl", header, items)
