@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..evals.bench.predict import How
     from ..evals.bench.runner import Ran, Standing
 
-bench = typer.Typer(no_args_is_help=True, help="Benchmarks of conditional questions: put their items to the agent.")
+bench = typer.Typer(no_args_is_help=True, help="Benchmarks of conditional questions: build and run them.")
 
 ItemsFile = Annotated[
     Path, typer.Argument(metavar="ITEMS", help="Items file: one JSON object a line.", show_default=False)
@@ -52,11 +52,59 @@ WorkerGpus = Annotated[float, typer.Option(metavar="N", help="GPUs that each act
 Cache = Annotated[bool, typer.Option("--cache", help="Use and keep results of single steps, as surveyor ask does.")]
 
 _LINE_EVERY_S = 10.0
+_MOST_REASONS = 5
 
 
 @bench.callback()
 def about() -> None:
-    """Benchmarks of conditional questions: put their items to the agent."""
+    """Benchmarks of conditional questions: build them, put their items to the agent."""
+
+
+@bench.command(
+    epilog="Example:  [bold]surveyor bench build crec --source synth:scenes --n 100 --out items.jsonl[/bold]"
+)
+def build(
+    task: Annotated[str, typer.Argument(metavar="crec|cres", help="Boxes or masks.", show_default=False)],
+    source: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME:FOLDER", help="Dataset and its options (?split=val); synth draws.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The items file.", show_default=False)],
+    n: Annotated[int, typer.Option("--n", metavar="N", help="How many items.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    part: Annotated[
+        str | None, typer.Option(metavar="dev|test", help="Only one side of the split by image family.")
+    ] = None,
+) -> None:
+    """Build items from annotated images: conditions whose answer is certain, with their twins that have none."""
+    from ..core.errors import UsageError
+    from ..core.progress import listening
+    from ..evals.bench.sources import build_file
+    from .progress_bar import shown_progress
+    from .screen import talk
+
+    if task.lower() not in ("crec", "cres"):
+        later = "; RCD items cannot be built yet" if task.lower() == "rcd" else ""
+        raise UsageError(f"the task is {task!r}, expected crec or cres{later}")
+    if part not in (None, "dev", "test"):
+        raise UsageError(f"--part is {part!r}, expected dev or test")
+    words = [f"--source {each}" for each in source] + ([f"--part {part}"] if part else [])
+    command = f"surveyor bench build {task.lower()} {' '.join(words)} --n {n} --seed {seed}"
+    with shown_progress() as listener, listening(listener):
+        header, root = build_file(
+            task.upper(),  # type: ignore[arg-type]
+            source,
+            out,
+            n=n,
+            seed=seed,
+            part=part,  # type: ignore[arg-type]
+            command=command,
+        )
+    talk().print(f"{header.admitted:,} items in {out}; their images are in {root}", style="dim", soft_wrap=True)
+    for reason, count in sorted(header.rejected.items(), key=lambda each: -each[1])[:_MOST_REASONS]:
+        talk().print(f"  {count:,} not admitted: {reason}", style="dim", soft_wrap=True)
 
 
 @bench.command(epilog="Example:  [bold]surveyor bench run items.jsonl --oracle parser,boxes --out runs/oracle[/bold]")

@@ -48,6 +48,17 @@ def test_models_as_objects_cannot_travel(bench: Path, tmp_path: Path) -> None:
         run(bench, tmp_path, how=HOW, ray="auto", models=Models(FakeGrounder(), FakeSegmenter()))
 
 
+@pytest.mark.parametrize(
+    "address", ["nonsense", "host:", ":6379", "127.0.0.1:99999", "127.0.0.1:1", "ray://127.0.0.1:1"]
+)
+def test_an_address_without_a_cluster_is_told_at_once(bench: Path, tmp_path: Path, address: str) -> None:
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    started = time.monotonic()
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        run(bench, tmp_path, how=HOW, ray=address)
+    assert time.monotonic() - started < 20
+
+
 # ---- with Ray -------------------------------------------------------------------------------------------------
 
 

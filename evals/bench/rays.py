@@ -7,6 +7,7 @@ process killed, its machine gone) is replaced and its item given to another; one
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -23,6 +24,7 @@ from .workers import GRACE_S
 TRIES = 3
 """How often an item is given to an actor that then dies, and how often actors in a row may fail to start."""
 _TICK_S = 0.5
+_CONNECT_S = 10.0
 
 
 class Holder:
@@ -204,14 +206,28 @@ def _connect(ray: Any, address: str, workers: int) -> bool:
     if ray.is_initialized():
         return False
     quiet = {"log_to_driver": False, "logging_level": "error"}
+    if address != "auto":
+        _check_address(address)
     try:
         ray.init(address=address, **quiet)
         return True
     except (ConnectionError, ValueError, RuntimeError) as error:
         if address != "auto":
-            raise UsageError(f"there is no Ray cluster at {address!r} ({_line(error)}); 'auto' starts one here") from None  # fmt: skip  # noqa: E501
+            raise UsageError(f"no Ray cluster answers at {address!r}: {_line(error)}") from None
     ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
     return True
+
+
+def _check_address(address: str) -> None:
+    """Raises UsageError where nothing listens: Ray itself would try for minutes."""
+    expected = "expected 'auto' (starts a cluster here where there is none), HOST:PORT or ray://HOST:PORT"
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"the address of the Ray cluster is {address!r}; {expected}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise UsageError(f"nothing listens at {address!r} ({error.strerror or error}); {expected}") from None
 
 
 def _trouble(error: SurveyorError) -> str:
