@@ -13,25 +13,19 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from surveyor.evals.bench import store
 from surveyor.evals.bench.build import build
-from surveyor.evals.bench.items import Header, Item
+from surveyor.evals.bench.items import write_items
 from surveyor.evals.bench.predict import How
-from surveyor.evals.bench.runner import Standing, run
+from surveyor.evals.bench.runner import Standing, program_digest, run
 from surveyor.evals.bench.synth_source import synth_records
 
 HOW = How(oracle=("parser", "boxes"))
 ITEMS = 12
-
-
-def save(path: Path, header: Header, items: Sequence[Item]) -> None:
-    """An items file with everything written out."""
-    lines = [json.dumps({"header": header.model_dump(mode="json")}), *(item.model_dump_json() for item in items)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def make_items(folder: Path, n: int = ITEMS, *, scenes: int = 3, seed: int = 40) -> Path:
@@ -39,7 +33,7 @@ def make_items(folder: Path, n: int = ITEMS, *, scenes: int = 3, seed: int = 40)
     records = list(synth_records(scenes, seed=seed, size_wh=(512, 512), root=folder))
     header, items = build(records, task="CREC", n=n, seed=1, root=str(folder))
     assert len(items) == n, f"{len(items)} items were built"
-    save(folder / "items.jsonl", header, items)
+    write_items(folder / "items.jsonl", header, items)
     return folder / "items.jsonl"
 
 
@@ -144,6 +138,7 @@ def main() -> None:
     import langgraph.graph
     import langgraph.types  # noqa: F401  # loaded once, so that forked runs spend their time on items
 
+    program_digest()
     chance = random.Random(seed)
     started = time.monotonic()
     child, read = forked(answering(items, root / "alone", 2, None))

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from killed_bench import comparable, make_items, save
+from killed_bench import comparable, make_items
 from surveyor.agent.parser import parse
 from surveyor.app.cli import main
 from surveyor.core.budget import check
@@ -28,7 +28,7 @@ from surveyor.core.masks import Mask
 from surveyor.core.regions import Region
 from surveyor.evals.bench import runner as runner_module
 from surveyor.evals.bench import workers as workers_module
-from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items
+from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_header, read_items, write_items
 from surveyor.evals.bench.oracles import ItemGrounder, ItemSegmenter
 from surveyor.evals.bench.predict import BUG, How, open_image, predict, predicted
 from surveyor.evals.bench.predictions import Prediction
@@ -202,7 +202,7 @@ def test_region_blind_answers_all_change(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_told_at_once(folder: Path, task: Any, how: How, match: str) -> None:
-    save(folder / "items.jsonl", header(task), [item(task=task)])
+    write_items(folder / "items.jsonl", header(task), [item(task=task)])
     with pytest.raises(UsageError, match=match):
         run(folder / "items.jsonl", folder / "out", how=how)
     assert not (folder / "out").exists()
@@ -319,7 +319,7 @@ def test_oracles_are_right_in_all_of_cres(folder: Path) -> None:
         item("segment all planes in the left half", ("p1", "p2")),
         item("segment all planes above the ship", ("p1", "p2", "p3"), id="two", request="segment all planes"),
     ]
-    save(folder / "items.jsonl", header("CRES"), items)
+    write_items(folder / "items.jsonl", header("CRES"), items)
     run(folder / "items.jsonl", folder / "out", how=How(oracle=("boxes", "masks", "parser")))
     values = score_cres(items, read_predictions(folder / "out")).values()
     assert (values["giou"], values["ciou"]) == (1.0, 1.0)
@@ -420,13 +420,13 @@ def test_other_settings_are_refused(bench: Path, tmp_path: Path, changes: dict[s
 def test_other_items_versions_and_programs_are_refused(
     bench: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(folder / "items.jsonl", header(), [item()])
+    write_items(folder / "items.jsonl", header(), [item()])
     grounder = FakeGrounder(regions("p1"))
     run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
-    save(folder / "items.jsonl", header(), [item("detect all planes")])
+    write_items(folder / "items.jsonl", header(), [item("detect all planes")])
     with pytest.raises(UsageError, match=r"items: [0-9a-f]{28}…"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
-    save(folder / "items.jsonl", header(), [item()])
+    write_items(folder / "items.jsonl", header(), [item()])
     grounder.version = "2"  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match=r"versions.grounder: fake, now fake 2\. Go on"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
@@ -445,7 +445,7 @@ def test_workers_paths_and_models_that_are_not_asked_may_differ(bench: Path, tmp
 
 def test_what_went_wrong_can_be_asked_again(folder: Path) -> None:
     items = [item(id=f"i{n}", path="photo.png" if n % 2 else "later.png") for n in range(6)]
-    save(folder / "items.jsonl", header(), items)
+    write_items(folder / "items.jsonl", header(), items)
     first = run(folder / "items.jsonl", folder / "out", how=HOW)
     assert first.statuses == {"failed": 3, "answered": 3}
     assert run(folder / "items.jsonl", folder / "out", how=HOW).new == 0, "only when asked for"
@@ -480,7 +480,7 @@ def test_a_folder_that_is_no_run(bench: Path, tmp_path: Path) -> None:
 
 
 def test_no_image_at_all_is_told_before_anything_runs(folder: Path) -> None:
-    save(folder / "items.jsonl", header(), [item(path="gone/x.png")])
+    write_items(folder / "items.jsonl", header(), [item(path="gone/x.png")])
     with pytest.raises(UsageError, match=r"gone/x.png.*--data"):
         run(folder / "items.jsonl", folder / "out", how=HOW)
     assert not (folder / "out").exists()
@@ -525,7 +525,7 @@ def test_what_hangs_is_given_up_and_the_others_are_answered(folder: Path, monkey
             return super().ground(scene, phrase)
 
     items = [item("detect all ships" if n == 1 else "detect all planes", id=f"i{n}") for n in range(5)]
-    save(folder / "items.jsonl", header(), items)
+    write_items(folder / "items.jsonl", header(), items)
     how, fakes = How(timeout_s=2.0), models(grounder=Hanging(regions(*BOXES)))
     try:
         ran = run(folder / "items.jsonl", folder / "out", models=fakes, how=how)
@@ -542,7 +542,7 @@ def test_a_missing_package_ends_the_run_and_keeps_what_was_done(folder: Path) ->
                 raise MissingDependency("this model", "pip install it")
             return super().ground(scene, phrase)
 
-    save(folder / "items.jsonl", header(), [item(id=f"i{n}") for n in range(6)])
+    write_items(folder / "items.jsonl", header(), [item(id=f"i{n}") for n in range(6)])
     with pytest.raises(MissingDependency):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=Lacking(regions("p1"))))
     assert len(lines(folder / "out")) == 3
@@ -569,7 +569,7 @@ def test_models_load_before_the_clock_runs(folder: Path, monkeypatch: pytest.Mon
             return super().ground(scene, phrase)
 
     monkeypatch.setattr(runner_module, "load_models", lambda _: models(grounder=Loading(regions(*BOXES))))
-    save(folder / "items.jsonl", header(), [item(id="a"), item(id="b")])
+    write_items(folder / "items.jsonl", header(), [item(id="a"), item(id="b")])
     ran = run(folder / "items.jsonl", folder / "out", how=How(timeout_s=1.0))
     assert ran.statuses == {"answered": 2}
 
@@ -665,7 +665,7 @@ def test_wrong_options(bench: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_every_item_failed_is_exit_code_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.png").write_bytes(b"no picture")
-    save(folder / "items.jsonl", header(), [item(path="broken.png")])
+    write_items(folder / "items.jsonl", header(), [item(path="broken.png")])
     assert main(["bench", "run", str(folder / "items.jsonl"), "--oracle", "boxes", "--out", str(folder / "out")]) == 1
     assert "1 failed" in capsys.readouterr().err
 
@@ -684,3 +684,34 @@ def test_ctrl_c_on_the_command_line(bench: Path, tmp_path: Path) -> None:
     assert 1 <= len(kept) < 12
     assert main(words[2:]) == 0
     assert lines(tmp_path)[: len(kept)] == kept and len(lines(tmp_path)) == 12
+
+
+def test_bench_build_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        words = ["build", "crec", "--source", f"synth:{tmp_path / 'drawn'}?scenes=3&side=512&seed=40", "--n", "6"]
+        assert main(["bench", *words, "--seed", "1", "--out", str(tmp_path / f"{name}.jsonl")]) == 0
+        assert f"their images are in {tmp_path / 'drawn'}" in capsys.readouterr().err
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    made = read_header(tmp_path / "a.jsonl")
+    assert made.command.startswith("surveyor bench build crec --source synth:") and made.admitted == 6
+    words = ["run", str(tmp_path / "a.jsonl"), "--data", str(tmp_path / "drawn"), "--oracle", "parser,boxes"]
+    assert main(["bench", *words, "--out", str(tmp_path / "run")]) == 0
+    assert len(lines(tmp_path / "run")) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["rcd", "--source", "dota:x"], "RCD items cannot be built yet"),
+        (["boxes", "--source", "dota:x"], "expected crec or cres"),
+        (["crec", "--source", "dota"], "names no folder"),
+        (["crec", "--source", "data:x"], "no dataset reader 'data'"),
+        (["crec", "--source", "dota:x?colour=red"], "no setting 'colour'"),
+        (["crec", "--source", "synth:x?scenes=none"], "no whole number"),
+        (["crec", "--source", "dota:x", "--part", "all"], "expected dev or test"),
+    ],
+)
+def test_wrong_sources(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: Any, match: str) -> None:
+    assert main(["bench", "build", *words, "--out", str(tmp_path / "x.jsonl")]) == 2
+    assert match in capsys.readouterr().err
+    assert not (tmp_path / "x.jsonl").exists()

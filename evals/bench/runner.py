@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache as once
 from pathlib import Path
 from typing import Protocol
 
-from ...agent.graph_keys import program_digest
 from ...core.errors import UsageError
 from ...core.progress import report
 from ...tools.models.spec import Models, load_models
@@ -199,6 +199,17 @@ def _tell(
         new, seconds = done - before, max(time.monotonic() - started, 1e-6)
         rate = new / seconds if new else None
         progress(Standing(done, total, rate, None if rate is None else (total - done) / rate, dict(kept.statuses)))
+
+
+@once
+def program_digest() -> str:
+    """A name for the code that answers depend on, so that no run mixes those of two programs."""
+    root = Path(__file__).resolve().parents[2]
+    total = hashlib.sha256()
+    for room in ("core", "prompts", "tools", "agent", "evals/bench"):
+        for path in sorted(each for each in (root / room).rglob("*") if each.suffix in (".py", ".md", ".txt")):
+            total.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
 
 
 # ---- what is asked for ----------------------------------------------------------------------------------------
