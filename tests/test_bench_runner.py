@@ -36,7 +36,7 @@ from surveyor.evals.bench.runner import Standing, run
 from surveyor.evals.bench.store import About, Predictions, Settings, read_predictions, read_run
 from surveyor.evals.scores.crec import score_crec
 from surveyor.evals.scores.cres import score_cres
-from surveyor.tools.models.fakes import FakeChangeDetector, FakeGrounder, FakeSegmenter
+from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.spec import Models
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,6 +149,12 @@ def test_oracle_masks_fit_the_boxes_that_were_found(folder: Path) -> None:
     found = predict(one, models(grounder=FakeGrounder((near, wrong))), How(oracle=("masks",)), root=folder)
     assert found.regions[0].rle == truth("p1", mask=True).rle
     assert found.regions[1].rle is not None and Mask.from_rle(found.regions[1].rle).area_px == 32, "filled in"
+
+
+def test_oracle_boxes_alone_leave_the_masks_to_the_segmenter(folder: Path) -> None:
+    found = predict(item("segment all planes in the left half"), models(), How(oracle=("boxes",)), root=folder)
+    rles = [each.rle for each in found.regions if each.rle is not None]
+    assert [Mask.from_rle(rle).area_px for rle in rles] == [20 * 10, 40 * 25], "the fake fills boxes in"
 
 
 def test_crec_asks_no_segmenter(folder: Path) -> None:
@@ -443,6 +449,23 @@ def test_workers_paths_and_models_that_are_not_asked_may_differ(bench: Path, tmp
     assert read_run(tmp_path / "a").settings.versions == {}, "nothing is asked of a model"
 
 
+@pytest.mark.parametrize(
+    ("how", "task", "roles"),
+    [
+        pytest.param(How(), "CREC", ["grounder", "chat"], id="full"),
+        pytest.param(How(), "CRES", ["grounder", "segmenter", "chat"], id="full, masks"),
+        pytest.param(How(parser="grammar"), "CREC", ["grounder"], id="by the grammar"),
+        pytest.param(How(oracle=("parser",)), "CREC", ["grounder"], id="nothing is read"),
+        pytest.param(How(oracle=("boxes", "masks")), "CRES", ["chat"], id="nothing is looked at"),
+        pytest.param(How(baseline="largest"), "CRES", ["grounder", "segmenter"], id="baseline"),
+        pytest.param(How(baseline="region-blind"), "RCD", ["change"], id="region-blind"),
+    ],
+)
+def test_versions_of_the_models_that_are_asked_are_kept(how: How, task: str, roles: list[str]) -> None:
+    every = models(chat=FakeChatModel(), change=FakeChangeDetector())
+    assert list(runner_module._versions(every, how, task)) == roles
+
+
 def test_what_went_wrong_can_be_asked_again(folder: Path) -> None:
     items = [item(id=f"i{n}", path="photo.png" if n % 2 else "later.png") for n in range(6)]
     write_items(folder / "items.jsonl", header(), items)
@@ -546,7 +569,9 @@ def test_a_missing_package_ends_the_run_and_keeps_what_was_done(folder: Path) ->
     with pytest.raises(MissingDependency):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=Lacking(regions("p1"))))
     assert len(lines(folder / "out")) == 3
-    assert run(folder / "items.jsonl", folder / "out", models=models()).new == 3
+    rest = FakeGrounder(regions("p1"))
+    assert run(folder / "items.jsonl", folder / "out", models=models(grounder=rest)).new == 3
+    assert rest.call_count == 3, "what was answered is not asked again"
 
 
 def test_ctrl_c_keeps_what_is_done(bench: Path, alone: dict[str, Any], tmp_path: Path) -> None:

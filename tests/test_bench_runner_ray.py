@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -57,6 +58,16 @@ def test_an_address_without_a_cluster_is_told_at_once(bench: Path, tmp_path: Pat
     with pytest.raises(UsageError, match="HOST:PORT"):
         run(bench, tmp_path, how=HOW, ray=address)
     assert time.monotonic() - started < 20
+
+
+def test_auto_starts_a_cluster_from_the_command_line(bench: Path, alone: Any, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    words = ["-m", "surveyor.app.cli", "bench", "run", str(bench), "--oracle", "parser,boxes", "--workers", "2"]
+    words += ["--ray", "auto", "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert "12 of 12 items" in done.stderr
+    assert comparable(tmp_path) == alone
 
 
 # ---- with Ray -------------------------------------------------------------------------------------------------
