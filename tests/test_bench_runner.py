@@ -155,6 +155,8 @@ def test_oracle_boxes_alone_leave_the_masks_to_the_segmenter(folder: Path) -> No
     found = predict(item("segment all planes in the left half"), models(), How(oracle=("boxes",)), root=folder)
     rles = [each.rle for each in found.regions if each.rle is not None]
     assert [Mask.from_rle(rle).area_px for rle in rles] == [20 * 10, 40 * 25], "the fake fills boxes in"
+    known = item(objects=tuple(truth(name, mask=True) for name in BOXES))
+    assert predict(known, models(), How(oracle=("boxes",)), root=folder).regions[0].rle is None, "boxes are asked for"
 
 
 def test_crec_asks_no_segmenter(folder: Path) -> None:
@@ -556,6 +558,32 @@ def test_what_hangs_is_given_up_and_the_others_are_answered(folder: Path, monkey
         free.set()
     assert ran.statuses == {"answered": 4, "timeout": 1}
     assert [each.id for each in read_predictions(folder / "out") if each.status == "timeout"] == ["i1"]
+
+
+def test_what_ends_after_it_was_given_up_disturbs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "GRACE_S", 0.0)
+
+    def work(one: Item, cancel: threading.Event) -> Prediction:
+        if one.id == "i0":
+            assert cancel.wait(20)
+            raise Cancelled("given up")
+        time.sleep(0.1)
+        return Prediction(id=one.id)
+
+    pool = workers_module.Threads(work, 2, lambda one: Prediction(id=one.id, status="timeout"), timeout_s=0.25)
+    found = [(each.id, each.status) for each in pool.answers(item(id=f"i{n}") for n in range(12))]
+    assert sorted(found) == sorted((f"i{n}", "answered" if n else "timeout") for n in range(12))
+
+
+def test_what_is_ready_at_ctrl_c_is_kept(bench: Path, tmp_path: Path) -> None:
+    def stop(standing: Standing) -> None:
+        if standing.done == 1:
+            time.sleep(1.5)  # meanwhile the three others that were given out get ready
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(bench, tmp_path, how=HOW, workers=2, progress=stop)
+    assert 1 < len(lines(tmp_path)) <= 4
 
 
 def test_a_missing_package_ends_the_run_and_keeps_what_was_done(folder: Path) -> None:
