@@ -651,3 +651,12 @@ def test_what_a_reply_means() -> None:
         meaning(asking, Reply("[(1,2),(3,4)]", ended=False))
     with pytest.raises(ModelOutputError, match="cut off"):
         meaning(Tasks().count("plane"), Reply("1", ended=False))
+
+
+def test_a_selection_that_was_cut_short_is_no_selection() -> None:
+    """What its reply lacks would count as not selected."""
+    scene, cut = scene_of(SMALL), lambda prompt, reply, t: Reply(reply.text, forced=True)
+    regions = small().ground(scene, "plane")
+    with pytest.raises(ModelOutputError, match="cut short") as caught:
+        small(twist=cut).select(scene, regions, "in the left half")
+    assert caught.value.raw

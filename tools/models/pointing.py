@@ -271,7 +271,9 @@ class PointingModel:
         def look() -> Read:
             most = max(56 * 56, int(self.answerer.most_pixels * self._shrink))
             view = self._seen_as(whole(scene.size_wh, most)[0])
-            ((read, _),) = self._answers([Prompt((picture(scene, view),), asking(view))], "answering")
+            ((read, reply),) = self._answers([Prompt((picture(scene, view),), asking(view))], "answering")
+            if reply.forced:  # what is missing from a selection would count as not selected
+                raise ModelOutputError("the reply was cut short because its tokens were used up", reply.text)
             return read
 
         return self._fitting(look)

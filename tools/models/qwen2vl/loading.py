@@ -31,8 +31,6 @@ FAMILIES = {
     "qwen3_vl_moe": "qwen3-vl",
 }
 """model_type of config.json -> the dialect that the stock checkpoints of the family write."""
-_MARKS = {"qwen2_5_vl": "qwen2.5-vl", "qwen3_vl": "qwen3-vl", "qwen2_vl": "qwen2-vl"}
-"""model_type -> what names on the hub have in them."""
 DECLARATION = "surveyor.json"
 """Beside weights or an adapter trained on this project's format: {"dialect": "native"}."""
 _RENAMED = {r"^visual\.": "model.visual.", r"^model\.(?!language_model\.|visual\.)": "model.language_model."}
@@ -273,7 +271,7 @@ def _check_family(folder: str, base: str, family: str) -> None:
     """Raises UsageError where the adapter's own base is here and of another family: shapes alone may fit."""
     named = _json_of(Path(folder) / "adapter_config.json").get("base_model_name_or_path")
     kind = _json_of(Path(str(named)) / "config.json").get("model_type")
-    kind = kind or next((kind for kind, mark in _MARKS.items() if mark in str(named).lower()), None)
+    kind = kind or next((kind for kind, mark in FAMILIES.items() if mark in str(named).lower()), None)
     if kind is not None and kind.removesuffix("_moe") != family.removesuffix("_moe"):
         raise UsageError(
             f"the adapter {folder!r} was made for another model: its adapter_config.json names {named!r}, a {kind} "
