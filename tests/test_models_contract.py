@@ -27,6 +27,7 @@ from surveyor.core.protocols import (
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.tools.models import spec
+from surveyor.tools.models.change_vectors import ChangeVectors
 from surveyor.tools.models.compact.describer import CompactDescriber
 from surveyor.tools.models.compact.segmenter import CompactSegmenter
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeDescriber, FakeGrounder, FakeSegmenter
@@ -261,7 +262,7 @@ def test_describers_say_one_thing_a_region(describer: Describer, scene: Scene) -
         assert all(again == told for again in pool.map(lambda _: describer.describe(scene, regions()), range(3)))
 
 
-@pytest.fixture(params=["fake", "remote", QWEN])
+@pytest.fixture(params=["fake", "cva", "remote", QWEN])
 def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
     if request.param == "remote":
         polygons = "[(100,100),(300,100),(300,400),(100,400),(100,100)]\n[(600,100),(700,100),(700,200),(600,100)]"
@@ -269,6 +270,8 @@ def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
             yield model_at(server.url, dialect="native")
     elif request.param == "qwen2vl":
         yield qwen2vl(request.getfixturevalue("checkpoints")("qwen2-vl"))
+    elif request.param == "cva":
+        yield ChangeVectors()
     else:
         yield FakeChangeDetector(regions())
 

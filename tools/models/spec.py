@@ -123,6 +123,12 @@ def _remote(argument: str) -> Any:
     return RemoteModel.at(argument)
 
 
+def _change_vectors(_argument: str) -> ChangeDetector:
+    from .change_vectors import ChangeVectors
+
+    return ChangeVectors()
+
+
 def _local_chat(argument: str) -> ChatModel:
     from .chat_hf import LocalChat
 
@@ -150,6 +156,7 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("describer", "oracle", "FILE", f"names what is annotated there, for --verify ({_FILE})", _oracle_describer),
     Backend("describer", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: a phrase for each region, for --verify", _qwen),
     Backend("describer", "openai", _SERVER, "vision model behind servers, for --verify", _remote),
+    Backend("change", "cva", None, "change vector analysis, the classical reference: sees any change", _change_vectors),
     Backend("change", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: polygons of what changed between two images", _qwen),
     Backend("change", "openai", _SERVER, "vision model behind servers: what changed between two images", _remote),
     Backend("chat", "hf", "PATH_OR_NAME", "local language model: folder, GGUF file or Hugging Face name", _local_chat),
