@@ -1,18 +1,22 @@
-"""An item of the conditional benchmarks, and the file that holds them.
+"""An item of a benchmark, and the file that holds them. Plain data, one JSON object a line; the first is the header.
 
-GeoRSMLLM section II-C names the tasks (conditional referring comprehension CREC, segmentation CRES, referring change
-detection RCD). The truth of an item is a condition tree, not a text, and an item is admitted only when the tree is true
-or false of every object. Plain data, one JSON object a line; the first line is the header.
+`Item` is of the conditional benchmarks. GeoRSMLLM section II-C names their tasks (conditional referring comprehension
+CREC, segmentation CRES, referring change detection RCD). Its truth is a condition tree, not a text, and it is admitted
+only when the tree is true or false of every object.
+
+`FieldItem` is of the tasks that the field publishes: one expression, question, caption or class of scene with what a
+dataset says is right. It is as good as its dataset: nothing of it is checked.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ...core.conditions import Node, Request
 from ...core.errors import UsageError
@@ -20,6 +24,8 @@ from ...core.plan import describe_faults
 
 SCHEMA_VERSION = 1
 Task = Literal["CREC", "CRES", "RCD"]
+FieldTask = Literal["REC", "RES", "GCG", "VQA", "CAPTION", "SCENE"]
+FIELD_TASKS: tuple[str, ...] = get_args(FieldTask)
 
 
 class Image(Node):
@@ -130,6 +136,57 @@ class Item(Node):
         return tuple(by_id[each] for each in self.answer_ids)
 
 
+class FieldItem(Node):
+    """One question as the field asks it, with what its dataset says is right.
+
+    Attributes:
+        id: unique in the file.
+        task: "REC" (one box), "RES" (a mask), "GCG" (a caption whose phrases have masks), "VQA", "CAPTION", "SCENE".
+        image: the scene; for captions of changes the earlier one.
+        after: the later scene of a pair.
+        text: the expression or the question; "" where the task alone says what is asked.
+        type: of a question, as it is scored ("presence"); of others as the dataset calls it.
+        answers: right texts: one for VQA, SCENE (the class) and GCG (the caption), all references for CAPTION.
+        objects: REC: what the expression names, mostly one. RES: likewise, where single things are masked.
+        rle: RES: the right pixels.
+        ignored_rle: RES: pixels that are not annotated and count neither way.
+        phrases: GCG: right phrases, in the caption's order.
+        masks: GCG: the pixels of each phrase.
+        options: SCENE: the classes to choose from. In a file they stand once, in the header.
+        is_unique: REC: the only object of its class (VRSBench); None where the dataset does not say.
+        group: the question that this is one rotation of (FIT-RSRC); None for all others.
+        split: as published.
+        tags: for tables: "split:test", "ambiguous", "image-disjoint", "type:count".
+    """
+
+    id: str = Field(min_length=1)
+    task: FieldTask
+    image: Image
+    after: Image | None = None
+    text: str = ""
+    type: str = ""
+    answers: tuple[str, ...] = ()
+    objects: tuple[Truth, ...] = ()
+    rle: dict[str, Any] | None = None
+    ignored_rle: dict[str, Any] | None = None
+    phrases: tuple[str, ...] = ()
+    masks: tuple[dict[str, Any], ...] = ()
+    options: tuple[str, ...] = ()
+    is_unique: bool | None = None
+    group: str | None = None
+    split: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What kind of images it is on, such as "aid" or "dior": the first part of the leakage family."""
+        return self.image.family.partition(":")[0]
+
+
+AnyItem = Item | FieldItem
+_ANY: TypeAdapter[AnyItem] = TypeAdapter(Annotated[AnyItem, Field(discriminator="task")])
+
+
 class Header(Node):
     """What the file is: its own provenance.
 
@@ -142,24 +199,45 @@ class Header(Node):
         admitted: how many items there are.
         rejected: reason -> how many candidates were not admitted.
         surveyor: version of the program.
+        options: SCENE: kind of images -> classes to choose from; see `FieldItem.kind`.
     """
 
     schema_version: int = SCHEMA_VERSION
-    task: Task
+    task: Task | FieldTask
     command: str
     seed: int
     sources: dict[str, str]
     admitted: int
     rejected: dict[str, int] = Field(default_factory=dict)
     surveyor: str = ""
+    options: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-def write_items(path: str | Path, header: Header, items: Iterable[Item]) -> None:
+def write_items(path: str | Path, header: Header, items: Iterable[AnyItem]) -> None:
     """Writes the file: the header, then one item a line."""
     with Path(path).open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"header": header.model_dump(mode="json")}, ensure_ascii=False) + "\n")
+        file.write(header_line(header))
         for item in items:
-            file.write(item.model_dump_json(exclude_none=True) + "\n")
+            file.write(item_line(item, header.options))
+
+
+def header_line(header: Header) -> str:
+    """The first line of a file."""
+    left_out = set() if header.options else {"options"}  # files of the other tasks stay as they were
+    return json.dumps({"header": header.model_dump(mode="json", exclude=left_out)}, ensure_ascii=False) + "\n"
+
+
+def item_line(item: AnyItem, options: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> str:
+    """The line of an item; classes to choose from that the header tells are not told again."""
+    if isinstance(item, FieldItem):
+        told = {"options"} if options.get(item.kind) == item.options else set()
+        return item.model_dump_json(exclude_defaults=True, exclude=told) + "\n"
+    return item.model_dump_json(exclude_none=True) + "\n"
+
+
+def item_from_json(text: str) -> AnyItem:
+    """An item alone, of the type that its task says. Raises pydantic's ValidationError."""
+    return _ANY.validate_json(text)
 
 
 def read_header(path: str | Path) -> Header:
@@ -169,25 +247,30 @@ def read_header(path: str | Path) -> Header:
     raise UsageError(f"{str(path)!r} is empty; expected an items file of surveyor bench build")
 
 
-def read_items(path: str | Path) -> Iterator[Item]:
-    """The items of a file, one by one.
+def read_items(path: str | Path) -> Iterator[Any]:
+    """The items of a file, one by one: `FieldItem` where the header's task is one of `FIELD_TASKS`, else `Item`.
 
     Raises:
         UsageError: a missing or damaged file; says which line and what is wrong.
     """
     lines = _lines(path)
+    options: dict[str, tuple[str, ...]] = {}
+    kind: type[Item] | type[FieldItem] = Item
     for number, line in lines:
-        _header(path, number, line)
+        header = _header(path, number, line)
+        options, kind = header.options, FieldItem if header.task in FIELD_TASKS else Item
         break
     seen: set[str] = set()
     for number, line in lines:
         try:
-            item = Item.model_validate_json(line)
+            item = kind.model_validate_json(line)
         except ValidationError as error:
             raise UsageError(f"{str(path)!r} is damaged at line {number}: {describe_faults(error)}") from None
         if item.id in seen:
             raise UsageError(f"{str(path)!r} is damaged at line {number}: a second item is called {item.id!r}")
         seen.add(item.id)
+        if isinstance(item, FieldItem) and not item.options and item.kind in options:
+            item = item.model_copy(update={"options": options[item.kind]})
         yield item
 
 
