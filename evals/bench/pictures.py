@@ -1,0 +1,417 @@
+"""An item as a picture that a person judges at a glance: what is right, what is wrong, what the words refer to.
+
+Colours differ by 30 CIELAB units or more for every pair, also for people with protanopia, deuteranopia or tritanopia
+(Machado, Oliveira and Fernandes 2009, at full strength); line width and dashes say the same a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from ...agent.drawing import (
+    INK,
+    WHITE,
+    Colour,
+    Picture,
+    Points,
+    Tag,
+    draw_dashed,
+    draw_outline,
+    fill_areas,
+    place_tags,
+    put_text,
+    text_size_wh,
+)
+from ...agent.overlay import REJECTED, Entry, legend_strip
+from ...core.conditions import Selection, walk
+from ...core.errors import UsageError
+from ...core.geometry import box_iou_matrix, box_to_corners
+from ...core.masks import Mask
+from ...core.scene import Scene
+from ..scores.crec import IGNORED_IOU, MOST_BOXES
+from ..scores.matching import TOLERANCE, best_pairs
+from .execute import executor_of
+from .items import Item, Truth
+from .predict import open_image
+from .predictions import Predicted, Prediction
+
+# BGR, as in agent/drawing.py
+RIGHT: Colour = (200, 250, 64)
+WRONG: Colour = (100, 178, 255)
+REFERENCE: Colour = (215, 150, 70)
+HIT: Colour = (245, 60, 165)
+FALSE: Colour = (20, 30, 215)
+MISSED: Colour = (40, 252, 250)
+IGNORED: Colour = REJECTED
+"""Drawn as dashes, as `overlay.DASHES` says."""
+
+HIT_IOU = 0.5
+SIDE_PX = 480
+_LEAST_SIDE_PX, _MOST_SIDE_PX = 96, 4096
+_MOST_TAGS = 12
+_TINT, _FAINT = 0.38, 0.14
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who plays which part in an item: ids, each in one field at most.
+
+    Attributes:
+        right: the answers.
+        wrong: others of the head class.
+        ignored: those that count neither way.
+        referred: those that the words inside relations single out; they may be right or wrong as well.
+        beside: others of classes that are referred to.
+    """
+
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+    ignored: tuple[str, ...]
+    referred: tuple[str, ...]
+    beside: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What of a prediction is right at an IoU of 0.5 of upright boxes, matched as `score_crec` does.
+
+    Attributes:
+        hits: places of the predicted regions that fit a right object, one to one.
+        false: places of those that fit none.
+        uncounted: places of those on an ignored object, and of those after the hundredth.
+        missed: ids of right objects without a hit.
+    """
+
+    hits: tuple[int, ...] = ()
+    false: tuple[int, ...] = ()
+    uncounted: tuple[int, ...] = ()
+    missed: tuple[str, ...] = ()
+
+
+def item_picture(
+    item: Item, root: str | Path, prediction: Prediction | None = None, *, side_px: int = SIDE_PX
+) -> NDArray[np.uint8]:
+    """The picture of an item, RGB.
+
+    Args:
+        item: of any task; those without objects are drawn as their image.
+        root: folder that the images' paths are relative to.
+        prediction: an answer to it, drawn over the truth: hits, false ones and what was missed.
+        side_px: longest side of the scene in the picture; smaller scenes are enlarged.
+
+    Returns:
+        (H, W, 3) uint8: the scene (RCD: the earlier and the later one side by side) with a legend below it.
+
+    Raises:
+        UsageError: no such image, or another one than the item was made for; a side that is too small or large.
+    """
+    if not _LEAST_SIDE_PX <= side_px <= _MOST_SIDE_PX:
+        raise UsageError(f"side_px is {side_px!r}, expected {_LEAST_SIDE_PX} to {_MOST_SIDE_PX}")
+    views = [_View(open_image(item.image, root), side_px)]
+    if item.after is not None:
+        views.append(_View(open_image(item.after, root), side_px))
+    if item.task == "RCD":
+        entries = _draw_change(views, item, prediction)
+    elif item.task == "CRES":
+        entries = _draw_objects(views[0], item, prediction) + _shade(views[0], item, prediction)
+    else:
+        entries = _draw_objects(views[0], item, prediction)
+    if prediction is not None and prediction.status != "answered":
+        entries.append((INK, f"no answer: {prediction.status}"))
+    for view in views:
+        view.finish()
+    if len(views) == 2:
+        for view, name in zip(views, ("before", "after"), strict=True):
+            view.name(name)
+    joined = _side_by_side([view.picture for view in views])
+    legend = legend_strip(entries or [(INK, "nothing to draw")], joined.shape[1], views[0].letters, None)
+    return np.ascontiguousarray(np.vstack([joined, legend])[..., ::-1])
+
+
+def roles(item: Item, scene: Any = None) -> Roles:
+    """Who plays which part; `scene` gives the pixels where the words ask for colours (None: they are not looked at)."""
+    right, ignored = set(item.answer_ids), set(item.ignored_ids) - set(item.answer_ids)
+    universe = set(item.universe_ids) - right - ignored
+    referred = _referred(item, scene)
+    others = {each.id for each in item.objects} - right - ignored - universe - referred
+    ordered = [each.id for each in item.objects]
+
+    def kept(names: Collection[str]) -> tuple[str, ...]:
+        return tuple(name for name in ordered if name in names)
+
+    return Roles(kept(right), kept(universe), kept(ignored), kept(referred), kept(others))
+
+
+def _referred(item: Item, scene: Any) -> set[str]:
+    """Ids that selections inside relations keep; () where everything of the head class would be."""
+    found: set[str] = set()
+    executor = executor_of(item, scene=scene)
+    for output in item.request.outputs:
+        for node in walk(output.target):
+            if isinstance(node, Selection) and node is not output.target:
+                kept = executor.selection(node, is_head=False).kept
+                plain = node.where is None and not node.picks
+                found |= set(kept) - set(item.universe_ids) if plain else set(kept)
+    return found
+
+
+def compared(item: Item, prediction: Prediction) -> Compared:
+    """What of the prediction's boxes is right; an answer that is not there misses everything."""
+    if prediction.status != "answered" or not prediction.regions:
+        return Compared(missed=item.answer_ids)
+    count = min(len(prediction.regions), MOST_BOXES)
+    given = np.nan_to_num([each.hbb for each in prediction.regions[:count]], posinf=0, neginf=0)
+    names = [each.id for each in item.objects]
+    iou = box_iou_matrix(given, np.array([each.hbb for each in item.objects], dtype=np.float64).reshape(-1, 4))
+    ignored = np.array([name in item.ignored_ids for name in names], dtype=bool)
+    answers = np.array([names.index(each) for each in item.answer_ids], dtype=np.intp)
+    best, other = iou[:, ignored].max(axis=1, initial=0.0), iou[:, ~ignored].max(axis=1, initial=0.0)
+    dropped = (best >= IGNORED_IOU - TOLERANCE) & (best > other)
+    counted = np.flatnonzero(~dropped)
+    of_answers = iou[counted][:, answers]
+    rows, columns = best_pairs(of_answers)
+    fits = of_answers[rows, columns] >= HIT_IOU - TOLERANCE
+    hits = set(counted[rows[fits]].tolist())
+    found = {item.answer_ids[column] for column in columns[fits].tolist()}
+    return Compared(
+        hits=tuple(sorted(hits)),
+        false=tuple(place for place in counted.tolist() if place not in hits),
+        uncounted=(*np.flatnonzero(dropped).tolist(), *range(count, len(prediction.regions))),
+        missed=tuple(each for each in item.answer_ids if each not in found),
+    )
+
+
+# ---- one scene ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _View:
+    """A scene as it is drawn: tints first, lines over them, words last."""
+
+    scene: Scene
+    side_px: int
+    picture: Picture = field(init=False)
+    _lines: list[tuple[int, Sequence[Points], Colour, float, float]] = field(init=False, default_factory=list)
+    _tags: list[Tag] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        size = self.scene.size_wh
+        factor = self.side_px / max(size)
+        wanted = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+        image = self.scene.read(out_size_wh=wanted) if factor < 1 else self.scene.read()
+        resized = image if factor < 1 else cv2.resize(image, wanted, interpolation=cv2.INTER_CUBIC)
+        self.picture = np.ascontiguousarray(np.asarray(resized, dtype=np.uint8)[..., ::-1])
+        self.scale = np.array([wanted[0] / size[0], wanted[1] / size[1]])
+        self.unit = self.side_px / SIDE_PX
+        self.letters = int(np.clip(round(12 * self.unit), 9, 22))
+
+    def line(self, rings: Sequence[Points], colour: Colour, width: float, *, dash: float = 0.0, over: int = 0) -> None:
+        """Notes closed lines, px of the scene; those of a higher `over` are drawn later."""
+        self._lines.append((over, [ring * self.scale for ring in rings], colour, width, dash))
+
+    def tag(self, text: str, colour: Colour, box: Sequence[float]) -> None:
+        """Notes a label beside a box, px of the scene."""
+        x0, y0, x1, y1 = (np.asarray(box, dtype=np.float64).reshape(2, 2) * self.scale).ravel().tolist()
+        self._tags.append(Tag((text,), colour, (x0, y0, x1, y1)))
+
+    def tint(self, mask: Mask, colour: Colour, opacity: float = _TINT) -> None:
+        """Shades the pixels of a mask."""
+        if not mask.area_px:
+            return
+        height, width = self.picture.shape[:2]
+        how = cv2.INTER_AREA if self.scale[0] < 1 else cv2.INTER_LINEAR
+        share = cv2.resize(mask.to_array().astype(np.float32), (width, height), interpolation=how)[..., None] * opacity
+        mixed = self.picture * (1 - share) + np.array(colour, dtype=np.float32) * share
+        self.picture[...] = np.round(mixed).astype(np.uint8)
+
+    def finish(self) -> None:
+        """Draws what was noted."""
+        for _, rings, colour, width, dash in sorted(self._lines, key=lambda each: each[0]):
+            thick = max(1, round(width * self.unit))
+            for ring in rings:
+                if dash:
+                    draw_dashed(self.picture, ring, colour, thick, dash * self.unit)
+                else:
+                    draw_outline(self.picture, ring, colour, thick)
+        place_tags(self.picture, self._tags, max(9, self.letters - 1))
+
+    def name(self, text: str) -> None:
+        """Writes a name into the top left corner."""
+        width, height = text_size_wh(text, self.letters)
+        corner = np.array([[0, 0], [width + 10, 0], [width + 10, height + 4], [0, height + 4]], dtype=np.float64)
+        fill_areas(self.picture, [([corner], INK)], 0.75)
+        put_text(self.picture, text, (5, 2), self.letters, WHITE)
+
+
+def _side_by_side(pictures: Sequence[Picture]) -> Picture:
+    """The pictures in a row, with a dark bar between them."""
+    height = max(each.shape[0] for each in pictures)
+    parts: list[Picture] = []
+    for each in pictures:
+        parts += [np.full((height, 4, 3), INK, dtype=np.uint8)] if parts else []
+        parts.append(np.pad(each, ((0, height - each.shape[0]), (0, 0), (0, 0))))
+    return np.hstack(parts)
+
+
+# ---- CREC and CRES --------------------------------------------------------------------------------------------
+
+
+def _draw_objects(view: _View, item: Item, prediction: Prediction | None) -> list[Entry]:
+    """Outlines of all that play a part, and those of the prediction; returns what the legend says."""
+    parts = roles(item, view.scene)
+    by_id = {each.id: each for each in item.objects}
+    masks = item.task == "CRES"
+    against = None if prediction is None or masks else compared(item, prediction)
+    for name in parts.ignored:
+        view.line(_rings(by_id[name], masks), IGNORED, 1, dash=3)
+    for name in parts.beside:
+        view.line(_rings(by_id[name], masks), REFERENCE, 1)
+    for name in parts.wrong:
+        view.line(_rings(by_id[name], masks), WRONG, 1, over=1)
+    for name in parts.right:
+        missed = against is not None and name in against.missed
+        view.line(_rings(by_id[name], masks), MISSED if missed else RIGHT, 2, over=3)
+    _mark_references(view, parts, [by_id[name] for name in parts.referred], masks)
+    entries: list[Entry] = [(RIGHT, f"{len(parts.right)} right")] if parts.right else [(INK, "nothing is right")]
+    entries += [(WRONG, f"{len(parts.wrong)} wrong")] if parts.wrong else []
+    told = dict.fromkeys(by_id[name].label for name in parts.referred)
+    also = [label for label in dict.fromkeys(by_id[name].label for name in parts.beside) if label not in told]
+    entries += [(REFERENCE, f"referred to: {', '.join(told)}")] if told else []
+    entries += [(REFERENCE, f"also there: {', '.join(also)}")] if also else []
+    entries += [(IGNORED, f"{len(parts.ignored)} ignored")] if parts.ignored else []
+    if against is not None and prediction is not None:
+        entries += _draw_regions(view, prediction.regions, against)
+    return entries
+
+
+def _mark_references(view: _View, parts: Roles, referred: Sequence[Truth], masks: bool) -> None:
+    """What the words single out: bold and named; one that is right or wrong as well gets a wider frame round it."""
+    judged = {*parts.right, *parts.wrong, *parts.ignored}
+    for each in referred:
+        if each.id in judged:
+            margin = 4 * view.unit / view.scale
+            x0, y0, x1, y1 = each.hbb
+            frame = np.array([x0 - margin[0], y0 - margin[1], x1 + margin[0], y1 + margin[1]])
+            view.line([box_to_corners(frame)], REFERENCE, 2, over=2)
+        else:
+            view.line(_rings(each, masks), REFERENCE, 2, over=2)
+        if len(referred) <= _MOST_TAGS:
+            view.tag(each.label, REFERENCE, each.hbb)
+
+
+def _draw_regions(view: _View, regions: Sequence[Predicted], against: Compared) -> list[Entry]:
+    """The predicted boxes; returns what the legend says of them."""
+    for places, colour in ((against.hits, HIT), (against.false, FALSE), (against.uncounted, IGNORED)):
+        for place in places:
+            rings = _rings(regions[place], False)
+            view.line(rings, colour, 1.5 if colour == HIT else 2, dash=4 * (colour == IGNORED), over=4)
+            if colour == FALSE:
+                view.line([_crossed(rings[0])], FALSE, 1, over=4)
+    entries: list[Entry] = [(HIT, f"{len(against.hits)} found")] if against.hits else []
+    entries += [(FALSE, f"{len(against.false)} found wrongly")] if against.false else []
+    entries += [(MISSED, f"{len(against.missed)} missed")] if against.missed else []
+    return entries + ([(INK, f"{len(against.uncounted)} found, not counted")] if against.uncounted else [])
+
+
+def _crossed(ring: Points) -> Points:
+    """A diagonal of a box: a line there and back."""
+    return ring[[0, len(ring) // 2]]
+
+
+def _rings(thing: Truth | Predicted, masks: bool) -> list[Points]:
+    """The outline of an object, px of the scene: of its mask where masks are asked for, else its oriented box."""
+    if masks and thing.rle is not None:
+        polygons = Mask.from_rle(thing.rle).to_polygons()
+        rings = [shapely.get_coordinates(ring)[:-1] for p in polygons for ring in (p.exterior, *p.interiors)]
+        if rings:
+            return rings
+    if thing.obb is not None:
+        return [np.array(thing.obb, dtype=np.float64)]
+    return [box_to_corners(np.nan_to_num(thing.hbb, posinf=0, neginf=0))]
+
+
+# ---- pixels ---------------------------------------------------------------------------------------------------
+
+
+def _shade(view: _View, item: Item, prediction: Prediction | None) -> list[Entry]:
+    """The pixels that are right; with a prediction those found, found wrongly and missed."""
+    truth = _union((each.rle for each in item.answers), view.scene.shape_hw)
+    if prediction is None:
+        view.tint(truth, RIGHT)
+        return []
+    return _shade_pixels(view, truth, prediction)
+
+
+def _shade_pixels(view: _View, truth: Mask, prediction: Prediction) -> list[Entry]:
+    """Shades what was found, found wrongly and missed; returns what the legend says."""
+    if prediction.status != "answered":
+        given = _union((), view.scene.shape_hw)
+    elif prediction.mask_rle is not None:
+        given = _union([prediction.mask_rle], view.scene.shape_hw)
+    else:
+        given = _union((each.rle for each in prediction.regions), view.scene.shape_hw)
+    wanted, found = truth.to_array(), given.to_array()
+    entries: list[Entry] = []
+    for pixels, colour, name in (
+        (wanted & found, HIT, "found"),
+        (found & ~wanted, FALSE, "found wrongly"),
+        (wanted & ~found, MISSED, "missed"),
+    ):
+        count = int(pixels.sum())
+        if count:
+            view.tint(Mask.from_array(pixels), colour, 0.5)
+            entries.append((colour, f"{count:,} px {name}"))
+    without = sum(each.rle is None for each in prediction.regions)
+    if prediction.mask_rle is None and without:
+        for each in prediction.regions:
+            if each.rle is None:
+                view.line(_rings(each, False), FALSE, 2, over=4)
+        entries.append((INK, f"{without} answered without a mask"))
+    return entries
+
+
+def _union(rles: Iterable[Mapping[str, Any] | None], shape_hw: tuple[int, int]) -> Mask:
+    """The pixels of any of the masks; one of another size than the scene belongs to nothing in it and is left out."""
+    total = np.zeros(shape_hw, dtype=bool)
+    for rle in rles:
+        if rle:
+            pixels = Mask.from_rle(rle).to_array()
+            if pixels.shape == shape_hw:
+                total |= pixels
+    return Mask.from_array(total)
+
+
+# ---- RCD ------------------------------------------------------------------------------------------------------
+
+
+def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | None) -> list[Entry]:
+    """Changed pixels that are asked for, the rest of the change thinly, and the asked region on both scenes."""
+    last = views[-1]
+    truth = _union([item.answer_rle], last.scene.shape_hw)
+    wrong = [each for each in item.objects if each.id not in item.answer_ids]
+    asked = None if item.asked_rle is None else Mask.from_rle(item.asked_rle)
+    for view in views:
+        for each in wrong:
+            view.line(_rings(each, True), WRONG, 1, over=1)
+        view.line(_mask_rings(truth), RIGHT, 1.5, over=2)
+        if asked is not None:
+            view.line(_mask_rings(asked), REFERENCE, 2, over=3)
+    entries: list[Entry] = [(RIGHT, "asked for")] if truth.area_px else [(INK, "nothing is right")]
+    entries += [(WRONG, f"{len(wrong)} other changes")] if wrong else []
+    entries += [(REFERENCE, "where it is asked")] if asked is not None else []
+    if prediction is None:
+        last.tint(truth, RIGHT)
+        return entries
+    return entries + _shade_pixels(last, truth, prediction)
+
+
+def _mask_rings(mask: Mask) -> list[Points]:
+    return [shapely.get_coordinates(ring)[:-1] for p in mask.to_polygons() for ring in (p.exterior, *p.interiors)]
