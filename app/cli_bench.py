@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .cli_ask import Models, Parser
+from .cli_bench_report import SCORE_EPILOG, score
 
 if TYPE_CHECKING:
     from ..evals.bench.predict import How
@@ -238,3 +239,6 @@ def _told(ran: Ran, how: How, out: Path) -> str:
     rate = f" in {_duration(ran.seconds)} ({ran.new / max(ran.seconds, 1e-6):.3g} a second)" if ran.new else ""
     new = f"{ran.new:,} new{rate}" if ran.new else "nothing was left to do"
     return f"{how.mode}: " + "; ".join([f"{ran.done:,} of {ran.total:,} items in {out}/", new, *_wrong(ran.statuses)])
+
+
+bench.command(epilog=SCORE_EPILOG)(score)

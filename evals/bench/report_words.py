@@ -1,0 +1,168 @@
+"""What metrics, tags and statuses are called where people read them, and which of them are shown first."""
+
+from __future__ import annotations
+
+import re
+
+HEADLINES: dict[str, tuple[str, ...]] = {
+    "boxes": ("f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5", "n_acc", "t_acc", "answered"),
+    "oriented boxes": ("f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5"),
+    "masks": ("giou", "ciou", "p@0.5", "p@0.7", "p@0.9", "giou_targets", "n_acc", "t_acc", "answered"),
+    "change": ("F1_1", "IoU_1", "F1_1_inside", "giou", "component_f1@0.5", "n_acc", "t_acc", "answered"),
+}
+"""Track -> the metrics of its first table; the first of them is the one that is split, ranked and shown by tag."""
+
+ITEM_SCORES: dict[str, tuple[str, ...]] = {
+    "boxes": ("f1@0.5",),
+    "oriented boxes": ("f1@0.5",),
+    "masks": ("iou",),
+    "change": ("iou",),
+}
+"""Track -> the column that is an item's own score, 0 to 1."""
+
+METRIC_WORDS = {
+    "f1_macro@0.5": "F1, mean over items",
+    "f1_micro@0.5": "F1, pooled objects",
+    "set_acc@0.5": "all found, nothing else",
+    "single_acc@0.5": "one right object: the first box hits it",
+    "n_acc": "nothing is right: none answered",
+    "t_acc": "something is right: something answered",
+    "answered": "readable answer",
+    "giou": "IoU, mean over items",
+    "ciou": "IoU of summed pixels",
+    "giou_targets": "IoU, mean where something is right",
+    "p@0.5": "IoU of 0.5 or more",
+    "p@0.7": "IoU of 0.7 or more",
+    "p@0.9": "IoU of 0.9 or more",
+    "F1_1": "F1 of changed pixels",
+    "IoU_1": "IoU of changed pixels",
+    "F1_1_inside": "F1 inside the asked region",
+    "component_f1@0.5": "F1 of changed parts",
+    "contrast": "both twins right",
+    "one_right": "just one twin right",
+    "exact": "tree as meant",
+    "dropped": "a condition was dropped",
+    "understood": "understood at all",
+}
+
+TAG_WORDS = {
+    "C": "plain class",
+    "A1": "large, small",
+    "A2": "elongated, square",
+    "A3": "orientation",
+    "A5:measure": "metres",
+    "A6:aspect": "length to width",
+    "P1": "cells of the image",
+    "P2": "halves, quadrants",
+    "P3": "edges",
+    "R1": "left of, above",
+    "R1:further": "further left than",
+    "R2": "nearest, farthest",
+    "R3": "within a distance",
+    "R3:near": "near",
+    "R4": "inside, containing, overlapping",
+    "R5": "next to",
+    "R6": "between",
+    "R7": "in a row",
+    "R8": "surrounded",
+    "R9:side": "sides of a long thing",
+    "R10:turned": "parallel, perpendicular",
+    "R11:compared": "compared with another",
+    "S": "superlatives",
+    "O": "ordinals",
+    "N": "groups",
+    "N:amount": "numbers of things",
+    "G:not": "not",
+    "G:and": "and",
+    "G:or": "or",
+    "Z:class": "none is right: absent class",
+}
+
+_TELLING = {
+    "boxes": ("f1_macro@0.5", "set_acc@0.5"),
+    "oriented boxes": ("f1_macro@0.5", "set_acc@0.5"),
+    "masks": ("giou", "p@0.5"),
+    "change": ("F1_1", "giou"),
+}
+_NO_SHARES = ("items", "pairs", "CIDEr", "cider")
+_MOST_HEADLINES = 10
+_ITEM_SCORES = ("iou", "right", "strict", "circular", "p@0.5")
+_DIGEST = re.compile(r"[0-9a-f]{32,}")
+_CODE = re.compile(r"[A-Z]\d*(:.*)?")
+
+
+def headlines(track: str, metrics: list[str]) -> tuple[str, ...]:
+    """The metrics of a track that are shown first, the main one at their head; of an unknown track the first ten."""
+    known = [name for name in HEADLINES.get(track, ()) if name in metrics]
+    return tuple(known or [name for name in metrics if name not in ("items", "pairs")][:_MOST_HEADLINES])
+
+
+def telling(track: str, metrics: list[str]) -> tuple[str, ...]:
+    """The few metrics of a track that are shown for each tag."""
+    return tuple(name for name in _TELLING.get(track, ()) if name in metrics) or headlines(track, metrics)[:2]
+
+
+def item_column(track: str, columns: list[str]) -> str | None:
+    """The column of an item's own score; None where the table has none that is known."""
+    return next((name for name in (*ITEM_SCORES.get(track, ()), *_ITEM_SCORES) if name in columns), None)
+
+
+def is_share(metric: str) -> bool:
+    """Whether the figure is a part of 1, to be shown in per cent.
+
+    Example:
+        >>> is_share("giou"), is_share("CIDEr"), is_share("items")
+        (True, False, False)
+    """
+    return metric not in _NO_SHARES
+
+
+def figure(value: float | None, metric: str = "", *, signed: bool = False) -> str:
+    """A figure as it is shown: per cent with one decimal; an en dash where it is not defined.
+
+    Example:
+        >>> figure(0.5), figure(None), figure(-0.25, signed=True), figure(1.234, "CIDEr")
+        ('50.0', '–', '-25.0', '1.23')
+    """
+    if value is None:
+        return "–"
+    sign = "+" if signed else ""
+    if not is_share(metric):
+        return f"{value:{sign}.2f}" if value != int(value) else f"{int(value):{sign},}"
+    text = f"{100 * value:{sign}.1f}"
+    return text.replace("+0.0", "0.0") if text == "+0.0" else text.replace("-0.0", "0.0") if text == "-0.0" else text
+
+
+def group_of(tag: str) -> str:
+    """Which table a tag belongs to: "condition" for the letters of the construction, else what is before the colon.
+
+    Example:
+        >>> group_of("R3:near"), group_of("hops:2"), group_of("unique")
+        ('condition', 'hops', 'tag')
+    """
+    if _CODE.fullmatch(tag):
+        return "condition"
+    head, colon, _ = tag.partition(":")
+    return head if colon else "tag"
+
+
+def tag_words(tag: str) -> str:
+    """What a tag means; "" where it says so itself.
+
+    Example:
+        >>> tag_words("P1"), tag_words("Z:place"), tag_words("hops:2")
+        ('cells of the image', 'none is right: wrong place', '')
+    """
+    head, _, what = tag.partition(":")
+    return TAG_WORDS.get(tag) or (f"none is right: wrong {what}" if head == "Z" and what else "")
+
+
+def version_words(version: str) -> str:
+    """A model's name and version for people: digests cut to their first ten digits.
+
+    Example:
+        >>> version_words("compact 6bcb5d711f274aebfae65b3742197d8cf7219bf0fe7e5024f0cace3c83678846 None")
+        'compact 6bcb5d711f'
+    """
+    parts = [part[:10] if _DIGEST.fullmatch(part) else part for part in version.split() if part != "None"]
+    return " ".join(parts)

@@ -1,0 +1,331 @@
+"""The scores of a run folder: its settings, the items that it was to answer, and a table a track."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...core.errors import UsageError
+from ..scores.bootstrap import DRAWS, intervals
+from ..scores.contrast import score_contrast
+from ..scores.crec import score_crec
+from ..scores.cres import score_cres
+from ..scores.parsed import score_parsed
+from ..scores.rcd import score_rcd
+from ..scores.scored import Scored
+from .items import Header, Item, read_header, read_items
+from .predictions import Prediction
+from .report_words import group_of, headlines
+from .store import PREDICTIONS_FILE, About, Settings, read_predictions, read_run
+
+SCORES_FORMAT = 1
+SCORES_FILE = "scores.json"
+_CONDITIONAL = ("CREC", "CRES", "RCD")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run with its scores.
+
+    Attributes:
+        folders: of the run; several where its shards are scored together.
+        name: for people: the folder's own name.
+        settings: of the run; of the first shard where there are several.
+        about: likewise.
+        items_path: the items file, checked by its digest.
+        root: folder of the images.
+        header: of the items file.
+        items: those that the run was to answer, in the order of the file.
+        predictions: id -> answer.
+        tables: track ("boxes", "oriented boxes", "masks", "change", those of the field's tasks) -> scores.
+        contrast: of twins; None where no pair was asked.
+        parsed: of the parser; None where no expression was read.
+        missing: how many items have no prediction yet; they count as wrong.
+        notes: what a reader must know first: an unfinished run, shards that are not here.
+    """
+
+    folders: tuple[Path, ...]
+    name: str
+    settings: Settings
+    about: About
+    items_path: Path
+    root: Path
+    header: Header
+    items: tuple[Item, ...]
+    predictions: Mapping[str, Prediction]
+    tables: Mapping[str, Scored]
+    contrast: Scored | None = None
+    parsed: Scored | None = None
+    missing: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def main(self) -> Scored:
+        """The table of the first track."""
+        return next(iter(self.tables.values()))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all answers together."""
+        return sum(each.seconds for each in self.predictions.values())
+
+
+def score_run(
+    out_dir: str | Path | Sequence[str | Path],
+    items: str | Path | Sequence[str | Path] = (),
+    *,
+    data: str | Path | None = None,
+) -> Run:
+    """Scores what a run has answered so far.
+
+    Args:
+        out_dir: folder of `surveyor bench run`, or the folders of the shards of one run.
+        items: where the items file is now; of several, the one with the run's digest. None given: where it was.
+        data: folder of the images, where they have moved.
+
+    Returns:
+        The run. An item without a prediction has the status "missing" and counts as wrong.
+
+    Raises:
+        UsageError: no run there, a damaged file, an items file that is not the one that was asked, or folders that are
+            not shards of one run.
+
+    Example:
+        >>> import tempfile
+        >>> from surveyor.evals.bench.build import build
+        >>> from surveyor.evals.bench.items import write_items
+        >>> from surveyor.evals.bench.predict import How
+        >>> from surveyor.evals.bench.runner import run
+        >>> from surveyor.evals.bench.synth_source import synth_records
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> records = synth_records(2, seed=0, size_wh=(512, 512), root=folder)
+        >>> write_items(folder / "items.jsonl", *build(records, task="CREC", n=4, seed=0))
+        >>> _ = run(folder / "items.jsonl", folder / "run", how=How(oracle=("parser", "boxes")))
+        >>> score_run(folder / "run").tables["boxes"].values()["f1_macro@0.5"]
+        1.0
+    """
+    folders = tuple(Path(each) for each in _listed(out_dir))
+    if not folders:
+        raise UsageError("no run is given; expected the folder of a surveyor bench run")
+    runs = [read_run(folder) for folder in folders]
+    settings, about = runs[0].settings, runs[0].about
+    _check_parts(folders, [run.settings for run in runs])
+    path = _items_path(settings, about, folders[0], _listed(items))
+    header, everything = _read(path, settings.items)
+    parts = sorted({run.settings.shard[0] for run in runs})
+    wanted = _wanted(everything, settings.limit, parts, settings.shard[1])
+    predictions = {each.id: each for folder in folders if (folder / PREDICTIONS_FILE).exists() for each in read_predictions(folder)}  # fmt: skip  # noqa: E501
+    missing = sum(item.id not in predictions for item in wanted)
+    tables = _tables(about.task, wanted, list(predictions.values()))
+    conditional = about.task in _CONDITIONAL
+    return Run(
+        folders=folders,
+        name=_name(folders, settings),
+        settings=settings,
+        about=about,
+        items_path=path,
+        root=Path(about.root if data is None else data),
+        header=header,
+        items=wanted,
+        predictions=predictions,
+        tables=tables,
+        contrast=_if_any(score_contrast(wanted, next(iter(tables.values()))), "pairs") if conditional else None,
+        parsed=_if_any(score_parsed(wanted, predictions.values()), "items")
+        if conditional and settings.how.reads
+        else None,
+        missing=missing,
+        notes=_notes(missing, len(wanted), parts, settings.shard[1]),
+    )
+
+
+def write_scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
+    """Writes `scores.json` into each folder of the run and returns its content; see `scores`."""
+    found = scores(run, draws=draws)
+    for folder in run.folders:
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        beside = folder / f"{SCORES_FILE}.new"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(folder / SCORES_FILE)
+    return found
+
+
+def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
+    """A run's scores as plain data: figures are shares of 1, None where not defined; limits are 95 % intervals."""
+    return {
+        "format": SCORES_FORMAT,
+        "surveyor": __version__,
+        "name": run.name,
+        "task": run.about.task,
+        "mode": run.settings.how.mode,
+        "settings": run.settings.model_dump(mode="json"),
+        "items_file": str(run.items_path),
+        "items": len(run.items),
+        "families": len({item.image.family for item in run.items}),
+        "finished": not run.missing,
+        "missing": run.missing,
+        "notes": list(run.notes),
+        "seconds": round(run.seconds, 3),
+        "tracks": {
+            name: {"statuses": table.counts(), "metrics": _figures(table, draws)} for name, table in run.tables.items()
+        },
+        "contrast": None if run.contrast is None else _figures(run.contrast, draws),
+        "parser": None if run.parsed is None else _figures(run.parsed, draws),
+        "tags": [_tag_figures(run, each) for each in tags_of(run.items)],
+    }
+
+
+# ---- tags -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The items of one tag.
+
+    Attributes:
+        group: "condition", or the part before the tag's colon: "answers", "hops", "class".
+        tag: as in the items.
+        ids: of the items.
+    """
+
+    group: str
+    tag: str
+    ids: frozenset[str]
+
+
+def tags_of(items: Sequence[Item]) -> list[Tagged]:
+    """Every tag with its items: conditions first, then group by group, in the order of their names."""
+    ids: dict[str, set[str]] = {}
+    for item in items:
+        for tag in item.tags:
+            ids.setdefault(tag, set()).add(item.id)
+    order = {"condition": 0, "answers": 1, "hops": 2, "atoms": 3, "class": 4}
+    tagged = [Tagged(group_of(tag), tag, frozenset(found)) for tag, found in ids.items()]
+    return sorted(tagged, key=lambda each: (order.get(each.group, 9), each.group, _natural(each.tag)))
+
+
+def _natural(tag: str) -> list[tuple[int, int, str]]:
+    """A key that puts "R2" before "R10" and "2-5" before "6-20"."""
+    parts = "".join(c if c.isdigit() else f" {c} " for c in tag).split()
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def _tag_figures(run: Run, tagged: Tagged) -> dict[str, Any]:
+    tracks = {}
+    for name, table in run.tables.items():
+        values = table.only(tagged.ids).values()
+        tracks[name] = {metric: values[metric] for metric in headlines(name, list(values))}
+    return {"group": tagged.group, "tag": tagged.tag, "items": len(tagged.ids), "tracks": tracks}
+
+
+# ---- reading --------------------------------------------------------------------------------------------------
+
+
+def _tables(task: str, items: Sequence[Item], predictions: Sequence[Prediction]) -> dict[str, Scored]:
+    if task == "CREC":
+        tables = {"boxes": score_crec(items, predictions)}
+        if any(each.obb is not None for item in items for each in item.objects):
+            tables["oriented boxes"] = score_crec(items, predictions, oriented=True)
+        return tables
+    if task == "CRES":
+        return {"masks": score_cres(items, predictions)}
+    if task == "RCD":
+        return {"change": score_rcd(items, predictions)}
+    from .field_scores import score_field
+
+    return dict(score_field(items, predictions))
+
+
+def _figures(table: Scored, draws: int) -> dict[str, Any]:
+    return {
+        name: {"value": found.value, "low": found.low, "high": found.high}
+        for name, found in intervals(table, draws=draws).items()
+    }
+
+
+def _if_any(table: Scored, column: str) -> Scored | None:
+    return table if table.sums[column] else None
+
+
+def _items_path(settings: Settings, about: About, folder: Path, given: Sequence[str | Path]) -> Path:
+    """The file with the run's digest: among those given, else where it was, else beside the run."""
+    was = Path(about.items)
+    places = [Path(each) for each in given] or [was, folder / was.name, folder.parent / was.name]
+    there = [place for place in places if place.is_file()]
+    for place in there:
+        if digest_of(place) == settings.items:
+            return place
+    if not there:
+        lost = " and ".join(repr(str(each)) for each in (given or (was,)))
+        raise UsageError(f"the items that {str(folder)!r} was asked are not at {lost}; say where they are with --items FILE")  # fmt: skip  # noqa: E501
+    raise UsageError(
+        f"{str(there[0])!r} is not what {str(folder)!r} was asked: its digest is {digest_of(there[0])[:12]}, that of "
+        f"the run {settings.items[:12]}. The file was changed or built again: give the one that was asked with --items "
+        "FILE, or run these items in a new folder"
+    )
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, as `run.json` holds it."""
+    stat = path.stat()
+    return _digest(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=32)
+def _digest(path: Path, _mtime_ns: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _digest: str) -> tuple[Header, tuple[Item, ...]]:
+    """The items of a file; runs of one file share them."""
+    return read_header(path), tuple(read_items(path))
+
+
+def _wanted(items: Sequence[Item], limit: int | None, parts: Sequence[int], of: int) -> tuple[Item, ...]:
+    """The items that the shards of a run answer, as the runner counts them."""
+    return tuple(item for number, item in enumerate(items[:limit]) if number % of + 1 in parts)
+
+
+def _check_parts(folders: Sequence[Path], settings: Sequence[Settings]) -> None:
+    """Raises UsageError where folders are not different shards of one run."""
+    first = settings[0]
+    for folder, other in zip(folders[1:], settings[1:], strict=True):
+        same = other.model_copy(update={"shard": first.shard})
+        differences = first.differences(same)
+        if first.shard[1] != other.shard[1]:
+            differences.append(f"shard: of {first.shard[1]}, now of {other.shard[1]}")
+        if differences:
+            raise UsageError(
+                f"{str(folders[0])!r} and {str(folder)!r} are not shards of one run: {'; '.join(differences)}. "
+                "To put runs side by side use surveyor bench report"
+            )
+    for part, n in Counter(each.shard for each in settings).items():
+        if n > 1:
+            raise UsageError(f"{n} of the folders are shard {part[0]}/{part[1]}; give each shard once")
+
+
+def _name(folders: Sequence[Path], settings: Settings) -> str:
+    names = [folder.resolve().name for folder in folders]
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more of {settings.shard[1]} shards"
+
+
+def _notes(missing: int, wanted: int, parts: Sequence[int], of: int) -> tuple[str, ...]:
+    notes = []
+    if missing:
+        notes.append(f"UNFINISHED: {missing:,} of {wanted:,} items have no answer yet and count as wrong; the same bench run goes on")  # fmt: skip  # noqa: E501
+    lacking = [str(k) for k in range(1, of + 1) if k not in parts]
+    if lacking:
+        notes.append(f"PART OF A RUN: shard{'s' if len(lacking) > 1 else ''} {', '.join(lacking)} of {of} not given")
+    return tuple(notes)
+
+
+def _listed(given: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [given] if isinstance(given, str | Path) else list(given)
