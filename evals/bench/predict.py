@@ -7,7 +7,7 @@ import time
 import traceback
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -55,6 +55,8 @@ class How(Node):
         bands: how borderline geometry is judged; `crisp` as `surveyor.ask` does.
         timeout_s: seconds an item may take, reading the image included; None for no bound. A later answer counts as
             none, however good it is.
+        through: what is asked with the expressions of the field's tasks: the "grounder" itself, as the field does, or
+            the whole "agent"; see `field_predict`.
     """
 
     oracle: tuple[Oracle, ...] = ()
@@ -62,6 +64,7 @@ class How(Node):
     parser: ParserName = "auto"
     bands: Literal["crisp", "strict"] = "crisp"
     timeout_s: float | None = Field(default=None, gt=0)
+    through: Literal["grounder", "agent"] = "grounder"
 
     @model_validator(mode="before")
     @classmethod
@@ -121,20 +124,49 @@ def predict(
     """
     how.check(item.task)
     cancel = cancel or threading.Event()
+    return settled(_Asked(item, with_oracles(models, item, how.oracle), how, Path(root), cancel, cache), how, cancel)
+
+
+class Asked(Protocol):
+    """One item, of any type, on its way to its answer.
+
+    Attributes:
+        understood: the tree that was read from its words, as JSON; None where none was.
+    """
+
+    understood: dict[str, Any] | None
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        ...
+
+    def answered(self) -> Prediction:
+        """The answer; raises whatever goes wrong."""
+        ...
+
+
+def settled(asked: Asked, how: How, cancel: threading.Event) -> Prediction:
+    """The prediction of an item, whatever happens on the way: errors become statuses, a late answer none.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        MissingDependency: a package is missing, so that no item could be answered.
+    """
     started = time.perf_counter()
-    asked = _Asked(item, with_oracles(models, item, how.oracle), how, Path(root), cancel, cache)
     try:
         with metering(Meter(Budget(how.timeout_s), cancel.is_set)):
             found = asked.answered()
     except (Cancelled, MissingDependency):
         raise
     except Exception as error:  # one item must not cost the others; what it was stays in the prediction
-        found = asked.troubled(error)
+        status, said = status_of(error)
+        found = Prediction(id=asked.id, status=status, request=asked.understood, said=said)
     if cancel.is_set():
         raise Cancelled("the run was cancelled")
     seconds = round(time.perf_counter() - started, 4)
     if how.timeout_s is not None and seconds > how.timeout_s:
-        found = timed_out(item.id, how, asked.understood)
+        found = timed_out(asked.id, how, asked.understood)
     return found.model_copy(update={"seconds": seconds})
 
 
@@ -158,6 +190,11 @@ class _Asked:
         self.item, self.models, self.how, self.root = item, models, how, root
         self.cancel, self.cache = cancel, cache
         self.understood: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return self.item.id
 
     def answered(self) -> Prediction:
         """The answer, or what a step failed of."""
@@ -206,21 +243,22 @@ class _Asked:
             return self._trouble("failed", answer.failure or "")
         return self._trouble("unreadable", f"{answer.failure}\n{raw}")
 
-    def troubled(self, error: Exception) -> Prediction:
-        """What an error says of the item, by who must act."""
-        if isinstance(error, BudgetExceeded):
-            return self._trouble("timeout", str(error))
-        if isinstance(error, ModelOutputError):
-            return self._trouble("unreadable", f"{error}\n{error.raw}")
-        if isinstance(error, QueryError):
-            return self._trouble("refused", str(error))
-        if isinstance(error, SurveyorError | OSError):
-            return self._trouble("failed", str(error))
-        place = "".join(traceback.format_tb(error.__traceback__)[-3:])
-        return self._trouble("failed", f"{BUG}: {type(error).__name__}: {error}\n{place}")
-
     def _trouble(self, status: Any, said: str) -> Prediction:
         return Prediction(id=self.item.id, status=status, request=self.understood, said=said)
+
+
+def status_of(error: Exception) -> tuple[Any, str]:
+    """Status and words of an item that an error kept from its answer, by who must act."""
+    if isinstance(error, BudgetExceeded):
+        return "timeout", str(error)
+    if isinstance(error, ModelOutputError):
+        return "unreadable", f"{error}\n{error.raw}"
+    if isinstance(error, QueryError):
+        return "refused", str(error)
+    if isinstance(error, SurveyorError | OSError):
+        return "failed", str(error)
+    place = "".join(traceback.format_tb(error.__traceback__)[-3:])
+    return "failed", f"{BUG}: {type(error).__name__}: {error}\n{place}"
 
 
 def predicted(region: Region) -> Predicted:
