@@ -30,7 +30,7 @@ def counts_from_rle(rle: Mapping[str, Any]) -> tuple[np.ndarray, tuple[int, int]
     if isinstance(packed, str | bytes):
         counts = _unpack(packed.encode("ascii", "replace") if isinstance(packed, str) else packed)
     else:
-        counts = np.asarray(packed, dtype=np.int64).reshape(-1)
+        counts = _listed(packed)
     if height < 0 or width < 0 or (counts < 0).any() or int(counts.sum()) != height * width:
         raise UsageError(
             f"RLE counts add up to {int(counts.sum())!r}, expected {height * width} for size {[height, width]!r}; "
@@ -68,6 +68,13 @@ def rle_of_crop(crop: np.ndarray, offset_xy: tuple[int, int], shape_hw: tuple[in
     counts = counts[:-1] if len(counts) > 1 and counts[-1] == 0 else counts
     packed = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)["counts"]
     return bytes(packed)
+
+
+def _listed(packed: Any) -> np.ndarray:
+    try:
+        return np.asarray(packed, dtype=np.int64).reshape(-1)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"RLE counts are {str(packed)[:60]!r}, expected text or a list of whole numbers") from None
 
 
 def _unpack(text: bytes) -> np.ndarray:

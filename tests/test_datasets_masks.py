@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 from surveyor.core.errors import UsageError
 from surveyor.evals.datasets import geopixeld, isaid, landcover, refsegrs, rrsisd
 from surveyor.evals.datasets.label_images import class_masks, colours, foreground, numbered_masks, read_labels
+from surveyor.evals.datasets.pickles import read_plain_pickle
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -224,7 +225,7 @@ def test_rrsisd_damaged_pickle_is_named(tmp_path: Path, data: bytes) -> None:
 def test_rrsisd_old_pickle_with_bytes_for_text(tmp_path: Path) -> None:
     path = tmp_path / "old.p"
     path.write_bytes(b"(lp0\n(dp1\nS'split'\np2\nS'train'\np3\nsa.")  # as Python 2 wrote it
-    assert rrsisd.read_plain_pickle(path, "x") == [{"split": "train"}]
+    assert read_plain_pickle(path, "x") == [{"split": "train"}]
 
 
 def test_rrsisd_losses_are_counted(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from surveyor.core.errors import UsageError
 from surveyor.evals.datasets import families, loose_json, reading
-from surveyor.evals.datasets.torch_file import read_torch_file
+from surveyor.evals.datasets.pickles import read_torch_file
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -19,7 +19,7 @@ import numpy as np
 from ...core.errors import SurveyorError
 from ...core.geometry import corners_to_box, min_area_rect, polygon_area
 from ...core.masks import Mask
-from ...tools.models.oracle import _rings
+from ...tools.models.oracle import rings_of
 from .families import dota_family
 from .quads import boxed
 from .reading import (
@@ -201,7 +201,7 @@ def _things(
 
 def _thing(id: str, label: str, entry: Mapping[str, Any], size_wh: tuple[int, int] | None) -> Thing | None:
     outline = entry.get("segmentation")
-    rings = tuple(ring for ring in _rings(outline) if polygon_area(ring) > 0)
+    rings = tuple(ring for ring in rings_of(outline) if polygon_area(ring) > 0)
     given = floats(entry["bbox"], 4) if entry.get("bbox") is not None else None
     if given is None and entry.get("bbox") is not None:
         raise ValueError(f"bbox {short(entry['bbox'])} is not four numbers")

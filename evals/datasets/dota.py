@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UsageError
-from ...tools.models.oracle import _positive
+from ...tools.models.oracle import positive_number
 from .families import dota_family
 from .quads import least_rects, with_corners
 from .reading import (
@@ -126,7 +126,7 @@ def _record(file: Path, folder: Path, split: str | None, version: str | None, ta
         words = line.split()
         key, colon, value = line.partition(":")
         if colon and len(words) < 9:
-            gsd_m = _positive(value) if key.lower() == "gsd" else gsd_m
+            gsd_m = positive_number(value) if key.lower() == "gsd" else gsd_m
         elif len(words) < 9:
             leave_out(tally, "line of fewer than 9 words")
         else:

@@ -8,11 +8,9 @@ nothing but plain values. Its images are DIOR's, and those of its test set lie i
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +20,7 @@ from ...core.masks import Mask
 from ...core.regions import FloatArray
 from .families import dior_family
 from .label_images import rle_mask
+from .pickles import read_plain_pickle
 from .reading import (
     checked_split,
     damaged,
@@ -42,28 +41,6 @@ LAYOUT = ("rrsisd/refs(unc).p", "rrsisd/instances.json", "images/rrsisd/JPEGImag
 SPLITS = ("train", "val", "test")
 _REFS = "REFER's list of expressions: [{'ref_id', 'ann_id', 'image_id', 'file_name', 'split', 'sentences'}]"
 _INSTANCES = "COCO instances: an object with 'images', 'annotations' and 'categories'"
-
-
-class _PlainValues(pickle.Unpickler):
-    """Makes lists, dicts, text and numbers; a pickle can otherwise run any code."""
-
-    def find_class(self, module: str, name: str) -> NoReturn:
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which plain values do not need")
-
-
-def read_plain_pickle(path: Path, expected: str) -> Any:
-    """The value of a pickle that holds plain values only.
-
-    Raises:
-        UsageError: missing, no pickle, or one that names a class or function.
-    """
-    try:
-        # pickles of Python 2 hold bytes for text
-        return _PlainValues(io.BytesIO(path.read_bytes()), encoding="utf-8").load()
-    except OSError as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}; expected {expected}") from None
-    except Exception as error:  # what a damaged pickle raises is not bounded by the library
-        raise damaged(path, f"not a pickle of plain values ({error})", expected) from None
 
 
 def union_of_rles(segmentation: Any, size_wh: tuple[int, int]) -> Mask:

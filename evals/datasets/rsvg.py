@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .pickles import read_torch_file
 from .quads import boxed
 from .reading import (
     checked_choice,
@@ -28,7 +29,6 @@ from .reading import (
     short,
 )
 from .record import Reader, Record, Said, Source, Tally, Thing
-from .torch_file import read_torch_file
 
 LAYOUT = ("images/*.jpg or *.png", "rsvg_{train,val,test}.pth (or the same lists as .json)")
 EXPECTED = "a list of (image name, box of four numbers, sentence)"

@@ -160,7 +160,7 @@ def _coco(path: Path) -> Annotations:
 
 
 def _coco_object(entry: Mapping[str, Any], label: str, source: str) -> Annotated:
-    rings = _rings(entry.get("segmentation"))
+    rings = rings_of(entry.get("segmentation"))
     box = np.asarray(entry["bbox"], dtype=np.float64).reshape(4) if entry.get("bbox") else None
     if box is not None:
         box = np.concatenate([box[:2], box[:2] + box[2:]])
@@ -177,7 +177,7 @@ def _coco_object(entry: Mapping[str, Any], label: str, source: str) -> Annotated
     return Annotated(region, rings or (corners,))
 
 
-def _rings(segmentation: Any) -> tuple[FloatArray, ...]:
+def rings_of(segmentation: Any) -> tuple[FloatArray, ...]:
     """Polygon rings of a COCO segmentation: list of flat lists, RLE, or (in some NWPU files) JSON text of either."""
     if isinstance(segmentation, str):
         segmentation = json.loads(segmentation)
@@ -212,7 +212,7 @@ def _dota(path: Path, files: Sequence[Path]) -> Annotations:
             words = line.split()
             key, colon, value = line.strip().partition(":")
             if colon and len(words) < 9:
-                if key.lower() == "gsd" and (metres := _positive(value)) is not None:
+                if key.lower() == "gsd" and (metres := positive_number(value)) is not None:
                     gsd[file.stem] = metres
             elif words:
                 found.append(_dota_object(file, number, words))
@@ -221,7 +221,7 @@ def _dota(path: Path, files: Sequence[Path]) -> Annotations:
     return Annotations(path, labels, images, gsd, by_stem=True)
 
 
-def _positive(text: str) -> float | None:
+def positive_number(text: str) -> float | None:
     """The header's number; None for 'null', 'None' and anything else that is no positive number."""
     try:
         value = float(text)

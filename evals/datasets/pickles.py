@@ -1,4 +1,4 @@
-"""Files written by `torch.save`, read without torch and without running what a pickle may hold.
+"""Pickles and files written by `torch.save`, read without torch and without running what a pickle may hold.
 
 Lists, tuples, dicts, text, numbers, numpy arrays and (in the zip format, PyTorch 1.6 and later) CPU tensors as numpy
 arrays; anything else is refused, as `torch.load(weights_only=True)` does.
@@ -44,6 +44,20 @@ def read_torch_file(path: Path, expected: str) -> Any:
     Raises:
         UsageError: missing, damaged, or it holds something else than plain values, arrays and tensors.
     """
+    hint = "; write it as JSON where it was made: json.dump([list(map(str, row)) for row in torch.load(FILE)], file)"
+    return _read(path, "a torch file", expected, hint)
+
+
+def read_plain_pickle(path: Path, expected: str) -> Any:
+    """The value of a pickle that holds plain values or arrays only. Pickles of Python 2 hold bytes for text.
+
+    Raises:
+        UsageError: missing, no pickle, or one that names another class or function.
+    """
+    return _read(path, "a pickle", expected, "")
+
+
+def _read(path: Path, kind: str, expected: str, hint: str) -> Any:
     try:
         if zipfile.is_zipfile(path):
             return _zipped(path)
@@ -52,10 +66,7 @@ def read_torch_file(path: Path, expected: str) -> Any:
     except OSError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error.strerror or error}; expected {expected}") from None
     except Exception as error:  # what a damaged pickle raises is not bounded by the library
-        what = f"not a torch file of plain values ({type(error).__name__}: {error})"
-        hint = (
-            "; write it as JSON where it was made: json.dump([list(map(str, row)) for row in torch.load(FILE)], file)"
-        )
+        what = f"not {kind} of plain values ({type(error).__name__}: {error})"
         raise damaged(path, what, expected + hint) from None
 
 
