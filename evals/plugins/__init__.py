@@ -1,0 +1,1 @@
+"""Our benchmarks in other people's harnesses: inspect_ai and lmms-eval. Items, prompts and scores stay ours."""
