@@ -41,7 +41,7 @@ from .predictions import Predicted, Prediction
 Oracle = Literal["parser", "boxes", "masks"]
 BUG = "not expected"
 """First words of what is said of an error that is nobody's but the program's."""
-_WARM_S = 1800.0
+WARM_S = 1800.0
 
 
 class How(Node):
@@ -180,7 +180,7 @@ def timed_out(item_id: str, how: How, understood: dict[str, Any] | None = None) 
 def warm(item: Item, models: Models, how: How, *, root: str | Path = ".") -> None:
     """Answers an item for nothing where there is a timeout, so that no item pays for the loading of weights."""
     if how.timeout_s is not None:
-        predict(item, models, how.model_copy(update={"timeout_s": _WARM_S}), root=root)
+        predict(item, models, how.model_copy(update={"timeout_s": WARM_S}), root=root)
 
 
 class _Asked:
