@@ -1,0 +1,412 @@
+"""Builds RCD items, referring change detection, from pairs with change masks (FORMATS.md section 8).
+
+The truth is a condition tree over the changed parts of a pair, admitted by the rules of CREC and CRES, and the pixels of
+the parts that it is true of. Everything random comes from the seed and the record's name: the same call gives the same
+bytes. What may be asked is in `rcd_asked`, how it is judged in `rcd_views`, what an object is in `rcd_components`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from ... import __version__
+from ...agent.planner import make_plan
+from ...core.conditions import Request, Selection, walk
+from ...core.errors import UsageError
+from ...core.masks import Mask
+from ...core.progress import note, report
+from ..datasets.levir import is_conflict
+from ..datasets.record import Record, Tally
+from .admit import Rejected, Verdicts, admitted, admitted_empty
+from .atoms import Site
+from .balance import Quotas, bucket
+from .build import MOST_PER_WINDOW, Part, part_of
+from .compose import Proposal
+from .execute import labels_of
+from .items import Header, Image, Item, Made
+from .phrasing import Wordings, request_for, spoken_name, wordings
+from .rcd_asked import PLACES, asked_of, asked_px, places_of
+from .rcd_views import ChangeView, change_views
+from .referents import referents_of
+from .twins import pick_count, twins
+
+VERSION = 1
+ZERO_SHARE = 0.25
+UNCHANGED, SAME_TWICE = "Z:unchanged", "Z:same image twice"
+_MOST_OF_ZEROS = {UNCHANGED: 0.4, SAME_TWICE: 0.2}
+"""Shares of the items without answer that pairs without change, and images put beside themselves, may have."""
+_MOST_PLAIN = 0.15  # of all items: nothing but the type of change is asked for
+_TRIES = 12  # proposals looked at closely, a view and turn
+_NOTHING = Verdicts((), (), (), {}, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """An item without its number."""
+
+    view: ChangeView
+    after: Image
+    proposal: Proposal
+    verdicts: Verdicts
+    said: Wordings
+    tags: tuple[str, ...]
+    labels: tuple[str, ...]
+    twin: _Draft | None = None
+
+
+@dataclass(eq=False)
+class _Window:
+    """One view with what has been asked of it."""
+
+    view: ChangeView
+    rng: random.Random
+    number: int = 0
+    used: set[Selection] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)
+    waiting: dict[str, list[Proposal]] = field(default_factory=dict)
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """The types of change that can be asked for: those the data tells, whether or not there is any."""
+        names = {label: name for label in self.view.classes if (name := spoken_name(label)) is not None}
+        here = {label: name for label, name in names.items() if label in self.view.labels}
+        referents = tuple(referents_of(self.view, here, self.rng))
+        return tuple(Site(self.view, name, (label,), referents, here) for label, name in names.items())
+
+    def proposals_of(self, site: Site) -> list[Proposal]:
+        """What may still be asked about a type of change."""
+        if site.name not in self.waiting:
+            self.waiting[site.name] = list(asked_of(site, self.rng))
+        return self.waiting[site.name]
+
+
+def build_rcd(
+    records: Iterable[Record],
+    *,
+    n: int,
+    seed: int,
+    part: Part | None = None,
+    root: str | None = None,
+    command: str | None = None,
+    zero_share: float = ZERO_SHARE,
+) -> tuple[Header, list[Item]]:
+    """Items of referring change detection.
+
+    Args:
+        records: pairs with masks of what changed; others are left out and counted, as are pairs whose captions say
+            otherwise than their mask.
+        n: how many items; fewer come back where the pairs do not give as many (the header says so).
+        seed: of everything random.
+        part: only the families of one side of the fixed split; None for all.
+        root: folder that image paths become relative to.
+        command: how this was called, for the header.
+        zero_share: share of the items that have no answer, as far as the pairs allow.
+
+    Returns:
+        The header (with the reasons of all rejections) and the items in order.
+
+    Raises:
+        UsageError: n below 1, or no usable record at all.
+
+    Example:
+        >>> from surveyor.evals.bench.rcd_synth import synth_pairs
+        >>> header, items = build_rcd(synth_pairs(2, seed=0, size_wh=(256, 256)), n=4, seed=0)
+        >>> header.task, header.admitted == len(items)
+        ('RCD', True)
+    """
+    if n < 1 or not 0 <= zero_share < 1:
+        raise UsageError(f"n is {n!r} and zero_share {zero_share!r}; expected at least 1 item and a share below 1")
+    tally: Tally = Counter()
+    used = [record for record in records if _is_usable(record, part, tally)]
+    if not used:
+        told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
+        raise UsageError(f"no record can be used: {told}; give pairs before/after with masks of what changed")
+    windows = [
+        _Window(view, random.Random(f"{seed}|{_name(record)}|{view.image.crop_xyxy}|{view.classes}"))
+        for record in used
+        for view in change_views(record, seed=seed, root=root, tally=tally)
+    ]
+    classes = {label for window in windows for label in window.view.classes}
+    drafts = _Making(n, seed, zero_share, Quotas(n, len(classes)), tally).run(windows)
+    items = _numbered(drafts, seed)
+    if len(items) < n:
+        note(f"The pairs gave {len(items)} of {n} items; more pairs would give more.")
+    header = Header(
+        task="RCD",
+        command=command or f"build_rcd(n={n}, seed={seed}, part={part!r}, zero_share={zero_share})",
+        seed=seed,
+        sources={record.source.name: record.source.licence for record in used},
+        admitted=len(items),
+        rejected=dict(sorted(tally.items())),
+        surveyor=__version__,
+    )
+    return header, items
+
+
+def _name(record: Record) -> str:
+    return f"{record.source.name}|{record.id}"
+
+
+def _is_usable(record: Record, part: Part | None, tally: Tally) -> bool:
+    reason = ""
+    if record.after is None:
+        reason = "record: not a pair"
+    elif not record.is_exhaustive or not record.changed:
+        reason = "record: no mask of what changed"
+    elif record.size_wh is None:
+        reason = "record: size not known"
+    elif part is not None and part_of(record.family) != part:
+        return False
+    elif is_conflict(record):
+        reason = "record: captions and mask differ"
+    if reason:
+        tally[reason] += 1
+    return not reason
+
+
+@dataclass(eq=False)
+class _Making:
+    """One build: what it wants and how far it is."""
+
+    n: int
+    seed: int
+    zero_share: float
+    quotas: Quotas
+    tally: Tally
+    drafts: list[_Draft] = field(default_factory=list)
+    zeros: int = 0
+
+    def run(self, windows: Sequence[_Window]) -> list[_Draft]:
+        """Turns over all windows until there are enough items or a turn brings none."""
+        order = list(windows)
+        random.Random(f"{self.seed}|order").shuffle(order)
+        while len(self.drafts) < self.n:
+            before = len(self.drafts)
+            for window in order:
+                if len(self.drafts) >= self.n:
+                    break
+                if window.number < MOST_PER_WINDOW:
+                    self._one(window)
+                    report("items", len(self.drafts), self.n)
+            if len(self.drafts) == before:
+                break
+        return self.drafts
+
+    def _one(self, window: _Window) -> None:
+        """Admits at most one item, perhaps with its twin, of a window."""
+        if not window.view.objects:
+            self._unchanged(window)
+            return
+        sites = [site for site in window.sites if site.labels[0] in window.view.labels]
+        for site in sorted(sites, key=lambda site: self.quotas.labels[site.name]):
+            waiting = window.proposals_of(site)
+            waiting.sort(key=lambda each: self._score(window, site, each))
+            for proposal in waiting[:_TRIES]:
+                waiting.remove(proposal)
+                try:
+                    self._admit(window, site, proposal)
+                except Rejected as reason:
+                    self.tally[str(reason)] += 1
+                    continue
+                return
+
+    def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
+        again = sum(window.kinds[kind] for kind in proposal.kinds or ("C",)) * self.n / 20
+        return again + self.quotas.score(site.name, proposal.kinds or ("C",), proposal.form, _places(proposal.tags))
+
+    # ---- items with an answer --------------------------------------------------------------------------------
+
+    def _admit(self, window: _Window, site: Site, proposal: Proposal) -> None:
+        view, selection = window.view, proposal.selection
+        if selection in window.used:
+            raise Rejected("asked already")
+        verdicts = admitted(view, selection)
+        kinds = proposal.kinds or ("C",)
+        f1 = _f1_of_all(view, verdicts)
+        if proposal.form == "class":
+            if self.quotas.tags["C"] >= math.ceil(_MOST_PLAIN * self.n):
+                raise Rejected("enough items that ask for all change")
+        elif not self.quotas.allows_easy(kinds, f1):
+            raise Rejected("naming all change of the type is nearly right")
+        if (count := pick_count(selection)) is not None and count != len(verdicts.answers):
+            raise Rejected("fewer than the words promise")
+        is_one = len(verdicts.answers) == 1 and not selection.picks and _is_one(view, verdicts.answers[0])
+        if is_one and window.rng.random() < 0.7:
+            selection = selection.model_copy(update={"expected": 1})
+        asked = replace(proposal, selection=selection)
+        draft = _draft(window, window.view.after, site, asked, verdicts)
+        draft = replace(draft, twin=self._twin(window, site, draft))
+        self.drafts.append(draft)
+        self._count(window, proposal, draft, f1)
+
+    def _count(self, window: _Window, proposal: Proposal, draft: _Draft, f1: float) -> None:
+        window.used.update((proposal.selection, draft.proposal.selection))
+        window.kinds.update(proposal.kinds or ("C",))
+        window.number += 1
+        label = draft.proposal.selection.phrases[0]
+        self.quotas.add(label, proposal.kinds or ("C",), proposal.form, _places(draft.tags), f1)
+        if draft.twin is not None:
+            self._zero(window, draft.twin)
+
+    # ---- items without answer --------------------------------------------------------------------------------
+
+    def _zero(self, window: _Window, draft: _Draft) -> None:
+        self.drafts.append(draft)
+        self.zeros += 1
+        window.number += 1
+        window.used.add(draft.proposal.selection)
+        self.quotas.tags[draft.tags[0]] += 1
+
+    def _wants(self, kind: str, more: int) -> bool:
+        """Whether an item without answer may follow, `more` items being added at once."""
+        most = _MOST_OF_ZEROS.get(kind, 1.0) * self.zero_share * self.n
+        is_wanted = self.zeros < self.zero_share * (len(self.drafts) + more)
+        return is_wanted and len(self.drafts) + more <= self.n and self.quotas.tags[kind] < math.ceil(most)
+
+    def _twin(self, window: _Window, site: Site, draft: _Draft) -> _Draft | None:
+        """A question that differs from a good one in one condition, or in the later image, and has no answer."""
+        if window.number + 2 > MOST_PER_WINDOW:
+            return None
+        found = [*self._twins(window, site, draft), (SAME_TWICE, draft.proposal)]
+        found = [each for each in found if self._wants(each[0], 2)]
+        for kind, proposal in sorted(found, key=lambda each: self.quotas.tags[each[0]])[:_TRIES]:
+            if proposal.selection in window.used:
+                continue
+            try:
+                if kind == SAME_TWICE:
+                    return _nothing(draft, kind)
+                verdicts = admitted_empty(window.view, proposal.selection)
+                return _draft(window, window.view.after, site, proposal, verdicts, kind)
+            except Rejected as reason:
+                self.tally[str(reason)] += 1
+        return None
+
+    def _twins(self, window: _Window, site: Site, draft: _Draft) -> Iterator[tuple[str, Proposal]]:
+        asked = draft.proposal
+        absent = tuple(each.name for each in window.sites if each.labels[0] not in window.view.labels)
+        if asked.form == "class":
+            for proposal in places_of(site, window.rng):
+                yield "Z:position", proposal
+        for kind, selection in twins(site, asked.selection, absent, window.rng):
+            yield kind, replace(asked, selection=selection)
+
+    def _unchanged(self, window: _Window) -> None:
+        """A question about a pair without change."""
+        if not self._wants(UNCHANGED, 1):
+            return
+        site = window.rng.choice(window.sites)
+        options = [Proposal(Selection(phrases=(site.name,)), (), "class")]
+        options += [Proposal(Selection(phrases=(site.name,), where=where), (kind,), "one") for kind, where in PLACES]
+        proposal = window.rng.choice([options[0], *window.rng.sample(options[1:], 2)])
+        if proposal.selection in window.used:
+            return
+        try:
+            verdicts = admitted_empty(window.view, proposal.selection)
+            self._zero(window, _draft(window, window.view.after, site, proposal, verdicts, UNCHANGED))
+        except Rejected as reason:
+            self.tally[str(reason)] += 1
+
+
+def _draft(
+    window: _Window, after: Image, site: Site, proposal: Proposal, verdicts: Verdicts, kind: str | None = None
+) -> _Draft:
+    """Raises Rejected where no wording means just that."""
+    said = wordings(_request(proposal.selection), window.rng)
+    if said is None:
+        raise Rejected("no wording that is read back as it is meant")
+    named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
+    shown = {label for phrase in named for label in labels_of(phrase, window.view.classes)} | set(site.labels)
+    number = len(verdicts.answers)
+    every = ("answers:all",) if number and number == len(verdicts.universe) else ()
+    head = labels_of(proposal.selection.phrases[0], window.view.classes)[0]
+    tags = (*(() if kind is None else (kind,)), *(proposal.kinds or ("C",)), *proposal.tags, bucket(number), *every)
+    labels = tuple(label for label in window.view.classes if label in shown)
+    return _Draft(
+        window.view, after, proposal, verdicts, said, tuple(dict.fromkeys((*tags, f"class:{head}"))), labels
+    )
+
+
+def _nothing(draft: _Draft, kind: str) -> _Draft:
+    """The same question where the earlier image stands for the later one, too."""
+    tags = [tag for tag in draft.tags if not tag.startswith("answers:")]
+    return replace(
+        draft, after=draft.view.image, verdicts=_NOTHING, tags=(kind, *tags, bucket(0)), labels=(), twin=None
+    )
+
+
+def _request(selection: Selection) -> Request:
+    """Masks are asked for, as in CRES."""
+    return request_for("CRES", selection)
+
+
+def _is_one(view: ChangeView, name: str) -> bool:
+    """Whether a thing is one in every reading, so that "the changed building" cannot be taken for several."""
+    return all(sum(name in shares for shares in reading.shares.values()) <= 1 for reading in view.readings)
+
+
+def _f1_of_all(view: ChangeView, verdicts: Verdicts) -> float:
+    """The F1, by pixels, of an answer that names all change of the type: 2 p / (1 + p) for the share p."""
+    areas = {seen.id: seen.mask.area_px for seen in view.objects if seen.mask is not None}
+    every = sum(areas[name] for name in (*verdicts.universe, *verdicts.ignored))
+    share = sum(areas[name] for name in verdicts.answers) / max(1, every)
+    return 2 * share / (1 + share)
+
+
+def _places(tags: Iterable[str]) -> list[str]:
+    return [tag for tag in tags if tag.startswith("place:")]
+
+
+# ---- items ----------------------------------------------------------------------------------------------------
+
+
+def _numbered(drafts: Sequence[_Draft], seed: int) -> list[Item]:
+    names = {id(draft): f"rcd-{seed}-{number:05d}" for number, draft in enumerate(drafts)}
+    partner = {id(draft.twin): names[id(draft)] for draft in drafts if draft.twin is not None}
+    return [
+        _item(
+            draft,
+            names[id(draft)],
+            names[id(draft.twin)] if draft.twin is not None else partner.get(id(draft)),
+            seed,
+        )
+        for draft in drafts
+    ]
+
+
+def _item(draft: _Draft, name: str, twin: str | None, seed: int) -> Item:
+    view, verdicts, selection = draft.view, draft.verdicts, draft.proposal.selection
+    request = _request(selection)
+    asked = asked_px(selection, view.image.size_wh)
+    answer = Mask.from_array(np.zeros((0, 0)), shape_hw=view.image.size_wh[::-1])
+    for each in verdicts.answers:
+        mask = view.by_id[each].mask
+        answer = answer if mask is None else answer.union(mask)
+    wrong = len(verdicts.universe) - len(verdicts.answers)
+    return Item(
+        id=name,
+        task="RCD",
+        image=view.image,
+        after=draft.after,
+        expression=draft.said.expression,
+        paraphrases=draft.said.paraphrases,
+        request=request,
+        sub_instructions=tuple(step.instruction for step in make_plan(request).steps),
+        objects=tuple(seen.truth for seen in view.objects if seen.label in draft.labels),
+        answer_ids=verdicts.answers,
+        universe_ids=verdicts.universe,
+        ignored_ids=verdicts.ignored,
+        asked_rle=None if asked is None else Mask.from_array(asked).to_rle(),
+        answer_rle=answer.to_rle() if answer.area_px else None,
+        tags=draft.tags,
+        twin=twin,
+        distractors={"same_class": wrong, "near_misses": verdicts.near_misses}
+        | {f"without: {words}": count for words, count in verdicts.removed.items()},
+        made=Made(version=VERSION, seed=seed, template=draft.said.template),
+    )
