@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .cli_ask import Models, Parser
+from .cli_bench_inspect import EPILOG as INSPECT_EPILOG
+from .cli_bench_inspect import inspect
 from .cli_bench_report import SCORE_EPILOG, score
 
 if TYPE_CHECKING:
@@ -242,3 +244,4 @@ def _told(ran: Ran, how: How, out: Path) -> str:
 
 
 bench.command(epilog=SCORE_EPILOG)(score)
+bench.command(epilog=INSPECT_EPILOG)(inspect)

@@ -39,7 +39,7 @@ from ...core.scene import Scene
 from ..scores.crec import IGNORED_IOU, MOST_BOXES
 from ..scores.matching import TOLERANCE, best_pairs
 from .execute import executor_of
-from .items import Item, Truth
+from .items import AnyItem, FieldItem, Item, Truth
 from .predict import open_image
 from .predictions import Predicted, Prediction
 
@@ -97,7 +97,7 @@ class Compared:
 
 
 def item_picture(
-    item: Item, root: str | Path, prediction: Prediction | None = None, *, side_px: int = SIDE_PX
+    item: AnyItem, root: str | Path, prediction: Prediction | None = None, *, side_px: int = SIDE_PX
 ) -> NDArray[np.uint8]:
     """The picture of an item, RGB.
 
@@ -118,12 +118,13 @@ def item_picture(
     views = [_View(open_image(item.image, root), side_px)]
     if item.after is not None:
         views.append(_View(open_image(item.after, root), side_px))
-    if item.task == "RCD":
+    if isinstance(item, FieldItem):
+        entries = _draw_field(views[0], item, prediction)
+    elif item.task == "RCD":
         entries = _draw_change(views, item, prediction)
-    elif item.task == "CRES":
-        entries = _draw_objects(views[0], item, prediction) + _shade(views[0], item, prediction)
     else:
         entries = _draw_objects(views[0], item, prediction)
+        entries += _shade(views[0], item, prediction) if item.task == "CRES" else []
     if prediction is not None and prediction.status != "answered":
         entries.append((INK, f"no answer: {prediction.status}"))
     for view in views:
@@ -132,7 +133,7 @@ def item_picture(
         for view, name in zip(views, ("before", "after"), strict=True):
             view.name(name)
     joined = _side_by_side([view.picture for view in views])
-    legend = legend_strip(entries or [(INK, "nothing to draw")], joined.shape[1], views[0].letters, None)
+    legend = legend_strip(entries or [(INK, "asked in words alone")], joined.shape[1], views[0].letters, None)
     return np.ascontiguousarray(np.vstack([joined, legend])[..., ::-1])
 
 
@@ -163,29 +164,32 @@ def _referred(item: Item, scene: Any) -> set[str]:
     return found
 
 
-def compared(item: Item, prediction: Prediction) -> Compared:
-    """What of the prediction's boxes is right; an answer that is not there misses everything."""
-    if prediction.status != "answered" or not prediction.regions:
-        return Compared(missed=item.answer_ids)
-    count = min(len(prediction.regions), MOST_BOXES)
-    given = np.nan_to_num([each.hbb for each in prediction.regions[:count]], posinf=0, neginf=0)
+def compared(item: AnyItem, prediction: Prediction) -> Compared:
+    """What of the prediction's boxes is right; an answer that is not there misses everything.
+
+    Of REC items only the first box counts, as `score_rec` has it.
+    """
     names = [each.id for each in item.objects]
+    right = tuple(names) if isinstance(item, FieldItem) else item.answer_ids
+    if prediction.status != "answered" or not prediction.regions:
+        return Compared(missed=right)
+    count = min(len(prediction.regions), 1 if isinstance(item, FieldItem) else MOST_BOXES)
+    given = np.nan_to_num([each.hbb for each in prediction.regions[:count]], posinf=0, neginf=0)
     iou = box_iou_matrix(given, np.array([each.hbb for each in item.objects], dtype=np.float64).reshape(-1, 4))
-    ignored = np.array([name in item.ignored_ids for name in names], dtype=bool)
-    answers = np.array([names.index(each) for each in item.answer_ids], dtype=np.intp)
+    ignored = np.array([not isinstance(item, FieldItem) and name in item.ignored_ids for name in names], dtype=bool)
     best, other = iou[:, ignored].max(axis=1, initial=0.0), iou[:, ~ignored].max(axis=1, initial=0.0)
     dropped = (best >= IGNORED_IOU - TOLERANCE) & (best > other)
     counted = np.flatnonzero(~dropped)
-    of_answers = iou[counted][:, answers]
+    of_answers = iou[counted][:, np.array([names.index(each) for each in right], dtype=np.intp)]
     rows, columns = best_pairs(of_answers)
     fits = of_answers[rows, columns] >= HIT_IOU - TOLERANCE
     hits = set(counted[rows[fits]].tolist())
-    found = {item.answer_ids[column] for column in columns[fits].tolist()}
+    found = {right[column] for column in columns[fits].tolist()}
     return Compared(
         hits=tuple(sorted(hits)),
         false=tuple(place for place in counted.tolist() if place not in hits),
         uncounted=(*np.flatnonzero(dropped).tolist(), *range(count, len(prediction.regions))),
-        missed=tuple(each for each in item.answer_ids if each not in found),
+        missed=tuple(each for each in right if each not in found),
     )
 
 
@@ -415,3 +419,35 @@ def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | No
 
 def _mask_rings(mask: Mask) -> list[Points]:
     return [shapely.get_coordinates(ring)[:-1] for p in mask.to_polygons() for ring in (p.exterior, *p.interiors)]
+
+
+# ---- the field's tasks ----------------------------------------------------------------------------------------
+
+
+def _draw_field(view: _View, item: FieldItem, prediction: Prediction | None) -> list[Entry]:
+    """The box, the mask or the masks of phrases that an item has; texts alone leave the image as it is."""
+    shape = view.scene.shape_hw
+    if item.task == "REC":
+        against = None if prediction is None else compared(item, prediction)
+        for each in item.objects:
+            missed = against is not None and each.id in against.missed
+            view.line(_rings(each, False), MISSED if missed else RIGHT, 2, over=3)
+        entries: list[Entry] = [(RIGHT, f"{len(item.objects)} right")]
+        return entries + (_draw_regions(view, prediction.regions, against) if against and prediction else [])
+    if item.task not in ("RES", "GCG"):
+        return []
+    if item.ignored_rle is not None:
+        for ring in _mask_rings(_union([item.ignored_rle], shape)):
+            view.line([ring], IGNORED, 1, dash=3)
+    truth = _union([item.rle, *item.masks], shape)
+    view.line(_mask_rings(truth), RIGHT, 1.5, over=2)
+    for phrase, rle in zip(item.phrases, item.masks, strict=False):
+        box = Mask.from_rle(rle).box_px
+        if box is not None and len(item.phrases) <= _MOST_TAGS:
+            view.tag(phrase, RIGHT, box.tolist())
+    entries = [(RIGHT, "right")] if truth.area_px else [(INK, "nothing is right")]
+    entries += [(IGNORED, "not annotated")] if item.ignored_rle is not None else []
+    if prediction is None:
+        view.tint(truth, RIGHT)
+        return entries
+    return entries + _shade_pixels(view, truth, prediction)
