@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
-from .items import Item
-from .predict import How, predict, timed_out, warm
+from .field_predict import answer_item, warm_up
+from .items import AnyItem, item_from_json
+from .predict import How, timed_out
 from .predictions import Prediction
 from .workers import GRACE_S
 
@@ -40,7 +41,7 @@ class Holder:
 
         try:
             self._models = load_models(self._spec)
-            warm(Item.model_validate_json(item), self._models, self._how, root=self._root)
+            warm_up(item_from_json(item), self._models, self._how, root=self._root)
         except SurveyorError as error:
             return _trouble(error)
         return "{}"
@@ -48,8 +49,8 @@ class Holder:
     def answer(self, item: str) -> str:
         """JSON: the prediction, or what is missing."""
         try:
-            asked = Item.model_validate_json(item)
-            return predict(asked, self._models, self._how, root=self._root, cache=self._cache).model_dump_json()
+            asked = item_from_json(item)
+            return answer_item(asked, self._models, self._how, root=self._root, cache=self._cache).model_dump_json()
         except (MissingDependency, UsageError) as error:
             return _trouble(error)
 
@@ -59,7 +60,7 @@ class _Task:
     """What an actor is at: an item, or getting ready."""
 
     actor: Any
-    item: Item | None
+    item: AnyItem | None
     started: float
 
 
@@ -93,14 +94,14 @@ class Actors:
         self._made_of = (spec, how.model_dump_json(), str(root), cache)
         self._actor_class = ray.remote(num_cpus=1, num_gpus=gpus)(Holder)
         self._tasks: dict[Any, _Task] = {}
-        self._again: deque[Item] = deque()
+        self._again: deque[AnyItem] = deque()
         self._lost: dict[str, int] = {}
         self._failed_starts = 0
         self._first: str | None = None
-        self._waiting: Iterator[Item] = iter(())
+        self._waiting: Iterator[AnyItem] = iter(())
         self._limit_s = None if how.timeout_s is None else how.timeout_s + GRACE_S
 
-    def answers(self, items: Iterable[Item]) -> Generator[Prediction, None, None]:
+    def answers(self, items: Iterable[AnyItem]) -> Generator[Prediction, None, None]:
         """The predictions of all items, as they get ready. An item is read when an actor is free for it.
 
         Raises:

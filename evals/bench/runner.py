@@ -9,13 +9,14 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from dataclasses import dataclass, field
 from functools import cache as once
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...core.errors import UsageError
 from ...core.progress import report
 from ...tools.models.spec import Models, load_models
-from .items import Item, read_header, read_items
-from .predict import How, predict, timed_out, warm
+from .field_predict import answer_item, check_field, field_roles, warm_up
+from .items import FIELD_TASKS, AnyItem, FieldItem, read_header, read_items
+from .predict import How, timed_out
 from .predictions import Prediction
 from .store import About, Predictions, Settings
 from .workers import Threads
@@ -65,7 +66,7 @@ class Ran:
 class Pool(Protocol):
     """What answers items side by side: threads here, actors on Ray."""
 
-    def answers(self, items: Iterable[Item]) -> Generator[Prediction, None, None]:
+    def answers(self, items: Iterable[Any]) -> Generator[Prediction, None, None]:
         """The predictions, as they get ready."""
         ...
 
@@ -128,14 +129,16 @@ def run(
     _check_numbers(workers, limit, shard, retry)
     task = read_header(items_path).task
     how.check(task)
-    wanted, images = _wanted(items_path, limit, shard)
+    wanted, images, pairs = _wanted(items_path, limit, shard)
     place = _root(root, items_path, images)
     spec = None if isinstance(models, Models) else models
     loaded = models if isinstance(models, Models) else load_models(models)
+    if task in FIELD_TASKS:
+        check_field(task, how, loaded, pairs=pairs)
     settings = Settings(
         items=hashlib.sha256(Path(items_path).read_bytes()).hexdigest(),
         models="objects" if isinstance(models, Models) else spec or "",
-        versions=_versions(loaded, how, task),
+        versions=_versions(loaded, how, task, pairs),
         how=how,
         limit=limit,
         shard=shard,
@@ -155,7 +158,7 @@ def run(
             pool: Pool
             if ray is None:
                 if models is not loaded and settings.versions:
-                    warm(next(read_items(items_path)), loaded, how, root=place)
+                    warm_up(next(read_items(items_path)), loaded, how, root=place)
                     started = time.monotonic()
                 pool = _threads(loaded, how, place, workers, cache)
             else:
@@ -170,7 +173,7 @@ def run(
         return Ran(len(kept.done), len(wanted), len(kept.done) - before, seconds, dict(kept.statuses))
 
 
-def _answer(pool: Pool, items: Iterable[Item], kept: Predictions, told: Callable[[], None]) -> None:
+def _answer(pool: Pool, items: Iterable[AnyItem], kept: Predictions, told: Callable[[], None]) -> None:
     answers = pool.answers(items)
     try:
         for prediction in answers:
@@ -184,8 +187,8 @@ def _answer(pool: Pool, items: Iterable[Item], kept: Predictions, told: Callable
 
 
 def _threads(models: Models, how: How, root: Path, workers: int, cache: bool) -> Threads:
-    def work(item: Item, cancel: threading.Event) -> Prediction:
-        return predict(item, models, how, root=root, cancel=cancel, cache=cache)
+    def work(item: AnyItem, cancel: threading.Event) -> Prediction:
+        return answer_item(item, models, how, root=root, cancel=cancel, cache=cache)
 
     return Threads(work, workers, lambda item: timed_out(item.id, how), how.timeout_s)
 
@@ -227,15 +230,22 @@ def _check_numbers(workers: int, limit: int | None, shard: tuple[int, int], retr
             raise UsageError(f"there is no status {status!r}; expected one of: {', '.join(STATUSES)}")
 
 
-def _wanted(items_path: str | Path, limit: int | None, shard: tuple[int, int]) -> tuple[set[str], tuple[str, ...]]:
-    """Ids of the items that the run answers, and the paths of their images. The whole file is checked."""
+def _wanted(
+    items_path: str | Path, limit: int | None, shard: tuple[int, int]
+) -> tuple[set[str], tuple[str, ...], bool]:
+    """Ids of the items that the run answers, the paths of their images, and whether the field's are pairs.
+
+    The whole file is checked.
+    """
     wanted: set[str] = set()
     images: dict[str, None] = {}
+    pairs = False
     for number, item in enumerate(read_items(items_path)):
         if (limit is None or number < limit) and number % shard[1] == shard[0] - 1:
             wanted.add(item.id)
             images[item.image.path] = None
-    return wanted, tuple(images)
+            pairs |= isinstance(item, FieldItem) and item.after is not None
+    return wanted, tuple(images), pairs
 
 
 def _root(root: str | Path | None, items_path: str | Path, images: Collection[str]) -> Path:
@@ -248,9 +258,11 @@ def _root(root: str | Path | None, items_path: str | Path, images: Collection[st
     raise UsageError(f"none of the items' images is in {tried}, such as {next(iter(images))!r}; give their folder with --data")  # fmt: skip  # noqa: E501
 
 
-def _versions(models: Models, how: How, task: str) -> dict[str, str]:
+def _versions(models: Models, how: How, task: str, pairs: bool = False) -> dict[str, str]:
     """Role -> name and version, of those that will be asked."""
-    if how.baseline == "region-blind":
+    if task in FIELD_TASKS:
+        roles = field_roles(task, how, models, pairs=pairs)
+    elif how.baseline == "region-blind":
         roles = ["change"]
     else:
         roles = [] if "boxes" in how.oracle else ["grounder"]
