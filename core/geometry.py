@@ -308,7 +308,8 @@ def _signed_area(ring: np.ndarray) -> float:
     if len(ring) < 3:
         return 0.0
     x, y = (ring - ring[0]).T
-    return 0.5 * float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y))
+    after_x, after_y = np.concatenate((x[1:], x[:1])), np.concatenate((y[1:], y[:1]))
+    return 0.5 * float(np.dot(x, after_y) - np.dot(after_x, y))
 
 
 def _as_points(points: np.ndarray, name: str, least: int) -> np.ndarray:

@@ -28,6 +28,13 @@ def find_groups(layout: Layout, reach: float) -> list[np.ndarray]:
         reach: distance in median lengths of the class up to which two belong together; with two as a core a group is
             a connected part of the graph of such neighbours.
     """
+    key = ("groups", reach)
+    if key not in layout.memo:
+        layout.memo[key] = _connected(layout, reach)
+    return list(layout.memo[key])
+
+
+def _connected(layout: Layout, reach: float) -> list[np.ndarray]:
     lengths, labels = layout.lengths, np.array([region.label for region in layout.regions], dtype=object)
     reaches = np.zeros(len(layout))
     for label in dict.fromkeys(labels.tolist()):
@@ -93,7 +100,7 @@ def _finders(condition: Group, bands: Bands) -> list[_Finder]:
 def _sizes(layout: Layout, chosen: np.ndarray, finder: _Finder) -> tuple[np.ndarray, int]:
     """(N,) size of the largest group or row that a chosen region belongs to, and how many of the largest there are."""
     places = np.flatnonzero(chosen)
-    found = finder(Layout([layout.regions[place] for place in places]))
+    found = finder(layout if len(places) == len(layout) else Layout([layout.regions[place] for place in places]))
     sizes = np.zeros(len(layout), dtype=np.int64)
     for members in found:
         own = places[members]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import shapely
@@ -43,7 +44,26 @@ class Layout:
 
     def scaled(self, scale_xy: tuple[float, float]) -> Layout:
         """The same regions on another scale."""
-        return self if scale_xy == self.scale_xy else Layout(self.regions, scale_xy)
+        if scale_xy == self.scale_xy:
+            return self
+        if scale_xy not in self.memo:
+            self.memo[scale_xy] = Layout(self.regions, scale_xy)
+        return self.memo[scale_xy]  # type: ignore[no-any-return]
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What rules found of these regions, by what was asked: regions never change."""
+        return {}
+
+    @cached_property
+    def memo_with(self) -> WeakKeyDictionary[Layout, dict[str, Any]]:
+        """What rules found of these regions and those of another layout."""
+        return WeakKeyDictionary()
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Of the shapes."""
+        return shapely.STRtree(self.shapes)
 
     @cached_property
     def corners(self) -> FloatArray:
@@ -66,10 +86,21 @@ class Layout:
         """(N, 4) upright boxes round the outlines: x0, y0, x1, y1."""
         boxes = np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
         scale = np.array(self.scale_xy)
-        for index in np.flatnonzero(self._outlined):
-            ring = self.regions[index].outline_px * scale
-            boxes[index] = (*ring.min(axis=0), *ring.max(axis=0))
+        places, points, starts = self._rings
+        if len(places):
+            points = points * scale
+            boxes[places, :2] = np.minimum.reduceat(points, starts, axis=0)
+            boxes[places, 2:] = np.maximum.reduceat(points, starts, axis=0)
         return boxes
+
+    @cached_property
+    def _rings(self) -> tuple[np.ndarray, FloatArray, np.ndarray]:
+        """Places of the outlined regions, all points of their rings in px, and where each ring starts."""
+        places = np.flatnonzero(self._outlined)
+        rings = [self.regions[place].outline_px for place in places.tolist()]
+        lengths = np.array([len(ring) for ring in rings], dtype=np.int64)
+        points = np.concatenate(rings) if rings else np.zeros((0, 2))
+        return places, points, np.cumsum(lengths) - lengths
 
     @cached_property
     def shapes(self) -> np.ndarray:
@@ -78,9 +109,16 @@ class Layout:
         plain = ~self._outlined
         if plain.any():
             shapes[plain] = shapely.polygons(self.corners[plain])
-        for index in np.flatnonzero(self._outlined):
-            ring = self.regions[index].outline_px * np.array(self.scale_xy)
-            shapes[index] = shapely.Polygon(ring) if len(ring) > 2 else shapely.linestrings(np.vstack([ring, ring[:1]]))
+        places, points, starts = self._rings
+        points, lengths = points * np.array(self.scale_xy), np.diff(starts, append=len(points))
+        for place, start in zip(places[lengths <= 2], starts[lengths <= 2], strict=True):
+            ring = points[start : start + 2]
+            shapes[place] = shapely.linestrings(np.vstack([ring, ring[:1]]))
+        areal = lengths > 2
+        if areal.any():
+            number = np.repeat(np.cumsum(areal) - 1, lengths)
+            within = np.repeat(areal, lengths)
+            shapes[places[areal]] = shapely.polygons(shapely.linearrings(points[within], indices=number[within]))
         doubtful = np.flatnonzero(self._outlined | ~self._convex)
         invalid = doubtful[~shapely.is_valid(shapes[doubtful])]
         shapes[invalid] = shapely.make_valid(shapes[invalid])

@@ -188,14 +188,24 @@ def distance_pairs(a: Layout, b: Layout, reach: FloatArray) -> Pairs:
     if not len(a) or not len(b):
         return _coded(Pairs(*_NONE), np.zeros(0, dtype=np.int8))
     reach = reach * (1 + 1e-9)
+    memo = a.memo_with.setdefault(b, {})
+    known = memo.get("distances")
+    if known is None or not (reach <= known[0]).all():
+        widest = reach if known is None else np.maximum(reach, known[0])
+        known = memo["distances"] = (widest, *_measured(a, b, widest))
+    _, rows, columns, distances = known
+    held = distances <= reach[columns]
+    return Pairs(rows[held], columns[held], np.full(int(held.sum()), TRUE, dtype=np.int8), distances[held])
+
+
+def _measured(a: Layout, b: Layout, reach: FloatArray) -> tuple[np.ndarray, np.ndarray, FloatArray]:
+    """Pairs whose boxes are at most `reach[column]` apart, with the distances of the outlines."""
     grown = b.boxes + reach[:, None] * np.array([-1.0, -1.0, 1.0, 1.0])
-    columns, rows = shapely.STRtree(a.shapes).query(np.asarray(shapely.box(*grown.T)))
+    columns, rows = a.tree.query(np.asarray(shapely.box(*grown.T)))
     gaps = np.maximum(a.boxes[rows, :2] - b.boxes[columns, 2:], b.boxes[columns, :2] - a.boxes[rows, 2:])
     close = (np.maximum(gaps, 0.0) ** 2).sum(axis=1) <= reach[columns] ** 2
     rows, columns = rows[close], columns[close]
-    distances = shapely.distance(a.shapes[rows], b.shapes[columns])
-    held = distances <= reach[columns]
-    return Pairs(rows[held], columns[held], np.full(int(held.sum()), TRUE, dtype=np.int8), distances[held])
+    return rows, columns, shapely.distance(a.shapes[rows], b.shapes[columns])
 
 
 _NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8), np.zeros(0))
@@ -204,10 +214,13 @@ _NONE = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, d
 def _shared(a: Layout, b: Layout, bands: Bands, of: str) -> Pairs:
     if not len(a) or not len(b):
         return Pairs(*_NONE)
-    rows, columns = shapely.STRtree(b.shapes).query(a.shapes)
+    memo = a.memo_with.setdefault(b, {})
+    if "shared" not in memo:
+        rows, columns = b.tree.query(a.shapes)
+        memo["shared"] = rows, columns, shapely.area(shapely.intersection(a.shapes[rows], b.shapes[columns]))
+    rows, columns, shared = memo["shared"]
     area_a, area_b = shapely.area(a.shapes)[rows], shapely.area(b.shapes)[columns]
     whole = {"a": area_a, "b": area_b, "smaller": np.minimum(area_a, area_b)}[of]
-    shared = shapely.area(shapely.intersection(a.shapes[rows], b.shapes[columns]))
     shares = np.round(np.divide(shared, whole, out=np.zeros_like(shared), where=whole > 0), 9)
     band = bands.overlaps if of == "smaller" else bands.inside
     return Pairs(rows, columns, band.codes(shares), shares)

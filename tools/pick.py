@@ -159,9 +159,8 @@ def _nearest(case: Case, members: Members, chosen: np.ndarray, own: np.ndarray) 
     itself = np.isin(own, chosen)
     others = np.flatnonzero(~itself)
     if len(others):
-        (place, _), found = shapely.STRtree(targets).query_nearest(
-            shapes[others], return_distance=True, all_matches=False
-        )
+        tree = members.layout.tree if len(chosen) == len(members.layout) else shapely.STRtree(targets)
+        (place, _), found = tree.query_nearest(shapes[others], return_distance=True, all_matches=False)
         distances[others[place]] = found
     for index in np.flatnonzero(itself):
         rest = targets[chosen != own[index]]

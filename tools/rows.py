@@ -32,13 +32,16 @@ def in_rows(layout: Layout, off: float, spread_deg: float) -> np.ndarray:
 
 def find_rows(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]:
     """The rows found, as indices of their members; a region may be in several (a grid has rows along and across)."""
-    found: list[np.ndarray] = []
-    labels = np.array([region.label for region in layout.regions], dtype=object)
-    for label in dict.fromkeys(labels.tolist()):
-        group = np.flatnonzero(labels == label)
-        if len(group) >= 3:
-            found += _grow_rows(_Row(layout, group, off, spread_deg))
-    return found
+    key = ("rows", off, spread_deg)
+    if key not in layout.memo:
+        found: list[np.ndarray] = []
+        labels = np.array([region.label for region in layout.regions], dtype=object)
+        for label in dict.fromkeys(labels.tolist()):
+            group = np.flatnonzero(labels == label)
+            if len(group) >= 3:
+                found += _grow_rows(_Row(layout, group, off, spread_deg))
+        layout.memo[key] = found
+    return list(layout.memo[key])
 
 
 def rows_apart(layout: Layout, off: float, spread_deg: float) -> list[np.ndarray]:
