@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .cli_ask import Models, Parser
+from .cli_bench_export import EPILOG as EXPORT_EPILOG
+from .cli_bench_export import export
 from .cli_bench_inspect import EPILOG as INSPECT_EPILOG
 from .cli_bench_inspect import inspect
-from .cli_bench_report import SCORE_EPILOG, score
+from .cli_bench_report import REPORT_EPILOG, SCORE_EPILOG, report, score
 
 if TYPE_CHECKING:
     from ..evals.bench.predict import How
@@ -42,6 +44,10 @@ Baseline = Annotated[
 ]
 Bands = Annotated[str, typer.Option(metavar="crisp|strict", help="How borderline geometry is judged.")]
 Timeout = Annotated[float | None, typer.Option(metavar="S", help="Seconds that an item may take.")]
+Through = Annotated[
+    str,
+    typer.Option(metavar="grounder|agent", help="What rec and res expressions are put to; the field asks a grounder."),
+]
 Workers = Annotated[int, typer.Option(metavar="N", help="How many items at once: threads, or actors with --ray.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Only the first N items.")]
 Shard = Annotated[str, typer.Option(metavar="K/N", help="Only part K of N, from 1/N to N/N.")]
@@ -54,6 +60,11 @@ Ray = Annotated[
 WorkerGpus = Annotated[float, typer.Option(metavar="N", help="GPUs that each actor holds, with --ray.")]
 Cache = Annotated[bool, typer.Option("--cache", help="Use and keep results of single steps, as surveyor ask does.")]
 
+BUILD_EXAMPLES = """Examples:
+
+[bold]surveyor bench build crec --source synth:scenes --n 100 --out items.jsonl[/bold]
+
+[bold]surveyor bench build rec --source 'dior_rsvg:DIOR_RSVG?split=test' --out items.jsonl[/bold]"""
 _LINE_EVERY_S = 10.0
 _MOST_REASONS = 5
 
@@ -63,41 +74,58 @@ def about() -> None:
     """Benchmarks of conditional questions: build them, put their items to the agent."""
 
 
-@bench.command(
-    epilog="Example:  [bold]surveyor bench build crec --source synth:scenes --n 100 --out items.jsonl[/bold]"
-)
+@bench.command(epilog=BUILD_EXAMPLES)
 def build(
-    task: Annotated[str, typer.Argument(metavar="crec|cres", help="Boxes or masks.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK",
+            help="Conditional: crec (boxes), cres (masks), rcd (change). As published: rec, res, gcg, vqa, caption, "
+            "scene, change.",
+            show_default=False,
+        ),
+    ],
     source: Annotated[
         list[str],
         typer.Option(
-            metavar="NAME:FOLDER", help="Dataset and its options (?split=val); synth draws.", show_default=False
+            metavar="NAME:FOLDER",
+            help="Dataset and its options (?split=test&KEY=VALUE); synth draws one.",
+            show_default=False,
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The items file.", show_default=False)],
-    n: Annotated[int, typer.Option("--n", metavar="N", help="How many items.")] = 1000,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n",
+            metavar="N",
+            help="How many items. Default: 1000 conditional ones; all published ones, else the first N.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
     part: Annotated[
-        str | None, typer.Option(metavar="dev|test", help="Only one side of the split by image family.")
+        str | None,
+        typer.Option(metavar="dev|test", help="Only one side of the split by image family (conditional items)."),
     ] = None,
 ) -> None:
-    """Build items from annotated images: conditions whose answer is certain, with their twins that have none."""
+    """Build items from annotated images: conditions whose answer is certain, with their twins that have none; or the
+    questions that a published dataset asks, as they stand."""
     from ..core.errors import UsageError
     from ..core.progress import listening
-    from ..evals.bench.sources import build_file
+    from ..evals.bench.sources import TASKS, build_file
     from .progress_bar import shown_progress
     from .screen import talk
 
-    if task.lower() not in ("crec", "cres"):
-        later = "; RCD items cannot be built yet" if task.lower() == "rcd" else ""
-        raise UsageError(f"the task is {task!r}, expected crec or cres{later}")
+    if task.upper() not in TASKS:
+        raise UsageError(f"the task is {task!r}, expected one of: {', '.join(TASKS).lower()}")
     if part not in (None, "dev", "test"):
         raise UsageError(f"--part is {part!r}, expected dev or test")
     words = [f"--source {each}" for each in source] + ([f"--part {part}"] if part else [])
-    command = f"surveyor bench build {task.lower()} {' '.join(words)} --n {n} --seed {seed}"
+    words += [f"--n {n}"] if n is not None else []
+    command = f"surveyor bench build {task.lower()} {' '.join(words)} --seed {seed}"
     with shown_progress() as listener, listening(listener):
         header, root = build_file(
-            task.upper(),  # type: ignore[arg-type]
+            task.upper(),
             source,
             out,
             n=n,
@@ -121,6 +149,7 @@ def run(
     parser: Parser = "auto",
     bands: Bands = "crisp",
     timeout: Timeout = None,
+    through: Through = "grounder",
     workers: Workers = 1,
     limit: Limit = None,
     shard: Shard = "1/1",
@@ -134,7 +163,7 @@ def run(
     from .exits import INTERRUPTED, RUN_FAILED
     from .screen import talk
 
-    how = _how(oracle, baseline, parser, bands, timeout)
+    how = _how(oracle, baseline, parser, bands, timeout, through)
     try:
         with _shown() as listener:
             ran = run_items(
@@ -163,7 +192,7 @@ def run(
         raise typer.Exit(RUN_FAILED)
 
 
-def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: float | None) -> How:
+def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: float | None, through: str) -> How:
     from pydantic import ValidationError
 
     from ..core.errors import UsageError
@@ -172,8 +201,9 @@ def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: fl
 
     try:
         return How.model_validate(
-            {"oracle": _listed(oracle), "baseline": baseline, "parser": parser, "bands": bands, "timeout_s": timeout}
-        )
+            {"oracle": _listed(oracle), "baseline": baseline, "parser": parser, "bands": bands, "timeout_s": timeout,
+             "through": through}
+        )  # fmt: skip
     except ValidationError as error:
         raise UsageError(describe_faults(error)) from None
 
@@ -244,4 +274,6 @@ def _told(ran: Ran, how: How, out: Path) -> str:
 
 
 bench.command(epilog=SCORE_EPILOG)(score)
+bench.command(epilog=REPORT_EPILOG)(report)
 bench.command(epilog=INSPECT_EPILOG)(inspect)
+bench.command(epilog=EXPORT_EPILOG)(export)

@@ -28,10 +28,12 @@ _QUESTION = Template("$shown $asked\n$form\n$grid $none")
 _ONE_IMAGE = "This is an aerial or satellite image, seen from above."
 _TWO_IMAGES = "Both images show the same place from above, the second at a later time."
 _ASKED = Template('Find every object that this request asks for, and no other: "$expression".')
-_CHANGE = Template('Find all that changed between them and that this request asks for, and nothing else: "$expression".')
+_CHANGE = Template(
+    'Find all that changed between them and that this request asks for, and nothing else: "$expression".'
+)
 _GRID = (
-    "Coordinates are whole numbers from 0 to 1000, whatever the size of the image: x from its left edge (0) to its right "
-    "edge (1000), y from its top edge (0) to its bottom edge (1000)."
+    "Coordinates are whole numbers from 0 to 1000, whatever the size of the image: x from its left edge (0) to its "
+    "right edge (1000), y from its top edge (0) to its bottom edge (1000)."
 )
 _NONE = Template("If there is none, answer $none.")
 _BOXES = {
@@ -39,8 +41,8 @@ _BOXES = {
     "[(x1,y1),(x2,y2)].",
     "qwen2-vl": "Answer with one line for each and no other words: its upper left and its lower right corner, written "
     "<|object_ref_start|>name<|object_ref_end|><|box_start|>(x1,y1),(x2,y2)<|box_end|>.",
-    "qwen3-vl": 'Answer with one JSON list and no other words: an object {"bbox_2d": [x1, y1, x2, y2], "label": "name"} '
-    "for each, with its upper left and its lower right corner.",
+    "qwen3-vl": 'Answer with one JSON list and no other words: an object {"bbox_2d": [x1, y1, x2, y2], "label": '
+    '"name"} for each, with its upper left and its lower right corner.',
 }
 _OUTLINES = {
     "native": "Answer with one line for each and no other words: its outline as a closed polygon, written "
@@ -57,8 +59,8 @@ def check_dialect(name: str) -> None:
     known = ", ".join(_BOXES)
     if spoken.coordinates == "pixels of the resized image":
         raise UsageError(
-            f"the dialect {name!r} counts in pixels of the image as the model has resized it, and no harness tells that "
-            f"size; expected one of: {known}. To ask such a model take surveyor bench run --models grounder=qwen2vl:..."
+            f"the dialect {name!r} counts in pixels of the image as the model has resized it, and no harness tells "
+            f"that size; expected one of: {known}. To ask such a model take surveyor bench run --models grounder=qwen2vl:..."
         )
     raise UsageError(f"there is no question for the dialect {name!r}, expected one of: {known}")
 

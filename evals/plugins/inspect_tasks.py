@@ -150,8 +150,8 @@ def surveyor_agent(
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.model.api not in _NO_MODEL:
             raise UsageError(
-                f"surveyor's agent does not ask {str(state.model)!r}: give the agent's models with -T models=... and run "
-                "with --model none; to put the questions to that model take --solver generate"
+                f"surveyor's agent does not ask {str(state.model)!r}: give the agent's models with -T models=... and "
+                "run with --model none; to put the questions to that model take --solver generate"
             )
         item = Item.model_validate(state.metadata["item"])
         async with concurrency("surveyor", workers):
