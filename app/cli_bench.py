@@ -46,7 +46,7 @@ Bands = Annotated[str, typer.Option(metavar="crisp|strict", help="How borderline
 Timeout = Annotated[float | None, typer.Option(metavar="S", help="Seconds that an item may take.")]
 Through = Annotated[
     str,
-    typer.Option(metavar="grounder|agent", help="What rec and res expressions are put to; the field asks a grounder."),
+    typer.Option(metavar="grounder|agent", help="What rec and res expressions are put to; the field: a grounder."),
 ]
 Workers = Annotated[int, typer.Option(metavar="N", help="How many items at once: threads, or actors with --ray.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Only the first N items.")]
@@ -99,7 +99,7 @@ def build(
         typer.Option(
             "--n",
             metavar="N",
-            help="How many items. Default: 1000 conditional ones; all published ones, else the first N.",
+            help="How many items. Default: 1000 conditional ones; all published ones (a number: the first).",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
@@ -112,7 +112,7 @@ def build(
     questions that a published dataset asks, as they stand."""
     from ..core.errors import UsageError
     from ..core.progress import listening
-    from ..evals.bench.sources import TASKS, build_file
+    from ..evals.bench.sources import CONDITIONAL, DEFAULT_N, TASKS, build_file
     from .progress_bar import shown_progress
     from .screen import talk
 
@@ -121,6 +121,7 @@ def build(
     if part not in (None, "dev", "test"):
         raise UsageError(f"--part is {part!r}, expected dev or test")
     words = [f"--source {each}" for each in source] + ([f"--part {part}"] if part else [])
+    n = DEFAULT_N if n is None and task.upper() in CONDITIONAL else n
     words += [f"--n {n}"] if n is not None else []
     command = f"surveyor bench build {task.lower()} {' '.join(words)} --seed {seed}"
     with shown_progress() as listener, listening(listener):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def field_items(
     n: int | None = None,
     root: str | Path | None = None,
     command: str | None = None,
-    disjoint: Collection[str] | None = None,
+    disjoint: Mapping[str, Collection[str]] | None = None,
     tally: Tally | None = None,
 ) -> tuple[Header, list[AnyItem]]:
     """Items of one of the field's tasks, in the order of the records.
@@ -70,8 +70,8 @@ def field_items(
         n: only the first so many; None for all.
         root: folder that image paths become relative to.
         command: how this was called, for the header.
-        disjoint: ids of the records that a protocol without shared images keeps (DIOR-RSVG); items get the tag
-            "image-disjoint" or "image-shared". None where there is no such protocol.
+        disjoint: dataset -> ids of the records that a protocol without shared images keeps (DIOR-RSVG); its items get
+            the tag "image-disjoint" or "image-shared".
         tally: what the reader left out; what is left out here is counted in it, too, and stands in the header.
 
     Returns:
@@ -133,13 +133,18 @@ class _Making:
     """One build: what it has seen so far."""
 
     def __init__(
-        self, task: str, n: int | None, root: str | Path | None, disjoint: Collection[str] | None, tally: Tally | None
+        self,
+        task: str,
+        n: int | None,
+        root: str | Path | None,
+        disjoint: Mapping[str, Collection[str]] | None,
+        tally: Tally | None,
     ) -> None:
         if task not in TASKS:
             raise UsageError(f"the task is {task!r}, expected one of: {', '.join(TASKS)}")
         if n is not None and n < 1:
             raise UsageError(f"n is {n!r}, expected 1 or more; leave it out for all items")
-        self.task, self.n, self.disjoint = task, n, disjoint
+        self.task, self.n, self.disjoint = task, n, disjoint or {}
         self.root = None if root is None else Path(root)
         self.tally: Tally = Counter() if tally is None else tally
         self.sources: dict[str, str] = {}
@@ -191,8 +196,8 @@ class _Making:
             *([f"type:{type}"] if type else []),
             *other,
         ]
-        if self.disjoint is not None:
-            told.append("image-disjoint" if record.id in self.disjoint else "image-shared")
+        if (apart := self.disjoint.get(record.source.name)) is not None:
+            told.append("image-disjoint" if record.id in apart else "image-shared")
         return FieldItem(
             id=self.id(record, name),
             task=self.task,  # type: ignore[arg-type]

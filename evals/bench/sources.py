@@ -5,41 +5,49 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from ...core.errors import UsageError
 from ...tools.models.options import check_names, number_of, split_options
 from ..datasets.record import Record, Tally
 from ..datasets.registry import READERS, reader_named
 from .build import build
+from .field_items import TASKS as OF_THE_FIELD
+from .field_items import write_field_items
 from .items import Header, write_items
 from .synth_source import synth_records
 
+CONDITIONAL = ("CREC", "CRES", "RCD")
+TASKS = (*CONDITIONAL, *OF_THE_FIELD)
+"""What items can be built of: the conditional benchmarks', and those of the field, which are taken as published."""
+DEFAULT_N = 1000
 _SYNTH = "synth"
 _SCENES, _SIDE_PX = 24, 900
 
 
 def build_file(
-    task: Literal["CREC", "CRES"],
+    task: str,
     sources: Sequence[str],
     out: str | Path,
     *,
-    n: int,
-    seed: int,
+    n: int | None = None,
+    seed: int = 0,
     part: Literal["dev", "test"] | None = None,
     command: str | None = None,
 ) -> tuple[Header, Path]:
     """Writes an items file.
 
     Args:
-        task: "CREC" or "CRES".
+        task: one of `TASKS`.
         sources: NAME:FOLDER[?KEY=VALUE&...] with the name of a reader and its options ("split" among them), or
-            synth:FOLDER[?scenes=24&seed=0&side=900], which draws pictures into the folder.
+            synth:FOLDER[?scenes=24&seed=0&side=900], which draws pictures into the folder (pairs for RCD and CHANGE).
         out: the file; its folder must exist.
-        n: how many items.
-        seed: of everything random.
-        part: one side of the split by family.
+        n: how many items; None for 1,000 of the conditional benchmarks and for all of the field's, of which a number
+            takes the first.
+        seed: of everything random; nothing is in the field's items.
+        part: one side of the split by family; conditional benchmarks alone.
         command: for the header.
 
     Returns:
@@ -48,22 +56,55 @@ def build_file(
     Raises:
         UsageError: no such reader, option or dataset, or nothing there that items can be made of.
     """
+    if task not in TASKS:
+        raise UsageError(f"the task is {task.lower()!r}, expected one of: {', '.join(TASKS).lower()}")
+    if part is not None and task not in CONDITIONAL:
+        raise UsageError(f"part is {part!r}, but the field's items keep their published splits; write ?split=test behind the folder")  # fmt: skip  # noqa: E501
     out = Path(out)
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {str(out.parent)!r} for the items; make it first")
     if not sources:
         raise UsageError(f"no source is given; expected {_expected()}")
-    found = [_source(text) for text in sources]
-    root = Path(os.path.commonpath([folder for folder, _ in found]))
+    tally: Tally = Counter()
+    found = [_source(text, task, tally) for text in sources]
+    root = Path(os.path.commonpath([each.folder for each in found]))
     root = root.parent if root.is_file() else root
-    records = (record for _, each in found for record in each)
-    header, items = build(records, task=task, n=n, seed=seed, part=part, root=str(root), command=command)
+    records = (record for each in found for record in each.records)
+    if task in OF_THE_FIELD:
+        disjoint = {each.dataset: each.disjoint for each in found if each.disjoint is not None}
+        more = {"n": n, "root": root, "command": command, "disjoint": disjoint, "tally": tally}
+        return write_field_items(out, records, task, **more), root
+    plenty = DEFAULT_N if n is None else n
+    if task == "RCD":
+        from .build_rcd import build_rcd
+
+        header, items = build_rcd(records, n=plenty, seed=seed, part=part, root=str(root), command=command)
+    else:
+        of = cast(Literal["CREC", "CRES"], task)
+        header, items = build(records, task=of, n=plenty, seed=seed, part=part, root=str(root), command=command)
     write_items(out, header, items)
     return header, root
 
 
-def _source(text: str) -> tuple[Path, Iterator[Record]]:
-    """The folder (or file) of a source, and its records."""
+@dataclass(frozen=True)
+class _Found:
+    """A source on disk.
+
+    Attributes:
+        folder: or file.
+        records: of it.
+        disjoint: ids of the records that the reader's protocol without shared images keeps; None where it has none.
+        dataset: as its records call it.
+    """
+
+    folder: Path
+    records: Iterator[Record]
+    disjoint: frozenset[str] | None = None
+    dataset: str = ""
+
+
+def _source(text: str, task: str, tally: Tally) -> _Found:
+    """What a source names; its records are read when they are asked for."""
     name, colon, rest = text.partition(":")
     place, options = split_options(rest)
     if not colon or not place:
@@ -72,13 +113,18 @@ def _source(text: str) -> tuple[Path, Iterator[Record]]:
     if name == _SYNTH:
         check_names(options, ("scenes", "seed", "side"), "the source 'synth'")
         scenes, side = number_of(options, "scenes", _SCENES), number_of(options, "side", _SIDE_PX, least=256)
-        return folder, synth_records(
-            scenes, seed=number_of(options, "seed", 0, least=0), size_wh=(side, side), root=folder
-        )
+        first = number_of(options, "seed", 0, least=0)
+        if task in ("RCD", "CHANGE"):
+            from .rcd_synth import synth_pairs
+
+            return _Found(folder, synth_pairs(scenes, seed=first, size_wh=(side, side), root=folder))
+        return _Found(folder, synth_records(scenes, seed=first, size_wh=(side, side), root=folder))
     reader = reader_named(name)
     check_names(options, ("split", *reader.options), f"the reader {name!r}")
-    tally: Tally = Counter()
-    return folder, reader.read(folder, tally=tally, **options)
+    disjoint = None
+    if task in OF_THE_FIELD and "protocol" in reader.options and "protocol" not in options:
+        disjoint = frozenset(record.id for record in reader.read(folder, protocol="images", **options))
+    return _Found(folder, reader.read(folder, tally=tally, **options), disjoint, reader.source.name)
 
 
 def _expected() -> str:
