@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +50,29 @@ def score(dirs: RunDirs, items: ItemsNow = None, by: By = "", as_json: AsJson = 
         return
     print(json.dumps(found, indent=1, ensure_ascii=False))
     for note in found["notes"]:
-        talk().print(note, style="bold red", soft_wrap=True)
+        talk().print(note, style="bold red", markup=False, soft_wrap=True)
+
+
+def report(dirs: ManyRuns, out: Out, items: ItemsNow = None, images: DataNow = None, worst: Worst = 12) -> None:
+    """Put runs side by side: report.html (one file to mail), report.md and report.json.
+
+    The first run is compared with the others, item by item. Runs with --oracle show where its errors come from. Runs of
+    other items get a section of their own.
+    """
+    from ..core.progress import listening
+    from ..evals.bench.report import write_report
+    from .progress_bar import shown_progress
+    from .screen import data, talk
+
+    command = shlex.join(["surveyor", "bench", "report", *map(str, dirs), "--out", str(out)])
+    with shown_progress() as listener, listening(listener):
+        made = write_report(dirs, out, items=items or (), data=images, most_worst=worst, command=command)
+    for file in made.files:
+        data().print(str(file), markup=False, soft_wrap=True)
+    for note in made.left_out:
+        talk().print(note, style="yellow", markup=False, soft_wrap=True)
+    for note in made.notes:
+        talk().print(note, style="bold red", markup=False, soft_wrap=True)
 
 
 def _print_scores(found: dict[str, Any], screen: Any, *, by_tags: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 HEADLINES: dict[str, tuple[str, ...]] = {
     "boxes": ("f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5", "n_acc", "t_acc", "answered"),
@@ -131,6 +132,21 @@ def figure(value: float | None, metric: str = "", *, signed: bool = False) -> st
         return f"{value:{sign}.2f}" if value != int(value) else f"{int(value):{sign},}"
     text = f"{100 * value:{sign}.1f}"
     return text.replace("+0.0", "0.0") if text == "+0.0" else text.replace("-0.0", "0.0") if text == "-0.0" else text
+
+
+def ranged(found: Mapping[str, float | None] | None, metric: str = "") -> str:
+    """A figure with its limits in brackets.
+
+    Example:
+        >>> ranged({"value": 0.5, "low": 0.25, "high": 0.625}), ranged({"value": 1.0, "low": None, "high": None})
+        ('50.0 (25.0 to 62.5)', '100.0')
+    """
+    if found is None:
+        return "–"
+    text = figure(found["value"], metric)
+    if found["low"] is None or found["value"] is None or metric in ("items", "pairs"):
+        return text
+    return f"{text} ({figure(found['low'], metric)} to {figure(found['high'], metric)})"
 
 
 def group_of(tag: str) -> str:

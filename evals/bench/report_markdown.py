@@ -1,0 +1,224 @@
+"""A report as markdown: for an issue, a pull request or a README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .report_words import METRIC_WORDS, figure, ranged
+
+Json = Mapping[str, Any]
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
+_MOST_REJECTED = 8
+
+
+def markdown_report(content: Json, pictures: Mapping[str, str]) -> str:
+    """The report as text.
+
+    Args:
+        content: of `report_data`.
+        pictures: name of a picture -> its address, relative to the report.
+    """
+    lines = ["# Benchmark report", "", f"surveyor {content['surveyor']}. {READING}"]
+    if content["command"]:
+        lines += ["", *_code(content["command"])]
+    lines += [line for note in content["pictures_left_out"] for line in ("", f"**{text(note)}**")]
+    for section in content["sections"]:
+        lines += ["", *_section(section, pictures)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+READING = (
+    "Figures are per cent unless their name says otherwise; in brackets the 95 % interval over source images "
+    "(1,000 bootstrap draws). Items that were not answered count as wrong."
+)
+
+
+def text(words: Any) -> str:
+    """Words that markdown and HTML leave as they are.
+
+    Example:
+        >>> text("a|b <script> *x*")
+        'a\\\\|b &lt;script&gt; \\\\*x\\\\*'
+    """
+    line = " ".join(str(words).split())
+    return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A markdown table; the cells are markdown already."""
+    body = [f"| {' | '.join(row)} |" for row in rows]
+    return [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *body] if body else []
+
+
+def _section(section: Json, pictures: Mapping[str, str]) -> list[str]:
+    names = [text(run["name"]) for run in section["runs"]]
+    lines = [f"## {text(section['title'])}", ""]
+    lines += [f"> **{text(run['name'])}: {text(note)}**\n>" for run in section["runs"] for note in run["notes"]]
+    lines += ["", *_asked(section), "", "### Runs", "", *_runs(section["runs"])]
+    for track in section["tracks"]:
+        lines += ["", f"### Scores: {text(track['name'])}", "", *_scores(track, names), *_differences(track, names)]
+    for title, key in (("The parser", "parser"), ("Twins", "twins")):
+        rows = [(_metric(row), *(ranged(each, row["name"]) for each in row["runs"])) for row in section[key]]
+        lines += ["", f"### {title}", "", *table(["", *names], rows)] if rows else []
+    lines += _waterfalls(section["waterfalls"])
+    rows = [(text(row["kind"]), *(f"{n:,}" if n else "" for n in row["runs"])) for row in section["failures"]]
+    lines += ["", "### How answers went wrong", "", *table(["items", *names], rows)] if rows else []
+    lines += ["", "### By kind", "", *_tags(section["tracks"][0], names)] if section["tracks"][0]["tags"] else []
+    lines += _worst(section["worst"], pictures)
+    return [*lines, "", *_published(section["published"], names)]
+
+
+def _asked(section: Json) -> list[str]:
+    header = section["items"]["header"]
+    sources = "; ".join(f"{text(name)} (licence: {text(licence)})" for name, licence in header["sources"].items())
+    lines = [
+        f"- Items: `{section['items']['file']}`, {header['admitted']:,} in the file, seed {header['seed']}, "
+        f"SHA-256 `{section['items']['digest'][:16]}`",
+        f"- Sources: {sources or 'none stated'}",
+    ]
+    lines += [f"- Made by: `{header['command']}`"] if header["command"] else []
+    rejected = sorted(header["rejected"].items(), key=lambda each: -each[1])
+    told = [f"{n:,} {text(reason)}" for reason, n in rejected[:_MOST_REJECTED]]
+    told += [f"{len(rejected) - _MOST_REJECTED} more reasons"] if len(rejected) > _MOST_REJECTED else []
+    return [*lines, f"- Not admitted: {'; '.join(told)}"] if told else lines
+
+
+def run_rows(runs: Sequence[Json]) -> list[tuple[str, list[str]]]:
+    """What tells the runs apart: (name of the row, plain words a run)."""
+    rows = [
+        ("mode", [run["mode"] for run in runs]),
+        (
+            "models",
+            [", ".join(f"{role} {name}" for role, name in run["versions"].items()) or "none asked" for run in runs],
+        ),
+        ("parser", [run["parser"] or "not asked" for run in runs]),
+        ("rules", [_rules(run) for run in runs]),
+        ("items, families", [f"{run['items']:,}, {run['families']:,}" for run in runs]),
+        ("answers", [", ".join(f"{n:,} {status}" for status, n in run["statuses"].items()) or "none" for run in runs]),
+        ("seconds an item", [_pace(run) for run in runs]),
+        ("program", [f"{run['surveyor']}, {run['program'][:10] or 'not noted'}" for run in runs]),
+    ]
+    return [row for row in rows if any(row[1])]
+
+
+def _rules(run: Json) -> str:
+    told = [run["bands"]]
+    told += [f"timeout {run['timeout_s']:g} s"] if run["timeout_s"] is not None else []
+    return ", ".join([*told, *([f"first {run['limit']:,} items"] if run["limit"] is not None else [])])
+
+
+def _pace(run: Json) -> str:
+    answered = run["items"] - run["missing"]
+    return f"{run['seconds'] / answered:.3g}" if answered else ""
+
+
+def _runs(runs: Sequence[Json]) -> list[str]:
+    rows = [(name, *(text(each) for each in cells)) for name, cells in run_rows(runs)]
+    return table(["", *(text(run["name"]) for run in runs)], rows)
+
+
+def _metric(row: Json) -> str:
+    words = row.get("words") or METRIC_WORDS.get(row["name"], "")
+    return f"{text(words)} (`{row['name']}`)" if words else f"`{row['name']}`"
+
+
+def _scores(track: Json, names: Sequence[str]) -> list[str]:
+    shown = [row for row in track["metrics"] if row["name"] in track["headlines"]]
+    return table(["", *names], [(_metric(row), *(ranged(each, row["name"]) for each in row["runs"])) for row in shown])
+
+
+def _differences(track: Json, names: Sequence[str]) -> list[str]:
+    if not any(track["differences"]):
+        return []
+    rows = []
+    for metric in track["headlines"]:
+        cells = [difference_words(each, metric) for each in track["differences"]]
+        rows.append((f"`{metric}`", *(f"**{cell}**" if clear else cell for cell, clear in cells)))
+    return ["", f"Difference from {names[0]}, on the items of both (**clear**: the interval leaves out 0):", "", *table(["", *names[1:]], rows)]  # fmt: skip  # noqa: E501
+
+
+def difference_words(found: Json | None, metric: str) -> tuple[str, bool]:
+    """A difference as it is shown, and whether its interval leaves out 0."""
+    each = None if found is None else found["metrics"].get(metric)
+    if each is None or each["value"] is None:
+        return "–", False
+    told = figure(each["value"], metric, signed=True)
+    if each["low"] is None:
+        return told, False
+    low, high = (figure(each[side], metric, signed=True) for side in ("low", "high"))
+    return f"{told} ({low} to {high}){' ●' if each['clear'] else ''}", each["clear"]
+
+
+def share_name(share: Json, unsplit: Sequence[str]) -> str:
+    """What a step of a waterfall is called."""
+    if share["parts"]:
+        return " and ".join(share["parts"])
+    return f"left: reasoning, {' and '.join(unsplit)} not told apart" if unsplit else "left: reasoning"
+
+
+def _waterfalls(found: Sequence[Json]) -> list[str]:
+    lines: list[str] = []
+    for fall in found:
+        words = METRIC_WORDS.get(fall["metric"], fall["metric"])
+        lines += ["", f"### Where the errors are: {text(fall['run'])}, {text(words)}", ""]
+        rows = [("full run", "", figure(fall["full"]), "", "")]
+        for share in fall["shares"]:
+            part = share["parts"][0] if len(share["parts"]) == 1 else ""
+            limits = ranged(share) if share["low"] is not None else figure(share["value"])
+            alone = figure(fall["alone"].get(part)) if part in fall["alone"] else ""
+            average = figure(fall["average"][part]) if fall["average"] and part else ""
+            rows.append((text(share_name(share, fall["unsplit"])), limits, figure(share["stop"]), alone, average))
+        header = ["replaced by the truth", "points", "reached", "alone", "average over orders"]
+        lines += [*table(header, rows), *(f"\n{text(note)}." for note in fall["notes"])]
+    return [*lines, *_missing(found)]
+
+
+def _missing(found: Sequence[Json]) -> list[str]:
+    """The commands of the runs that are not here, once each."""
+    commands = dict.fromkeys(each["command"] for fall in found for each in fall["missing"])
+    return ["", "Runs that would complete this:", "", *_code(*commands)] if commands else []
+
+
+def _tags(track: Json, names: Sequence[str]) -> list[str]:
+    metric = next(iter(track["tags"][0]["values"]))
+    rows = []
+    for row in track["tags"]:
+        told = text(row["tag"] + (f" ({row['words']})" if row["words"] else ""))
+        rows.append((told, f"{max(row['items']):,}", *(figure(value, metric) for value in row["values"][metric])))
+    return [f"`{metric}`", "", *table(["", "items", *names], rows)]
+
+
+def _worst(found: Sequence[Json], pictures: Mapping[str, str]) -> list[str]:
+    lines = ["", "### Some of the worst", ""] if found else []
+    for each in found:
+        score = "" if each["score"] is None else f", {figure(each['score'])}"
+        lines += [f"**{text(each['asked'])}** ({text(each['id'])}, {text(each['run'])}: {text(each['kind'])}{score})", ""]  # fmt: skip  # noqa: E501
+        lines += [f"- right: {text(each['truth'])}; answered: {text(each['answer'])}"]
+        lines += [f"- understood as: {text(each['understood'])}"] if each["understood"] else []
+        lines += [f"- said: {text(each['said'])}"] if each["said"] else []
+        if each.get("picture") in pictures:
+            lines += ["", f"![{text(each['id'])}]({pictures[each['picture']]})"]
+        lines += [""]
+    return lines
+
+
+def _published(found: Json, names: Sequence[str]) -> list[str]:
+    lines = ["### Published figures", ""]
+    if found["note"]:
+        return [*lines, text(found["note"])]
+    ours = [
+        (f"{name} (measured here)", *(figure(each[metric]) for metric in found["metrics"]))
+        for name, each in zip(names, found["ours"], strict=True)
+    ]
+    theirs = [
+        (f"*{text(', '.join(filter(None, (row['model'], row['note']))))}: published, not measured here*",
+         *(f"{row['figures'][metric]:g}" if metric in row["figures"] else "–" for metric in found["metrics"]))
+        for row in found["rows"]
+    ]  # fmt: skip
+    return [*lines, *table(["", *found["metrics"]], [*ours, *theirs])]
+
+
+def _code(*commands: str) -> list[str]:
+    return [line for command in commands for line in (f"    {command}",)]
