@@ -191,21 +191,11 @@ def test_baselines_of_nothing_and_of_equals(folder: Path) -> None:
         assert [each.hbb for each in found.regions] == [same[0].hbb], "one, the first"
 
 
-def test_region_blind_answers_all_change(folder: Path) -> None:
-    one = item("detect all planes", task="RCD", after=Image(path="photo.png", size_wh=SIZE, family="f"))
-    found = predict(one, models(change=FakeChangeDetector(regions("p1", "p3"))), How(baseline="region-blind"), root=folder)  # fmt: skip  # noqa: E501
-    assert found.mask_rle is not None and Mask.from_rle(found.mask_rle).area_px == 20 * 10 + 20 * 20
-    none = predict(one, models(change=FakeChangeDetector(regions("p1")[:0])), How(baseline="region-blind"), root=folder)
-    assert none.status == "refused", "its fake knows no class"
-    assert "change detector" in predict(one, models(), How(baseline="region-blind"), root=folder).said
-
-
 @pytest.mark.parametrize(
     ("task", "how", "match"),
     [
-        pytest.param("RCD", How(), "issue 7", id="RCD by the agent"),
-        pytest.param("RCD", How(baseline="whole-class"), "issue 7", id="RCD by a baseline for boxes"),
-        pytest.param("RCD", How(baseline="region-blind", oracle=("boxes",)), "no oracle 'boxes'", id="RCD oracle"),
+        pytest.param("RCD", How(), "need a change detector", id="RCD without a change detector"),
+        pytest.param("RCD", How(oracle=("masks",)), "no oracle 'masks'", id="RCD oracle"),
         pytest.param("CREC", How(baseline="region-blind"), "for RCD items", id="region-blind boxes"),
     ],
 )
@@ -461,6 +451,9 @@ def test_workers_paths_and_models_that_are_not_asked_may_differ(bench: Path, tmp
         pytest.param(How(oracle=("boxes", "masks")), "CRES", ["chat"], id="nothing is looked at"),
         pytest.param(How(baseline="largest"), "CRES", ["grounder", "segmenter"], id="baseline"),
         pytest.param(How(baseline="region-blind"), "RCD", ["change"], id="region-blind"),
+        pytest.param(How(), "RCD", ["change", "chat"], id="RCD, full"),
+        pytest.param(How(oracle=("boxes", "parser")), "RCD", [], id="RCD, oracles"),
+        pytest.param(How(baseline="no-change"), "RCD", [], id="no change"),
     ],
 )
 def test_versions_of_the_models_that_are_asked_are_kept(how: How, task: str, roles: list[str]) -> None:

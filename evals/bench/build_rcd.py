@@ -1,8 +1,8 @@
 """Builds RCD items, referring change detection, from pairs with change masks (FORMATS.md section 8).
 
-The truth is a condition tree over the changed parts of a pair, admitted by the rules of CREC and CRES, and the pixels of
-the parts that it is true of. Everything random comes from the seed and the record's name: the same call gives the same
-bytes. What may be asked is in `rcd_asked`, how it is judged in `rcd_views`, what an object is in `rcd_components`.
+The truth is a condition tree over the changed parts of a pair, admitted by the rules of CREC and CRES, and the pixels
+of the parts that it is true of. Everything random comes from the seed and the record's name: the same call gives the
+same bytes. What may be asked is in `rcd_asked`, how it is judged in `rcd_views`, what an object is in `rcd_components`.
 """
 
 from __future__ import annotations
@@ -266,9 +266,9 @@ class _Making:
 
     def _wants(self, kind: str, more: int) -> bool:
         """Whether an item without answer may follow, `more` items being added at once."""
-        most = _MOST_OF_ZEROS.get(kind, 1.0) * self.zero_share * self.n
-        is_wanted = self.zeros < self.zero_share * (len(self.drafts) + more)
-        return is_wanted and len(self.drafts) + more <= self.n and self.quotas.tags[kind] < math.ceil(most)
+        after = len(self.drafts) + more
+        has_room = self.quotas.tags[kind] < math.ceil(_MOST_OF_ZEROS.get(kind, 1.0) * self.zero_share * after)
+        return after <= self.n and self.zeros < self.zero_share * after and has_room
 
     def _twin(self, window: _Window, site: Site, draft: _Draft) -> _Draft | None:
         """A question that differs from a good one in one condition, or in the later image, and has no answer."""
@@ -328,9 +328,7 @@ def _draft(
     head = labels_of(proposal.selection.phrases[0], window.view.classes)[0]
     tags = (*(() if kind is None else (kind,)), *(proposal.kinds or ("C",)), *proposal.tags, bucket(number), *every)
     labels = tuple(label for label in window.view.classes if label in shown)
-    return _Draft(
-        window.view, after, proposal, verdicts, said, tuple(dict.fromkeys((*tags, f"class:{head}"))), labels
-    )
+    return _Draft(window.view, after, proposal, verdicts, said, tuple(dict.fromkeys((*tags, f"class:{head}"))), labels)
 
 
 def _nothing(draft: _Draft, kind: str) -> _Draft:

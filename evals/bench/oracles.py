@@ -17,6 +17,7 @@ from ...core.protocols import MaskPrompt, MaskResult
 from ...core.regions import Region
 from ...core.rotated_iou import rotated_iou_matrix
 from ...tools.models.spec import Models
+from .changes import KeptMasks
 from .execute import labels_of, region_of
 from .items import Item
 
@@ -34,13 +35,14 @@ class ItemGrounder:
     speaks of.
 
     Args:
-        item: of CREC or CRES.
+        item: of any task; changed parts (RCD) come with their pixels.
     """
 
     name = "oracle:item"
 
     def __init__(self, item: Item) -> None:
-        self._regions = tuple(replace(region_of(truth), mask=None, source=self.name) for truth in item.objects)
+        found = tuple(replace(region_of(truth), source=self.name) for truth in item.objects)
+        self._regions = found if item.task == "RCD" else tuple(replace(region, mask=None) for region in found)
         self._labels = tuple(dict.fromkeys(region.label for region in self._regions))
 
     def knows(self) -> tuple[str, ...]:
@@ -93,7 +95,9 @@ class ItemSegmenter:
 
 
 def with_oracles(models: Models, item: Item, parts: Sequence[str]) -> Models:
-    """The models, those for "boxes" and "masks" replaced where they are among the parts."""
+    """The models, those for "boxes" and "masks" replaced where they are among the parts; both by "boxes" for RCD."""
     if "boxes" in parts:
         models = replace(models, grounder=ItemGrounder(item))
+        if item.task == "RCD":
+            return replace(models, segmenter=KeptMasks(region_of(truth) for truth in item.objects))
     return replace(models, segmenter=ItemSegmenter(item)) if "masks" in parts else models

@@ -33,7 +33,8 @@ from ...core.regions import Region
 from ...core.scene import Scene
 from ...tools.bands import CRISP, STRICT
 from ...tools.models.spec import Models
-from .baselines import Baseline, all_change, chosen, class_request
+from .baselines import RCD_ONLY, Baseline, chosen, class_request
+from .changes import NO_DETECTOR, over_pair, union_of
 from .items import Image, Item
 from .oracles import with_oracles
 from .predictions import Predicted, Prediction
@@ -49,7 +50,8 @@ class How(Node):
 
     Attributes:
         oracle: parts whose answer is the item's truth: "parser" (its request is run), "boxes" (its objects are found
-            as labelled), "masks" (its masks are given). None: the expression goes through the whole agent.
+            as labelled; for RCD the changed parts, with their pixels), "masks" (its masks are given). None: the
+            expression goes through the whole agent, which finds changed things by the change detector.
         baseline: an answer that looks at no condition, see `baselines`; None for the agent.
         parser: what reads the expression, as in `surveyor.ask`.
         bands: how borderline geometry is judged; `crisp` as `surveyor.ask` does.
@@ -85,17 +87,25 @@ class How(Node):
         baseline = f"baseline {self.baseline}" if self.baseline else ""
         return ", ".join(filter(None, (baseline, oracle))) or "full"
 
-    def check(self, task: str) -> None:
-        """Raises UsageError where items of a task cannot be answered in this way."""
-        if (self.baseline == "region-blind") != (task == "RCD"):
-            if task == "RCD":
-                raise UsageError(
-                    "RCD items cannot be asked yet: referring change detection comes with the change agent (issue 7); "
-                    "what runs is the baseline 'region-blind' with a change detector"
-                )
-            raise UsageError(f"the baseline 'region-blind' is for RCD items, these are {task}; use 'whole-class'")
-        if task == "RCD" and self.oracle:
-            raise UsageError(f"RCD items have no oracle {self.oracle[0]!r}; leave it out")
+    def check(self, task: str, models: Models | None = None) -> None:
+        """Raises UsageError where items of a task cannot be answered in this way, or not with these models."""
+        if self.baseline in RCD_ONLY and task != "RCD":
+            instead = "; use 'whole-class'" if self.baseline == "region-blind" else ""
+            raise UsageError(f"the baseline {self.baseline!r} is for RCD items, these are {task}{instead}")
+        if task != "RCD":
+            return
+        if "masks" in self.oracle:
+            raise UsageError("RCD items have no oracle 'masks': the changed parts of 'boxes' come with their pixels")
+        if models is not None and "change" in self.rcd_roles and models.change is None:
+            raise UsageError(NO_DETECTOR)
+
+    @property
+    def rcd_roles(self) -> tuple[str, ...]:
+        """The models that RCD items are put to, as in `Models`."""
+        if self.baseline == "no-change":
+            return ()
+        asked = () if "boxes" in self.oracle else ("change",)
+        return (*asked, "chat") if self.reads and self.parser != "grammar" else asked
 
 
 def predict(
@@ -120,9 +130,9 @@ def predict(
     Raises:
         Cancelled: `cancel` was set.
         MissingDependency: a package is missing, so that no item could be answered.
-        UsageError: items of this task cannot be answered in this way.
+        UsageError: items of this task cannot be answered in this way, or there is no change detector for RCD.
     """
-    how.check(item.task)
+    how.check(item.task, models)
     cancel = cancel or threading.Event()
     return settled(_Asked(item, with_oracles(models, item, how.oracle), how, Path(root), cancel, cache), how, cancel)
 
@@ -199,12 +209,11 @@ class _Asked:
     def answered(self) -> Prediction:
         """The answer, or what a step failed of."""
         item = self.item
+        if self.how.baseline == "no-change":
+            return Prediction(id=item.id)
         scene = open_image(item.image, self.root)
-        if self.how.baseline == "region-blind":
-            if item.after is None:
-                raise UsageError(f"the item {item.id!r} has no later image")
-            mask = all_change(item, self.models, scene, open_image(item.after, self.root))
-            return Prediction(id=item.id, mask_rle=mask.to_rle() if mask.area_px else None)
+        if item.task == "RCD":
+            self._open_pair(scene)
         request = self._request()
         answer = run_plan(
             make_plan(request, item.expression),
@@ -218,12 +227,25 @@ class _Asked:
         if answer.failure is not None:
             return self._failed(answer)
         regions = chosen([c.region for c in answer.regions], self.how.baseline or "", scene.size_wh)
+        changed = union_of(regions, scene.shape_hw) if item.task == "RCD" else None
         return Prediction(
             id=item.id,
             regions=tuple(predicted(region) for region in regions),
+            mask_rle=changed.to_rle() if changed is not None and changed.area_px else None,
             request=self.understood,
             said=answer.text,
         )
+
+    def _open_pair(self, before: Scene) -> None:
+        """Opens the later image, too, and puts the change detector where the plan asks for things and their pixels."""
+        item = self.item
+        if item.after is None:
+            raise UsageError(f"the item {item.id!r} has no later image")
+        after = open_image(item.after, self.root)
+        if before.size_wh != after.size_wh:
+            raise UsageError(f"the images of {item.id!r} differ in size: {before.size_wh!r} and {after.size_wh!r}")
+        if "boxes" not in self.how.oracle:
+            self.models = over_pair(self.models, before, after)
 
     def _request(self) -> Request:
         if self.how.baseline is not None:

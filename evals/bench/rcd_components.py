@@ -76,9 +76,7 @@ def closed(pixels: np.ndarray, gap: int) -> np.ndarray:
     return cv2.morphologyEx(pixels.astype(np.uint8), cv2.MORPH_CLOSE, kernel).astype(bool)
 
 
-def changed_objects(
-    label: str, whole: np.ndarray, window: tuple[int, int, int, int] | None = None
-) -> tuple[Seen, ...]:
+def changed_objects(label: str, whole: np.ndarray, window: tuple[int, int, int, int] | None = None) -> tuple[Seen, ...]:
     """The changed things of one class in a window, those in doubt too.
 
     Args:

@@ -19,7 +19,12 @@ CHANGED = ("building", "road")
 
 
 def synth_pairs(
-    n: int, *, seed: int, size_wh: tuple[int, int] = (512, 512), root: str | Path | None = None, unchanged_every: int = 8
+    n: int,
+    *,
+    seed: int,
+    size_wh: tuple[int, int] = (512, 512),
+    root: str | Path | None = None,
+    unchanged_every: int = 8,
 ) -> Iterator[Record]:
     """Records of `n` drawn pairs, kinds in turn; the same arguments give the same records.
 

@@ -208,7 +208,9 @@ def change_views(
         if name not in DAMAGE.values() and spoken_name(label_of(name)) == label_of(name)
     }
     typed = tuple(label for label in pixels if label != AREA)
-    other = pixels[AREA] & ~np.logical_or.reduce([pixels[label] for label in typed]) if typed and AREA in pixels else None
+    other = np.zeros((0, 0), dtype=bool)  # change that is of none of the types
+    if typed and AREA in pixels:
+        other = pixels[AREA] & ~np.logical_or.reduce([pixels[label] for label in typed])
     path = Path(record.after)
     named = path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else str(path)
     for window in views_of(replace(record, things=()), seed=seed, masks=False, root=root, tally=tally):
@@ -216,7 +218,7 @@ def change_views(
         shape_hw = window.image.size_wh[::-1]
         seen = {label: changed_objects(label, pixels[label], window.image.crop_xyxy) for label in pixels}
         by_type = [seen[label] for label in typed]
-        if other is not None:
+        if other.any():
             by_type.append(changed_objects("other", other, window.image.crop_xyxy))
         for labels in (typed, (AREA,) if AREA in pixels else ()):
             if not labels:

@@ -133,6 +133,7 @@ def run(
     place = _root(root, items_path, images)
     spec = None if isinstance(models, Models) else models
     loaded = models if isinstance(models, Models) else load_models(models)
+    how.check(task, loaded)
     if task in FIELD_TASKS:
         check_field(task, how, loaded, pairs=pairs)
     settings = Settings(
@@ -262,8 +263,8 @@ def _versions(models: Models, how: How, task: str, pairs: bool = False) -> dict[
     """Role -> name and version, of those that will be asked."""
     if task in FIELD_TASKS:
         roles = field_roles(task, how, models, pairs=pairs)
-    elif how.baseline == "region-blind":
-        roles = ["change"]
+    elif task == "RCD":
+        roles = list(how.rcd_roles)
     else:
         roles = [] if "boxes" in how.oracle else ["grounder"]
         roles += [] if "masks" in how.oracle or task == "CREC" else ["segmenter"]

@@ -1,0 +1,166 @@
+"""A change detector as a grounder: "changed building" is what the detector finds of "building" between two images.
+
+So the plan of a request about one image runs as it is on a pair: what was found is narrowed by place, relation and rank
+on the earlier image's frame, and keeps the pixels that the detector gave it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...core.errors import UnknownPhrase, UsageError
+from ...core.geometry import box_to_corners
+from ...core.lexicon import normalise
+from ...core.masks import Mask
+from ...core.protocols import ChangeDetector, MaskPrompt, MaskResult
+from ...core.regions import Region
+from ...tools.models.spec import Models
+
+if TYPE_CHECKING:
+    from ...core.scene import Scene
+
+ANY_CHANGE = "change"
+"""What a detector is asked for where any change is meant."""
+_CHANGED = "changed "
+_ANYTHING = frozenset("area region part place patch zone spot surface pixel thing object".split())
+
+
+def changed_thing(phrase: str) -> str | None:
+    """What a phrase says has changed, as a detector is asked for it; None where it speaks of no change.
+
+    Example:
+        >>> [changed_thing(each) for each in ("changed buildings", "the changed areas", "changes", "buildings")]
+        ['building', 'change', 'change', None]
+    """
+    words = normalise(phrase)
+    if words in ("change", "difference"):
+        return ANY_CHANGE
+    if not words.startswith(_CHANGED):
+        return None
+    thing = words.removeprefix(_CHANGED)
+    return ANY_CHANGE if thing in _ANYTHING else thing
+
+
+class ChangeGrounder:
+    """A grounder over a pair: it finds what changed, and knows no other phrase. Scores are the detector's.
+
+    It tells no `version`, so nothing it finds is kept for later runs: what a scene holds depends on the other scene.
+
+    Args:
+        detector: what is asked.
+        before: earlier scene.
+        after: later one, of the same size.
+
+    Raises:
+        UsageError: the scenes differ in size.
+    """
+
+    def __init__(self, detector: ChangeDetector, before: Scene, after: Scene) -> None:
+        if before.size_wh != after.size_wh:
+            raise UsageError(
+                f"{before.name!r} has {before.size_wh[0]} x {before.size_wh[1]} px and {after.name!r} "
+                f"{after.size_wh[0]} x {after.size_wh[1]} px; expected images of equal size that show the same ground"
+            )
+        self.name = detector.name
+        self._detector, self._before, self._after = detector, before, after
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[Region, ...]] = {}
+
+    @property
+    def found(self) -> tuple[Region, ...]:
+        """All that was found so far, whatever was asked for."""
+        with self._lock:
+            return tuple(region for regions in self._found.values() for region in regions)
+
+    def knows(self) -> tuple[str, ...] | None:
+        """None: what the detector can tell apart is known only by asking it."""
+        return None
+
+    def resolve(self, phrase: str) -> tuple[str, ...]:
+        """The phrase itself, singular. Raises UnknownPhrase where it speaks of no change."""
+        if changed_thing(phrase) is None:
+            raise UnknownPhrase(
+                phrase, ("changed building", "changed area"), hint="Only what changed can be asked for."
+            )
+        return (normalise(phrase),)
+
+    def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+        """What changed, in the detector's order; each region with its pixels (its outline filled where it has none)."""
+        (label,) = self.resolve(phrase)
+        thing = changed_thing(phrase)
+        assert thing is not None
+        with self._lock:
+            if thing not in self._found:
+                found = self._detector.changes(self._before, self._after, thing)
+                self._found[thing] = tuple(with_pixels(region, self._before.shape_hw) for region in found)
+        return tuple(replace(region, label=label) for region in self._found[thing])
+
+
+class KeptMasks:
+    """A segmenter that gives regions the pixels they were found with; it looks at no image.
+
+    Args:
+        grounder: what found them, or all regions there are.
+    """
+
+    name = "as found"
+
+    def __init__(self, grounder: ChangeGrounder | Iterable[Region]) -> None:
+        self._grounder = grounder if isinstance(grounder, ChangeGrounder) else tuple(grounder)
+
+    def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
+        """The mask of the region that has a prompt's boxes (of several, the one most like its rough mask)."""
+        regions = self._grounder.found if isinstance(self._grounder, ChangeGrounder) else self._grounder
+        return tuple(MaskResult(_mask_of(prompt, regions, scene.shape_hw)) for prompt in prompts)
+
+
+def with_pixels(region: Region, shape_hw: tuple[int, int]) -> Region:
+    """The region with a mask: its own, else its outline filled in."""
+    return region if region.mask is not None else replace(region, mask=Mask.from_polygon(region.outline_px, shape_hw))
+
+
+def _mask_of(prompt: MaskPrompt, regions: Iterable[Region], shape_hw: tuple[int, int]) -> Mask:
+    corners = box_to_corners(prompt.box_px) if prompt.corners_px is None else prompt.corners_px
+    same = [
+        region.mask
+        for region in regions
+        if region.mask is not None
+        and np.array_equal(region.box_px, prompt.box_px)
+        and np.array_equal(region.corners_px, corners)
+    ]
+    if not same:
+        return Mask.from_polygon(corners, shape_hw)
+    coarse = prompt.coarse
+    return same[0] if coarse is None else max(same, key=coarse.iou)
+
+
+def union_of(regions: Iterable[Region], shape_hw: tuple[int, int]) -> Mask:
+    """The pixels of all regions."""
+    total = Mask.from_array(np.zeros((0, 0)), shape_hw=shape_hw)
+    for region in regions:
+        mask = with_pixels(region, shape_hw).mask
+        total = total if mask is None else total.union(mask)
+    return total
+
+
+def over_pair(models: Models, before: Scene, after: Scene) -> Models:
+    """The models with the change detector in the place of grounder and segmenter.
+
+    Raises:
+        UsageError: there is no change detector, or the scenes differ in size.
+    """
+    if models.change is None:
+        raise UsageError(NO_DETECTOR)
+    grounder = ChangeGrounder(models.change, before, after)
+    return replace(models, grounder=grounder, segmenter=KeptMasks(grounder))
+
+
+NO_DETECTOR = (
+    "RCD items need a change detector and the models have none; give one (--models change=cva), or let the items' own "
+    "objects answer (--oracle boxes)"
+)
