@@ -60,7 +60,7 @@ def check_dialect(name: str) -> None:
     if spoken.coordinates == "pixels of the resized image":
         raise UsageError(
             f"the dialect {name!r} counts in pixels of the image as the model has resized it, and no harness tells "
-            f"that size; expected one of: {known}. To ask such a model take surveyor bench run --models grounder=qwen2vl:..."
+            f"that size; expected one of: {known}. Such models are asked by bench run."
         )
     raise UsageError(f"there is no question for the dialect {name!r}, expected one of: {known}")
 
