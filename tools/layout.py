@@ -48,7 +48,7 @@ class Layout:
             return self
         if scale_xy not in self.memo:
             self.memo[scale_xy] = Layout(self.regions, scale_xy)
-        return self.memo[scale_xy]  # type: ignore[no-any-return]
+        return self.memo[scale_xy]
 
     @cached_property
     def memo(self) -> dict[Any, Any]:
