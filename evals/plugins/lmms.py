@@ -56,7 +56,8 @@ def processed(doc: Mapping[str, Any], replies: Sequence[Any], dialect: str) -> d
     item = Item.model_validate_json(doc["item"])
     text = replies[0] if replies and isinstance(replies[0], str) else None
     row = score_item(item, None if text is None else read_reply(text, item, dialect))
-    told = {"id": row.id, "task": item.task, "family": row.family, "status": row.status, "adds": dict(row.adds)}
+    adds = {column: value for column, value in row.adds.items() if value}  # they stand in logs, once a metric
+    told = {"id": row.id, "task": item.task, "family": row.family, "status": row.status, "adds": adds}
     return {name: _with_score(told, item.task, name) for name in metrics_of(item.task)}
 
 
@@ -71,4 +72,4 @@ def aggregate(told: Sequence[Mapping[str, Any]], metric: str) -> float:
 
 def _with_score(told: dict[str, Any], task: str, metric: str) -> dict[str, Any]:
     column = _MEANS.get((task, metric))
-    return told if column is None else told | {"score": told["adds"][column]}
+    return told if column is None else told | {"score": told["adds"].get(column, 0.0)}

@@ -124,11 +124,9 @@ def export_lmms(
     written: set[str] = set()
     with (folder / ITEMS_FILE).open("w", encoding="utf-8") as file:
         for number, item in enumerate(items, start=1):
-            paths = [picture_file(image, root, folder / IMAGES).name for image in images_of(item)]
-            written.update(paths)
-            file.write(
-                json.dumps(_line(item, [f"{IMAGES}/{path}" for path in paths], dialect), ensure_ascii=False) + "\n"
-            )
+            files = [picture_file(image, root, folder / IMAGES).name for image in images_of(item)]
+            written.update(files)
+            file.write(json.dumps(_line(item, files, dialect), ensure_ascii=False) + "\n")
             report("items", number, len(items))
     _write_task(folder, task, name, dialect)
     return Exported(name, len(items), len(written))
