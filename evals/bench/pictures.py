@@ -155,12 +155,13 @@ def _referred(item: Item, scene: Any) -> set[str]:
     """Ids that selections inside relations keep; () where everything of the head class would be."""
     found: set[str] = set()
     executor = executor_of(item, scene=scene)
+    heads = {*item.universe_ids, *item.ignored_ids}
     for output in item.request.outputs:
         for node in walk(output.target):
             if isinstance(node, Selection) and node is not output.target:
                 kept = executor.selection(node, is_head=False).kept
                 plain = node.where is None and not node.picks
-                found |= set(kept) - set(item.universe_ids) if plain else set(kept)
+                found |= set(kept) - heads if plain else set(kept)
     return found
 
 
@@ -338,7 +339,7 @@ def _rings(thing: Truth | Predicted, masks: bool) -> list[Points]:
         if rings:
             return rings
     if thing.obb is not None:
-        return [np.array(thing.obb, dtype=np.float64)]
+        return [np.nan_to_num(thing.obb, posinf=0, neginf=0)]
     return [box_to_corners(np.nan_to_num(thing.hbb, posinf=0, neginf=0))]
 
 
