@@ -32,7 +32,7 @@ from .compose import Proposal
 from .execute import labels_of
 from .items import Header, Image, Item, Made
 from .phrasing import Wordings, request_for, spoken_name, wordings
-from .rcd_asked import PLACES, asked_of, asked_px, places_of
+from .rcd_asked import asked_of, asked_px, contested, is_cut_rank, places_of
 from .rcd_views import ChangeView, change_views
 from .referents import referents_of
 from .twins import pick_count, twins
@@ -128,13 +128,8 @@ def build_rcd(
     if not used:
         told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
         raise UsageError(f"no record can be used: {told}; give pairs before/after with masks of what changed")
-    windows = [
-        _Window(view, random.Random(f"{seed}|{_name(record)}|{view.image.crop_xyxy}|{view.classes}"))
-        for record in used
-        for view in change_views(record, seed=seed, root=root, tally=tally)
-    ]
-    classes = {label for window in windows for label in window.view.classes}
-    drafts = _Making(n, seed, zero_share, Quotas(n, len(classes)), tally).run(windows)
+    random.Random(f"{seed}|order").shuffle(used)
+    drafts = _Making(n, seed, zero_share, Quotas(n, 1), tally).run(_windows(used, seed, root, tally))
     items = _numbered(drafts, seed)
     if len(items) < n:
         note(f"The pairs gave {len(items)} of {n} items; more pairs would give more.")
@@ -142,7 +137,7 @@ def build_rcd(
         task="RCD",
         command=command or f"build_rcd(n={n}, seed={seed}, part={part!r}, zero_share={zero_share})",
         seed=seed,
-        sources={record.source.name: record.source.licence for record in used},
+        sources=dict(sorted((record.source.name, record.source.licence) for record in used)),
         admitted=len(items),
         rejected=dict(sorted(tally.items())),
         surveyor=__version__,
@@ -150,8 +145,12 @@ def build_rcd(
     return header, items
 
 
-def _name(record: Record) -> str:
-    return f"{record.source.name}|{record.id}"
+def _windows(records: Iterable[Record], seed: int, root: str | None, tally: Tally) -> Iterator[_Window]:
+    """The windows of the records, made as they are asked for: a few hundred items need few of ten thousand pairs."""
+    for record in records:
+        for view in change_views(record, seed=seed, root=root, tally=tally):
+            name = f"{seed}|{record.source.name}|{record.id}|{view.image.crop_xyxy}|{view.classes}"
+            yield _Window(view, random.Random(name))
 
 
 def _is_usable(record: Record, part: Part | None, tally: Tally) -> bool:
@@ -183,39 +182,43 @@ class _Making:
     drafts: list[_Draft] = field(default_factory=list)
     zeros: int = 0
 
-    def run(self, windows: Sequence[_Window]) -> list[_Draft]:
-        """Turns over all windows until there are enough items or a turn brings none."""
-        order = list(windows)
-        random.Random(f"{self.seed}|order").shuffle(order)
-        while len(self.drafts) < self.n:
-            before = len(self.drafts)
-            for window in order:
+    def run(self, windows: Iterable[_Window]) -> list[_Draft]:
+        """Turns over all windows until there are enough items or nothing is left to try."""
+        seen: list[_Window] = []
+        turn: Iterable[_Window] = windows
+        tried = 1
+        while tried and len(self.drafts) < self.n:
+            tried = 0
+            for window in turn:
+                if turn is windows:
+                    seen.append(window)
+                if window.number < MOST_PER_WINDOW:
+                    tried += self._one(window)
+                    report("items", len(self.drafts), self.n)
                 if len(self.drafts) >= self.n:
                     break
-                if window.number < MOST_PER_WINDOW:
-                    self._one(window)
-                    report("items", len(self.drafts), self.n)
-            if len(self.drafts) == before:
-                break
+            turn = seen
         return self.drafts
 
-    def _one(self, window: _Window) -> None:
-        """Admits at most one item, perhaps with its twin, of a window."""
+    def _one(self, window: _Window) -> int:
+        """Admits at most one item, perhaps with its twin, of a window; returns how many proposals it looked at."""
         if not window.view.objects:
-            self._unchanged(window)
-            return
+            return self._unchanged(window)
         sites = [site for site in window.sites if site.labels[0] in window.view.labels]
+        tried = 0
         for site in sorted(sites, key=lambda site: self.quotas.labels[site.name]):
             waiting = window.proposals_of(site)
             waiting.sort(key=lambda each: self._score(window, site, each))
             for proposal in waiting[:_TRIES]:
                 waiting.remove(proposal)
+                tried += 1
                 try:
                     self._admit(window, site, proposal)
                 except Rejected as reason:
                     self.tally[str(reason)] += 1
                     continue
-                return
+                return tried
+        return tried
 
     def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
         again = sum(window.kinds[kind] for kind in proposal.kinds or ("C",)) * self.n / 20
@@ -227,7 +230,11 @@ class _Making:
         view, selection = window.view, proposal.selection
         if selection in window.used:
             raise Rejected("asked already")
+        if (reason := contested(selection)) is not None:
+            raise Rejected(reason)
         verdicts = admitted(view, selection)
+        if is_cut_rank(selection) and any(_touches_border(view, name) for name in verdicts.answers):
+            raise Rejected("the smallest is cut by the border")
         kinds = proposal.kinds or ("C",)
         f1 = _f1_of_all(view, verdicts)
         if proposal.form == "class":
@@ -277,7 +284,7 @@ class _Making:
         found = [*self._twins(window, site, draft), (SAME_TWICE, draft.proposal)]
         found = [each for each in found if self._wants(each[0], 2)]
         for kind, proposal in sorted(found, key=lambda each: self.quotas.tags[each[0]])[:_TRIES]:
-            if proposal.selection in window.used:
+            if proposal.selection in window.used or contested(proposal.selection) is not None:
                 continue
             try:
                 if kind == SAME_TWICE:
@@ -297,21 +304,20 @@ class _Making:
         for kind, selection in twins(site, asked.selection, absent, window.rng):
             yield kind, replace(asked, selection=selection)
 
-    def _unchanged(self, window: _Window) -> None:
-        """A question about a pair without change."""
+    def _unchanged(self, window: _Window) -> int:
+        """Asks about a pair without change, where that is wanted now; as `_one`."""
         if not self._wants(UNCHANGED, 1):
-            return
+            return 0
         site = window.rng.choice(window.sites)
-        options = [Proposal(Selection(phrases=(site.name,)), (), "class")]
-        options += [Proposal(Selection(phrases=(site.name,), where=where), (kind,), "one") for kind, where in PLACES]
-        proposal = window.rng.choice([options[0], *window.rng.sample(options[1:], 2)])
-        if proposal.selection in window.used:
-            return
+        plain = Proposal(Selection(phrases=(site.name,)), (), "class")
+        proposal = next(each for each in (plain, *places_of(site, window.rng)) if each.selection not in window.used)
         try:
             verdicts = admitted_empty(window.view, proposal.selection)
             self._zero(window, _draft(window, window.view.after, site, proposal, verdicts, UNCHANGED))
         except Rejected as reason:
+            window.used.add(proposal.selection)
             self.tally[str(reason)] += 1
+        return 1
 
 
 def _draft(
@@ -342,6 +348,11 @@ def _nothing(draft: _Draft, kind: str) -> _Draft:
 def _request(selection: Selection) -> Request:
     """Masks are asked for, as in CRES."""
     return request_for("CRES", selection)
+
+
+def _touches_border(view: ChangeView, name: str) -> bool:
+    left, top, right, bottom = view.by_id[name].box
+    return left <= 0 or top <= 0 or right >= view.image.size_wh[0] or bottom >= view.image.size_wh[1]
 
 
 def _is_one(view: ChangeView, name: str) -> bool:
