@@ -35,9 +35,9 @@ def tree_lines(node: Node, depth: int = 0) -> Iterator[tuple[int, str]]:
         >>> for depth, text in tree_lines(parse("detect the two largest ships near the longest bridge")):
         ...     print("  " * depth + text)
         detect
-          ships, 2 expected
+          ships
             near the longest bridge
-              bridges, 1 expected
+              bridges
                 then the longest
             then the two largest
     """
