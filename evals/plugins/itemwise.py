@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ...core.errors import UsageError
 from ..bench.items import Item
 from ..bench.predictions import Prediction
-from ..bench.report_words import HEADLINES
+from ..bench.report_words import headlines
 from ..scores.crec import score_crec
 from ..scores.cres import score_cres
 from ..scores.rcd import score_rcd
@@ -47,8 +47,8 @@ def table(task: str, rows: Iterable[Row]) -> Scored:
 
 def main_metrics(task: str) -> tuple[str, ...]:
     """The metrics that are shown first, the main one at their head. Raises UsageError for an unknown task."""
-    _check(task)
-    return HEADLINES[_TRACKS[task]]
+    figures = table(task, ()).values()
+    return headlines(_TRACKS[task], list(figures))
 
 
 def own_scores(row: Row, task: str) -> dict[str, float]:
@@ -57,12 +57,8 @@ def own_scores(row: Row, task: str) -> dict[str, float]:
 
 
 def _scored(task: str, items: list[Item], predictions: list[Prediction], oriented: bool) -> Scored:
-    _check(task)
+    if task not in _TRACKS:
+        raise UsageError(f"items of task {task!r} cannot be asked in another harness; expected {', '.join(_TRACKS)}")
     if task == "CREC":
         return score_crec(items, predictions, oriented=oriented)
     return (score_cres if task == "CRES" else score_rcd)(items, predictions)
-
-
-def _check(task: str) -> None:
-    if task not in _TRACKS:
-        raise UsageError(f"items of task {task!r} cannot be asked in another harness; expected {', '.join(_TRACKS)}")
