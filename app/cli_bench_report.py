@@ -98,8 +98,7 @@ def _headline(found: dict[str, Any]) -> str:
 
 
 def _statuses(found: dict[str, Any]) -> str:
-    counts = next(iter(found["tracks"].values()))["statuses"]
-    ordered = sorted(counts.items(), key=lambda each: (each[0] != "answered", each[0]))
+    ordered = sorted(found["statuses"].items(), key=lambda each: (each[0] != "answered", each[0]))
     return ", ".join(f"{n:,} {status}" for status, n in ordered) or "no items"
 
 
@@ -152,11 +151,9 @@ def _tag_tables(found: dict[str, Any]) -> list[Table]:
 
 
 def _limits(metric: dict[str, Any], name: str) -> str:
-    from ..evals.bench.report_words import figure
+    from ..evals.bench.report_words import limits
 
-    if metric["low"] is None:
-        return ""
-    return f"{figure(metric['low'], name)} to {figure(metric['high'], name)}"
+    return "" if metric["low"] is None else limits(metric["low"], metric["high"], name)
 
 
 def _table(title: str, *columns: str, right: int = 2) -> Table:

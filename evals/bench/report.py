@@ -23,7 +23,7 @@ from ..scores.bootstrap import DRAWS, Difference, Interval, differences, interva
 from ..scores.scored import Scored
 from .published import NONE_PUBLISHED, OURS, published
 from .report_waterfall import waterfalls
-from .report_words import METRIC_WORDS, headlines, tag_words, telling, version_words
+from .report_words import METRIC_WORDS, headlines, item_column, tag_words, telling, version_words
 from .report_worst import kinds, told, worst
 from .scoring import Run, score_run, tags_of
 from .store import read_run
@@ -145,7 +145,7 @@ def _section(runs: Sequence[Run], most_worst: int, draws: int) -> Json:
     first = runs[0]
     names = unique_names(runs)
     tracks = list(dict.fromkeys(track for run in runs for track in run.tables))
-    figures = [{track: intervals(run.tables[track], draws=draws) for track in tracks} for run in runs]
+    figures = [{name: intervals(table, draws=draws) for name, table in run.tables.items()} for run in runs]
     return {
         "title": f"{first.header.task}: {first.items_path.name}",
         "task": first.header.task,
@@ -155,7 +155,7 @@ def _section(runs: Sequence[Run], most_worst: int, draws: int) -> Json:
             "header": first.header.model_dump(mode="json"),
         },
         "runs": [_about(run, name) for run, name in zip(runs, names, strict=True)],
-        "tracks": [_track(runs, track, [each[track] for each in figures], draws) for track in tracks],
+        "tracks": [_track(runs, track, [each.get(track, {}) for each in figures], draws) for track in tracks],
         "parser": _rows([run.parsed for run in runs], ("exact", "dropped", "understood", "items"), draws),
         "twins": _rows([run.contrast for run in runs], ("contrast", "one_right", "pairs"), draws),
         "failures": _failure_kinds(runs),
@@ -192,7 +192,7 @@ def _about(run: Run, name: str) -> Json:
         "missing": run.missing,
         "finished": not run.missing,
         "notes": list(run.notes),
-        "statuses": run.main.counts(),
+        "statuses": run.statuses,
         "seconds": round(run.seconds, 3),
     }
 
@@ -218,6 +218,8 @@ def _interval(found: Interval | None) -> Json | None:
 
 def _difference(first: Run, other: Run, track: str, draws: int) -> Json | None:
     """How far the other run is ahead of the first, on the items of both; None where they share none."""
+    if track not in first.tables or track not in other.tables:
+        return None
     one, two = shared(first.tables[track], other.tables[track])
     if not one.ids:
         return None
@@ -241,14 +243,14 @@ def _tags(runs: Sequence[Run], track: str, metrics: Sequence[str]) -> list[Json]
     everything = {item.id: item for run in runs for item in run.items}
     rows = []
     for each in tags_of(list(everything.values())):
-        tables = [run.tables[track].only(each.ids) for run in runs]
-        values = [table.values() if table.ids else {} for table in tables]
+        tables = [run.tables[track].only(each.ids) if track in run.tables else None for run in runs]
+        values = [table.values() if table is not None and table.ids else {} for table in tables]
         rows.append(
             {
                 "group": each.group,
                 "tag": each.tag,
                 "words": tag_words(each.tag),
-                "items": [len(table.ids) for table in tables],
+                "items": [0 if table is None else len(table.ids) for table in tables],
                 "values": {name: [found.get(name) for found in values] for name in metrics},
             }
         )
@@ -293,13 +295,8 @@ def _worst(runs: Sequence[Run], names: Sequence[str], most: int) -> list[Json]:
 
 
 def _item_score(run: Run, id_: str) -> float | None:
-    from .report_words import item_column
-
-    track, table = next(iter(run.tables.items()))
-    column = item_column(track, list(table.columns))
-    if column is None or id_ not in {item.id for item in run.items}:
-        return None
-    return table.item(id_)[column]
+    column = item_column(run.main.columns)
+    return run.main.item(id_)[column] if column is not None and id_ in run.main.ids else None
 
 
 def _published(first: Run, runs: Sequence[Run]) -> Json:
@@ -312,12 +309,14 @@ def _published(first: Run, runs: Sequence[Run]) -> Json:
         "note": note,
         "metrics": names,
         "rows": [{"model": row.model, "note": row.note, "figures": dict(row.figures)} for row in rows],
-        "ours": [_ours(run, names) for run in runs] if rows else [],
+        "ours": [_ours(run, names, rows[0].track) for run in runs] if rows else [],
     }
 
 
-def _ours(run: Run, names: Sequence[str]) -> dict[str, float | None]:
-    values = {name: value for table in reversed(run.tables.values()) for name, value in table.values().items()}
+def _ours(run: Run, names: Sequence[str], track: str) -> dict[str, float | None]:
+    """The run's figures under the papers' names; of the track that the papers' table is of, where they say which."""
+    tables = [run.tables[track]] if track in run.tables else [] if track else list(reversed(list(run.tables.values())))
+    values = {name: value for table in tables for name, value in table.values().items()}
     return {name: values.get(OURS.get(name, "")) for name in names}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report_markdown import READING, difference_words, run_rows, share_name
+from .report_markdown import READING, difference_words, run_columns, share_name, summary
 from .report_style import CSS
 from .report_words import METRIC_WORDS, figure, is_share, ranged
 
@@ -23,11 +23,13 @@ def html_report(content: Json, pictures: Mapping[str, str]) -> str:
     """
     sections = content["sections"]
     parts = [f"<h1>Benchmark report</h1><p class='soft'>surveyor {_text(content['surveyor'])}. {_text(READING)}</p>"]
-    parts += [f"<pre>{_text(content['command'])}</pre>"] if content["command"] else []
+    parts += [f"<pre class='folded'>{_text(content['command'])}</pre>"] if content["command"] else []
     parts += [f"<p class='loud'>{_text(note)}</p>" for note in content["pictures_left_out"]]
-    if len(sections) > 1:
-        links = (f"<li><a href='#s{i}'>{_text(each['title'])}</a></li>" for i, each in enumerate(sections, start=1))
-        parts.append(f"<ul>{''.join(links)}</ul>")
+    links = (
+        f"<li><a href='#s{i}'>{_text(each['title'])}</a>{_text(summary(each).removeprefix(each['title']))}</li>"
+        for i, each in enumerate(sections, start=1)
+    )
+    parts.append(f"<ul>{''.join(links)}</ul>")
     parts += [_section(section, f"s{i}", pictures) for i, section in enumerate(sections, start=1)]
     title = "Benchmark report: " + ", ".join(each["title"] for each in sections)
     return (
@@ -103,9 +105,11 @@ def _asked(section: Json) -> str:
 
 
 def _runs(runs: Sequence[Json], names: Sequence[str]) -> str:
-    rows = [[_cell(_text(name)), *(_cell(_text(each)) for each in cells)] for name, cells in run_rows(runs)]
-    rows.append([_cell("folder"), *(_cell(_text(", ".join(run["folders"]))) for run in runs)])
-    return _table(["", *names], rows, "words")
+    shared, columns = run_columns(runs)
+    rows = [[_cell(name), *(_cell(_text(cells[i])) for _, cells in columns)] for i, name in enumerate(names)]
+    alike = "".join(f"<dt>{_text(name)}</dt><dd>{_text(words)}</dd>" for name, words in shared)
+    told = f"<p class='soft'>In all of them:</p><dl>{alike}</dl>" if alike else ""
+    return _table(["", *(_text(name) for name, _ in columns)], rows, "words") + told
 
 
 def _metric(row: Json) -> str:

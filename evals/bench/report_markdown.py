@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .report_words import METRIC_WORDS, figure, ranged
+from .report_words import METRIC_WORDS, figure, limits, ranged
 
 Json = Mapping[str, Any]
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -24,6 +24,7 @@ def markdown_report(content: Json, pictures: Mapping[str, str]) -> str:
     if content["command"]:
         lines += ["", *_code(content["command"])]
     lines += [line for note in content["pictures_left_out"] for line in ("", f"**{text(note)}**")]
+    lines += [""] + [f"- {text(summary(section))}" for section in content["sections"]]
     for section in content["sections"]:
         lines += ["", *_section(section, pictures)]
     return "\n".join(lines).rstrip() + "\n"
@@ -70,6 +71,19 @@ def _section(section: Json, pictures: Mapping[str, str]) -> list[str]:
     return [*lines, "", *_published(section["published"], names)]
 
 
+def summary(section: Json) -> str:
+    """One line of a section: its title and what its runs reach."""
+    track = section["tracks"][0] if section["tracks"] else {"metrics": []}
+    if not track["metrics"]:
+        return str(section["title"])
+    row = track["metrics"][0]
+    reached = [
+        f"{run['name']} {figure(each['value'], row['name']) if each else '–'}"
+        for run, each in zip(section["runs"], row["runs"], strict=True)
+    ]
+    return f"{section['title']}: {row['words'] or row['name']}: {', '.join(reached)}"
+
+
 def _asked(section: Json) -> list[str]:
     header = section["items"]["header"]
     sources = "; ".join(f"{text(name)} (licence: {text(licence)})" for name, licence in header["sources"].items())
@@ -85,22 +99,22 @@ def _asked(section: Json) -> list[str]:
     return [*lines, f"- Not admitted: {'; '.join(told)}"] if told else lines
 
 
-def run_rows(runs: Sequence[Json]) -> list[tuple[str, list[str]]]:
-    """What tells the runs apart: (name of the row, plain words a run)."""
-    rows = [
+def run_columns(runs: Sequence[Json]) -> tuple[list[tuple[str, str]], list[tuple[str, list[str]]]]:
+    """What is the same in all runs (name, words), and what tells them apart (name, words a run); plain words."""
+    columns = [
         ("mode", [run["mode"] for run in runs]),
-        (
-            "models",
-            [", ".join(f"{role} {name}" for role, name in run["versions"].items()) or "none asked" for run in runs],
-        ),
+        ("answers", [", ".join(f"{n:,} {status}" for status, n in run["statuses"].items()) or "none" for run in runs]),
+        ("items", [f"{run['items']:,} of {run['families']:,} image families" for run in runs]),
+        ("models", [", ".join(f"{role} {name}" for role, name in run["versions"].items()) or "none" for run in runs]),
         ("parser", [run["parser"] or "not asked" for run in runs]),
         ("rules", [_rules(run) for run in runs]),
-        ("items, families", [f"{run['items']:,}, {run['families']:,}" for run in runs]),
-        ("answers", [", ".join(f"{n:,} {status}" for status, n in run["statuses"].items()) or "none" for run in runs]),
-        ("seconds an item", [_pace(run) for run in runs]),
         ("program", [f"{run['surveyor']}, {run['program'][:10] or 'not noted'}" for run in runs]),
+        ("seconds an item", [_pace(run) for run in runs]),
+        ("folder", [", ".join(run["folders"]) for run in runs]),
     ]
-    return [row for row in rows if any(row[1])]
+    alike = {name for name, cells in columns if len(runs) > 1 and len(set(cells)) == 1}
+    shared = [(name, cells[0]) for name, cells in columns if name in alike and cells[0]]
+    return shared, [(name, cells) for name, cells in columns if name not in alike]
 
 
 def _rules(run: Json) -> str:
@@ -115,8 +129,10 @@ def _pace(run: Json) -> str:
 
 
 def _runs(runs: Sequence[Json]) -> list[str]:
-    rows = [(name, *(text(each) for each in cells)) for name, cells in run_rows(runs)]
-    return table(["", *(text(run["name"]) for run in runs)], rows)
+    shared, columns = run_columns(runs)
+    rows = [(text(run["name"]), *(text(cells[i]) for _, cells in columns)) for i, run in enumerate(runs)]
+    alike = "; ".join(f"{name}: {text(words)}" for name, words in shared)
+    return [*table(["", *(name for name, _ in columns)], rows), *(["", f"In all of them: {alike}."] if alike else [])]
 
 
 def _metric(row: Json) -> str:
@@ -147,8 +163,8 @@ def difference_words(found: Json | None, metric: str) -> tuple[str, bool]:
     told = figure(each["value"], metric, signed=True)
     if each["low"] is None:
         return told, False
-    low, high = (figure(each[side], metric, signed=True) for side in ("low", "high"))
-    return f"{told} ({low} to {high}){' ●' if each['clear'] else ''}", each["clear"]
+    drawn = limits(each["low"], each["high"], metric, signed=True)
+    return f"{told} ({drawn}){' ●' if each['clear'] else ''}", each["clear"]
 
 
 def share_name(share: Json, unsplit: Sequence[str]) -> str:

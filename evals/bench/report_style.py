@@ -19,6 +19,7 @@ p, ul { margin: .4rem 0; } a { color: var(--link); } .soft { color: var(--soft);
 code, pre { font: .86em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { background: var(--band); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem; margin: .4rem 0;
   overflow-x: auto; white-space: pre; }
+pre.folded { white-space: pre-wrap; overflow-wrap: anywhere; }
 .loud { background: var(--warn-band); color: var(--warn); border-left: 4px solid var(--warn); padding: .5rem .8rem;
   margin: .6rem 0; font-weight: 600; }
 .wide { overflow-x: auto; margin: .4rem 0; }
@@ -29,7 +30,7 @@ th:first-child, td:first-child { text-align: left; position: sticky; left: 0; ba
   min-width: 12rem; font-weight: 400; }
 tbody tr:hover td, tbody tr:hover th { background-color: var(--band); }
 table.words td { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
-table.words th { text-align: left; }
+table.words th { text-align: left; min-width: 4rem; }
 td small { display: block; color: var(--soft); white-space: nowrap; } td.fig { white-space: nowrap; }
 th code, td code { color: var(--soft); }
 td.heat { background: linear-gradient(to right, var(--heat) var(--v), transparent var(--v)); }
@@ -47,6 +48,7 @@ svg .soft { fill: var(--soft); } svg .axis { stroke: var(--line); }
 .card img { width: 100%; height: auto; border-radius: 4px; background: #fff; }
 .card h4 { margin: 0 0 .35rem; font-size: 1rem; } .card p { margin: .2rem 0; }
 .tag { display: inline-block; border-radius: 4px; padding: 0 .4rem; background: var(--band); font-size: .85em;
-  border: 1px solid var(--line); } .tag.kind { background: var(--warn-band); color: var(--warn); border-color: transparent; }
+  border: 1px solid var(--line); }
+.tag.kind { background: var(--warn-band); color: var(--warn); border-color: transparent; }
 @media print { body { max-width: none; font-size: 11px; } details > summary { display: none; } }
 """

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 HEADLINES: dict[str, tuple[str, ...]] = {
-    "boxes": ("f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5", "n_acc", "t_acc", "answered"),
-    "oriented boxes": ("f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5"),
-    "masks": ("giou", "ciou", "p@0.5", "p@0.7", "p@0.9", "giou_targets", "n_acc", "t_acc", "answered"),
+    "boxes": (
+        "f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5", "acc@0.5", "acc@0.7", "mean_iou", "cum_iou",
+        "n_acc", "t_acc", "answered",
+    ),
+    "oriented boxes": (
+        "f1_macro@0.5", "f1_micro@0.5", "set_acc@0.5", "single_acc@0.5", "acc@0.5", "acc@0.7", "mean_iou",
+    ),
+    "masks": (
+        "AP50", "miou", "oiou", "giou", "ciou", "p@0.5", "p@0.7", "p@0.9", "giou_targets", "recall_masks", "n_acc",
+        "t_acc", "answered",
+    ),
     "change": ("F1_1", "IoU_1", "F1_1_inside", "giou", "component_f1@0.5", "n_acc", "t_acc", "answered"),
-}
-"""Track -> the metrics of its first table; the first of them is the one that is split, ranked and shown by tag."""
-
-ITEM_SCORES: dict[str, tuple[str, ...]] = {
-    "boxes": ("f1@0.5",),
-    "oriented boxes": ("f1@0.5",),
-    "masks": ("iou",),
-    "change": ("iou",),
-}
-"""Track -> the column that is an item's own score, 0 to 1."""
+    "questions": ("strict OA", "strict AA", "substring OA", "substring AA", "to_judge", "answered"),
+    "scenes": ("accuracy", "class_mean", "known", "answered"),
+}  # fmt: skip
+"""Track -> the metrics of its first table, of all tasks that have a track of this name."""
 
 METRIC_WORDS = {
     "f1_macro@0.5": "F1, mean over items",
@@ -31,6 +33,20 @@ METRIC_WORDS = {
     "answered": "readable answer",
     "giou": "IoU, mean over items",
     "ciou": "IoU of summed pixels",
+    "miou": "IoU, mean over items",
+    "oiou": "IoU of summed pixels",
+    "acc@0.5": "IoU of 0.5 or more",
+    "acc@0.7": "IoU of 0.7 or more",
+    "mean_iou": "IoU, mean over items",
+    "cum_iou": "IoU of summed areas",
+    "strict OA": "right, all questions",
+    "strict AA": "right, mean of the types",
+    "substring OA": "truth in the answer, all questions",
+    "substring AA": "truth in the answer, mean of the types",
+    "to_judge": "left open by the substring rule",
+    "accuracy": "right class",
+    "class_mean": "right class, mean of the classes",
+    "known": "answer is a class of the set",
     "giou_targets": "IoU, mean where something is right",
     "p@0.5": "IoU of 0.5 or more",
     "p@0.7": "IoU of 0.7 or more",
@@ -39,6 +55,8 @@ METRIC_WORDS = {
     "IoU_1": "IoU of changed pixels",
     "F1_1_inside": "F1 inside the asked region",
     "component_f1@0.5": "F1 of changed parts",
+    "CIDEr": "CIDEr-D, 0 to 10",
+    "extra_boxes": "boxes too many, an expression",
     "contrast": "both twins right",
     "one_right": "just one twin right",
     "exact": "tree as meant",
@@ -79,33 +97,43 @@ TAG_WORDS = {
     "Z:class": "none is right: absent class",
 }
 
-_TELLING = {
-    "boxes": ("f1_macro@0.5", "set_acc@0.5"),
-    "oriented boxes": ("f1_macro@0.5", "set_acc@0.5"),
-    "masks": ("giou", "p@0.5"),
+_TELLING: dict[str, tuple[str, ...]] = {
+    "boxes": ("f1_macro@0.5", "set_acc@0.5", "acc@0.5", "mean_iou"),
+    "oriented boxes": ("f1_macro@0.5", "set_acc@0.5", "acc@0.5", "mean_iou"),
+    "masks": ("miou", "giou", "p@0.5"),
     "change": ("F1_1", "giou"),
+    "questions": ("strict OA",),
+    "scenes": ("accuracy",),
 }
-_NO_SHARES = ("items", "pairs", "CIDEr", "cider")
+"""Track -> what is split and shown by tag."""
+_MOST_TELLING = 2
+_ITEM_SCORES = ("f1@0.5", "iou", "right", "strict", "rouge")
+_NO_SHARES = ("items", "pairs", "CIDEr", "extra_boxes")
 _MOST_HEADLINES = 10
-_ITEM_SCORES = ("iou", "right", "strict", "circular", "p@0.5")
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 _CODE = re.compile(r"[A-Z]\d*(:.*)?")
 
 
-def headlines(track: str, metrics: list[str]) -> tuple[str, ...]:
-    """The metrics of a track that are shown first, the main one at their head; of an unknown track the first ten."""
+def headlines(track: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics of a track that are shown first; of an unknown track its first ten.
+
+    Example:
+        >>> headlines("boxes", ["items", "answered", "acc_plus_one@0.5", "acc@0.5"])
+        ('acc@0.5', 'answered')
+    """
     known = [name for name in HEADLINES.get(track, ()) if name in metrics]
     return tuple(known or [name for name in metrics if name not in ("items", "pairs")][:_MOST_HEADLINES])
 
 
-def telling(track: str, metrics: list[str]) -> tuple[str, ...]:
-    """The few metrics of a track that are shown for each tag."""
-    return tuple(name for name in _TELLING.get(track, ()) if name in metrics) or headlines(track, metrics)[:2]
+def telling(track: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The one or two metrics of a track that are split and shown for each tag, the main one first."""
+    known = [name for name in _TELLING.get(track, ()) if name in metrics]
+    return tuple(known or headlines(track, metrics))[:_MOST_TELLING]
 
 
-def item_column(track: str, columns: list[str]) -> str | None:
-    """The column of an item's own score; None where the table has none that is known."""
-    return next((name for name in (*ITEM_SCORES.get(track, ()), *_ITEM_SCORES) if name in columns), None)
+def item_column(columns: Iterable[str]) -> str | None:
+    """The column of a table that is an item's own score, 0 to 1; None where it has none that is known."""
+    return next((name for name in _ITEM_SCORES if name in columns), None)
 
 
 def is_share(metric: str) -> bool:
@@ -139,14 +167,25 @@ def ranged(found: Mapping[str, float | None] | None, metric: str = "") -> str:
 
     Example:
         >>> ranged({"value": 0.5, "low": 0.25, "high": 0.625}), ranged({"value": 1.0, "low": None, "high": None})
-        ('50.0 (25.0 to 62.5)', '100.0')
+        ('50.0 (25.0–62.5)', '100.0')
     """
     if found is None:
         return "–"
     text = figure(found["value"], metric)
-    if found["low"] is None or found["value"] is None or metric in ("items", "pairs"):
+    if found["low"] is None or found["high"] is None or found["value"] is None or metric in ("items", "pairs"):
         return text
-    return f"{text} ({figure(found['low'], metric)} to {figure(found['high'], metric)})"
+    return f"{text} ({limits(found['low'], found['high'], metric)})"
+
+
+def limits(low: float, high: float, metric: str = "", *, signed: bool = False) -> str:
+    """An interval as it is shown.
+
+    Example:
+        >>> limits(0.25, 0.625), limits(-0.1, 0.2, signed=True)
+        ('25.0–62.5', '-10.0 to +20.0')
+    """
+    first, last = (figure(each, metric, signed=signed) for each in (low, high))
+    return f"{first} to {last}" if signed or low < 0 else f"{first}–{last}"
 
 
 def group_of(tag: str) -> str:

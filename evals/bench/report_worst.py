@@ -15,10 +15,10 @@ from ..scores.scored import ANSWERED, MISSING, Scored
 from .report_words import item_column
 from .scoring import Run
 
-NOT_ANSWERED = "without an answer"
 MOST_SAID = 400
-_RIGHT = ("set@0.5", "right", "strict", "circular", "p@0.5")
-_AT_LEAST = 0.5
+_RIGHT = ("set@0.5", "right", "acc@0.5", "p@0.5", "strict")
+_AT_LEAST = {"iou": 0.5, "rouge": 0.2}
+_IN_WORDS = ("VQA", "CAPTION", "SCENE", "GCG")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def failures(run: Run, track: str | None = None) -> list[Failure]:
     name = track or next(iter(run.tables))
     table = run.tables[name]
     at = {id_: i for i, id_ in enumerate(table.ids)}
-    column = item_column(name, list(table.columns))
+    column = item_column(table.columns)
     right = _right(table)
     misread = _misread(run)
     found = []
@@ -56,12 +56,13 @@ def failures(run: Run, track: str | None = None) -> list[Failure]:
 
 
 def _right(table: Scored) -> list[bool]:
-    """Whether each item counts as right: its set is, else its own verdict, else its IoU is 0.5 or more."""
+    """Whether each item counts as right: by its own verdict, else from an IoU of 0.5 or a ROUGE_L of 0.2 on."""
     name = next((name for name in _RIGHT if name in table.columns), None)
     if name is not None:
         return [value >= 1.0 for value in table.columns[name].tolist()]
-    if "iou" in table.columns:
-        return [value >= _AT_LEAST for value in table.columns["iou"].tolist()]
+    for name, least in _AT_LEAST.items():
+        if name in table.columns:
+            return [value >= least for value in table.columns[name].tolist()]
     return [status == ANSWERED for status in table.statuses]
 
 
@@ -83,7 +84,7 @@ def kind_of(status: str, adds: Mapping[str, float], *, is_misread: bool = False)
         'timeout'
     """
     if status != ANSWERED:
-        return status
+        return "nothing found" if status == "none" else status
     if is_misread:
         return "misread"
     if adds.get("zeros"):
@@ -97,6 +98,8 @@ def kind_of(status: str, adds: Mapping[str, float], *, is_misread: bool = False)
         return "too much and too little" if extra and missed else "too much" if extra else "too little"
     if adds.get("targets") and not adds.get("target_answered"):
         return "nothing found"
+    if "rouge" in adds:
+        return "other words"
     if "iou" in adds:
         return "IoU below 0.5" if adds["iou"] > 0 else "another place"
     return "wrong"
@@ -147,6 +150,7 @@ def told(run: Run, failure: Failure) -> dict[str, Any]:
     """What a reader sees of a failure: question, truth, answer, what was understood and said."""
     item = next(each for each in run.items if each.id == failure.id)
     prediction = run.predictions.get(failure.id)
+    answered = prediction is not None and prediction.status == ANSWERED
     return {
         "id": item.id,
         "kind": failure.kind,
@@ -155,7 +159,7 @@ def told(run: Run, failure: Failure) -> dict[str, Any]:
         "truth": _truth(item),
         "answer": _answer(run, item, prediction),
         "understood": None if prediction is None else _understood(item, prediction.request),
-        "said": "" if prediction is None else _cut(prediction.said),
+        "said": "" if prediction is None or (answered and item.task in _IN_WORDS) else _cut(prediction.said),
         "status": MISSING if prediction is None else prediction.status,
         "image": item.image.path,
         "tags": list(item.tags),
@@ -178,6 +182,8 @@ def _answer(run: Run, item: Any, prediction: Any) -> str:
     if item.task == "RCD":
         given = prediction.mask_rle is not None or bool(prediction.regions)
         return "changed pixels" if given else "no change"
+    if item.task in _IN_WORDS:
+        return _cut(prediction.said) or "no words"
     adds = run.main.item(item.id)
     told = _objects(len(prediction.regions), "")
     if "tp@0.5" in adds and prediction.regions:

@@ -19,8 +19,8 @@ from ..scores.crec import score_crec
 from ..scores.cres import score_cres
 from ..scores.parsed import score_parsed
 from ..scores.rcd import score_rcd
-from ..scores.scored import Scored
-from .items import Header, Item, read_header, read_items
+from ..scores.scored import MISSING, Scored
+from .items import AnyItem, Header, read_header, read_items
 from .predictions import Prediction
 from .report_words import group_of, headlines
 from .store import PREDICTIONS_FILE, About, Settings, read_predictions, read_run
@@ -58,7 +58,7 @@ class Run:
     items_path: Path
     root: Path
     header: Header
-    items: tuple[Item, ...]
+    items: tuple[AnyItem, ...]
     predictions: Mapping[str, Prediction]
     tables: Mapping[str, Scored]
     contrast: Scored | None = None
@@ -70,6 +70,14 @@ class Run:
     def main(self) -> Scored:
         """The table of the first track."""
         return next(iter(self.tables.values()))
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """Status -> how many items; as the scorer sees them ("no mask") where its first table has all items."""
+        if len(self.main.ids) == len(self.items):
+            return self.main.counts()
+        given = (self.predictions.get(item.id) for item in self.items)
+        return dict(sorted(Counter(MISSING if each is None else each.status for each in given).items()))
 
     @property
     def seconds(self) -> float:
@@ -121,10 +129,17 @@ def score_run(
     header, everything = _read(path, settings.items)
     parts = sorted({run.settings.shard[0] for run in runs})
     wanted = _wanted(everything, settings.limit, parts, settings.shard[1])
+    if not wanted:
+        raise UsageError(f"{str(folders[0])!r} was asked no items: {str(path)!r} has {len(everything):,}, of which its limit and shard leave none")  # fmt: skip  # noqa: E501
     predictions = {each.id: each for folder in folders if (folder / PREDICTIONS_FILE).exists() for each in read_predictions(folder)}  # fmt: skip  # noqa: E501
     missing = sum(item.id not in predictions for item in wanted)
     tables = _tables(about.task, wanted, list(predictions.values()))
-    conditional = about.task in _CONDITIONAL
+    asked: Any = wanted
+    contrast = parsed = None
+    if about.task in _CONDITIONAL:
+        contrast = _if_any(score_contrast(asked, next(iter(tables.values()))), "pairs")
+        if settings.how.reads:
+            parsed = _if_any(score_parsed(asked, predictions.values()), "items")
     return Run(
         folders=folders,
         name=_name(folders, settings),
@@ -136,10 +151,8 @@ def score_run(
         items=wanted,
         predictions=predictions,
         tables=tables,
-        contrast=_if_any(score_contrast(wanted, next(iter(tables.values()))), "pairs") if conditional else None,
-        parsed=_if_any(score_parsed(wanted, predictions.values()), "items")
-        if conditional and settings.how.reads
-        else None,
+        contrast=contrast,
+        parsed=parsed,
         missing=missing,
         notes=_notes(missing, len(wanted), parts, settings.shard[1]),
     )
@@ -172,8 +185,9 @@ def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
         "missing": run.missing,
         "notes": list(run.notes),
         "seconds": round(run.seconds, 3),
+        "statuses": run.statuses,
         "tracks": {
-            name: {"statuses": table.counts(), "metrics": _figures(table, draws)} for name, table in run.tables.items()
+            name: {"items": len(table.ids), "metrics": _figures(table, draws)} for name, table in run.tables.items()
         },
         "contrast": None if run.contrast is None else _figures(run.contrast, draws),
         "parser": None if run.parsed is None else _figures(run.parsed, draws),
@@ -199,7 +213,7 @@ class Tagged:
     ids: frozenset[str]
 
 
-def tags_of(items: Sequence[Item]) -> list[Tagged]:
+def tags_of(items: Sequence[AnyItem]) -> list[Tagged]:
     """Every tag with its items: conditions first, then group by group, in the order of their names."""
     ids: dict[str, set[str]] = {}
     for item in items:
@@ -227,7 +241,7 @@ def _tag_figures(run: Run, tagged: Tagged) -> dict[str, Any]:
 # ---- reading --------------------------------------------------------------------------------------------------
 
 
-def _tables(task: str, items: Sequence[Item], predictions: Sequence[Prediction]) -> dict[str, Scored]:
+def _tables(task: str, items: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Scored]:
     if task == "CREC":
         tables = {"boxes": score_crec(items, predictions)}
         if any(each.obb is not None for item in items for each in item.objects):
@@ -284,12 +298,12 @@ def _digest(path: Path, _mtime_ns: int, _size: int) -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _digest: str) -> tuple[Header, tuple[Item, ...]]:
+def _read(path: Path, _digest: str) -> tuple[Header, tuple[AnyItem, ...]]:
     """The items of a file; runs of one file share them."""
     return read_header(path), tuple(read_items(path))
 
 
-def _wanted(items: Sequence[Item], limit: int | None, parts: Sequence[int], of: int) -> tuple[Item, ...]:
+def _wanted(items: Sequence[AnyItem], limit: int | None, parts: Sequence[int], of: int) -> tuple[AnyItem, ...]:
     """The items that the shards of a run answer, as the runner counts them."""
     return tuple(item for number, item in enumerate(items[:limit]) if number % of + 1 in parts)
 

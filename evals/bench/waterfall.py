@@ -23,7 +23,11 @@ from math import factorial
 
 from ...core.errors import UsageError
 
-PLAYERS: dict[str, tuple[str, ...]] = {"CREC": ("parser", "boxes"), "CRES": ("parser", "boxes", "masks")}
+PLAYERS: dict[str, tuple[str, ...]] = {
+    "CREC": ("parser", "boxes"),
+    "CRES": ("parser", "boxes", "masks"),
+    "RCD": ("parser", "boxes"),
+}
 """Task -> the parts that the truth can stand for, in the order in which an answer goes through them."""
 
 Parts = frozenset[str]
