@@ -1,0 +1,180 @@
+"""The waterfall: shares sum to the gap, what is missing is named; which runs stand together."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from bench_runs import items_file, run_folder
+from hypothesis import given
+from hypothesis import strategies as st
+from score_items import answer, make_item, square
+from surveyor.core.errors import UsageError
+from surveyor.evals.bench.report_waterfall import is_ablation, order_of, waterfalls
+from surveyor.evals.bench.scoring import Run, score_run
+from surveyor.evals.bench.waterfall import PLAYERS, average_shares, waterfall
+
+ORDER = ("parser", "boxes", "masks")
+EVERY = [frozenset(parts) for k in range(4) for parts in combinations(ORDER, k)]
+A, B = square(0), square(30)
+
+figures = st.dictionaries(st.sampled_from(EVERY[1:]), st.floats(0, 1, allow_nan=False), max_size=len(EVERY)).flatmap(
+    lambda found: st.floats(0, 1, allow_nan=False).map(lambda full: {frozenset[str](): full} | found)
+)
+
+
+# ---- the pure part --------------------------------------------------------------------------------------------
+
+
+def test_a_worked_example() -> None:
+    """Full 0.5; with the parser 0.6; with parser and boxes 0.8; with all 0.95.
+
+    In order: parser 0.1, boxes 0.2, masks 0.15, left 0.05: together 0.5 = 1 - 0.5.
+    """
+    steps = {"": 0.5, "p": 0.6, "pb": 0.8, "pbm": 0.95}
+    runs = {frozenset(part for part in ORDER if part[0] in key): value for key, value in steps.items()}
+    found = waterfall(runs, ORDER)
+    assert [share.parts for share in found.shares] == [("parser",), ("boxes",), ("masks",), ()]
+    assert [share.value for share in found.shares] == pytest.approx([0.1, 0.2, 0.15, 0.05])
+    assert found.average is None and found.unsplit == () and found.alone == pytest.approx({"parser": 0.1})
+    assert found.missing == (("boxes",), ("masks",), ("parser", "masks"), ("boxes", "masks"))
+
+
+def test_the_average_over_orders_by_hand() -> None:
+    """Two parts. parser first: 0.1 then boxes 0.4; boxes first: 0.2 then parser 0.3. Means: parser 0.2, boxes 0.3."""
+    runs = {
+        frozenset(): 0.3,
+        frozenset({"parser"}): 0.4,
+        frozenset({"boxes"}): 0.5,
+        frozenset({"parser", "boxes"}): 0.8,
+    }
+    assert average_shares(runs, ("parser", "boxes")) == pytest.approx({"parser": 0.2, "boxes": 0.3})
+
+
+def test_a_missing_step_joins_its_neighbours_and_a_missing_end_stays_in_what_is_left() -> None:
+    runs = {frozenset[str](): 0.2, frozenset({"parser", "boxes"}): 0.7}
+    found = waterfall(runs, ORDER)
+    assert [(share.parts, share.value) for share in found.shares] == [
+        (("parser", "boxes"), pytest.approx(0.5)),
+        ((), pytest.approx(0.3)),
+    ]
+    assert found.unsplit == ("masks",) and found.rest.start == 0.7
+    assert found.missing[:2] == (("parser",), ORDER)
+
+
+def test_a_part_that_costs_points_has_a_negative_share() -> None:
+    found = waterfall({frozenset(): 0.5, frozenset({"parser"}): 0.4}, ("parser",))
+    assert [share.value for share in found.shares] == pytest.approx([-0.1, 0.6])
+
+
+def test_nothing_is_split_without_a_full_run() -> None:
+    with pytest.raises(UsageError, match="there is no full run"):
+        waterfall({frozenset({"parser"}): 1.0}, ORDER)
+
+
+@given(figures)
+def test_the_shares_sum_to_the_gap(runs: dict[frozenset[str], float]) -> None:
+    found = waterfall(runs, ORDER)
+    gap = 1 - runs[frozenset()]
+    assert sum(share.value for share in found.shares) == pytest.approx(gap, abs=1e-12)
+    assert [part for share in found.shares for part in share.parts] + list(found.unsplit) == list(ORDER)
+    assert {frozenset(parts) for parts in found.missing} == set(EVERY) - set(runs)
+    if found.average is not None:
+        assert sum(found.average.values()) + found.rest.value == pytest.approx(gap, abs=1e-12)
+
+
+@given(st.tuples(*[st.floats(0, 1)] * 3))
+def test_parts_that_do_not_touch_have_the_same_share_in_every_order(gains: tuple[float, ...]) -> None:
+    gain = dict(zip(ORDER, gains, strict=True))
+    runs = {parts: sum(gain[part] for part in parts) / 4 for parts in EVERY}
+    average = average_shares(runs, ORDER)
+    assert average == pytest.approx({part: value / 4 for part, value in gain.items()}, abs=1e-12)
+
+
+@given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
+def test_the_average_does_not_know_the_order(values: list[float]) -> None:
+    runs = dict(zip(EVERY, values, strict=True))
+    first, second = average_shares(runs, ORDER), average_shares(runs, ORDER[::-1])
+    assert first is not None and second is not None
+    assert first == pytest.approx(second, abs=1e-12)
+
+
+# ---- runs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Path:
+    return items_file(tmp_path, [make_item("i0", [A], family="f0"), make_item("i1", [A, B], family="f1")])
+
+
+def made(folder: Path, items: Path, right: int, **settings: object) -> Run:
+    """A run that has the first `right` of both items right and finds nothing in the others."""
+    boxes = {"i0": [A], "i1": [A, B]}
+    given = [answer(id_, boxes[id_] if k < right else []) for k, id_ in enumerate(boxes)]
+    return score_run(run_folder(folder, items, given, **settings))
+
+
+def test_runs_of_one_system_make_a_waterfall(items: Path, tmp_path: Path) -> None:
+    full = made(tmp_path / "full", items, 0, models="grounder=compact", versions={"grounder": "compact 1"})
+    boxes = made(tmp_path / "boxes", items, 1, how={"oracle": ("boxes",)})
+    both = made(tmp_path / "both", items, 2, how={"oracle": ("boxes", "parser")})
+    found = waterfalls([full, boxes, both], ["full", "boxes", "both"])
+    assert [each["metric"] for each in found] == ["f1_macro@0.5", "set_acc@0.5"]
+    fall = found[0]
+    assert [(each["parts"], each["value"]) for each in fall["shares"]] == [(["parser", "boxes"], 1.0), ([], 0.0)]
+    assert fall["shares"][0]["low"] == fall["shares"][0]["high"] == 1.0  # every family gains it all
+    assert fall["alone"] == {"boxes": 0.5} and fall["average"] is None
+    assert [each["parts"] for each in fall["missing"]] == [["parser"]]
+    words = shlex.split(fall["missing"][0]["command"])
+    assert words[:4] == ["surveyor", "bench", "run", str(items)]
+    assert words[words.index("--oracle") + 1] == "parser" and words[words.index("--models") + 1] == "grounder=compact"
+    assert words[words.index("--data") + 1] == str(items.parent)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_one"),
+    [
+        ({"how": {"oracle": ("boxes",)}}, True),
+        ({"how": {"oracle": ("boxes",)}, "models": "grounder=other"}, True),  # it asks no model
+        ({"how": {"oracle": ("parser",)}, "models": "grounder=a,chat=x", "versions": {"grounder": "a 1"}}, True),
+        ({"how": {"oracle": ("parser",)}, "models": "grounder=a", "versions": {"grounder": "a 2"}}, False),
+        ({"how": {"oracle": ("parser",)}, "models": "grounder=a?size=9", "versions": {"grounder": "a 1"}}, False),
+        ({"how": {"oracle": ("boxes",), "parser": "grammar"}}, False),
+        ({"how": {"oracle": ("boxes", "parser"), "parser": "grammar"}}, True),  # it reads nothing
+        ({"how": {"oracle": ("boxes",), "bands": "strict"}}, False),
+        ({"how": {"oracle": ("boxes",), "timeout_s": 3.0}}, False),
+        ({"how": {"oracle": ("boxes",), "baseline": "largest"}}, False),
+        ({"how": {"oracle": ("boxes",)}, "limit": 1}, False),
+        ({"how": {"oracle": ("boxes",)}, "program": "another"}, True),
+    ],
+)
+def test_what_is_an_ablation_of_a_run(items: Path, tmp_path: Path, settings: dict[str, object], is_one: bool) -> None:
+    full = made(tmp_path / "full", items, 0, models="grounder=a", versions={"grounder": "a 1"})
+    given = [answer("i0", [])] if "limit" in settings else [answer("i0", []), answer("i1", [])]
+    other = score_run(run_folder(tmp_path / "other", items, given, **settings))
+    assert is_ablation(full, other) is is_one
+
+
+def test_runs_of_other_programs_are_used_and_noted(items: Path, tmp_path: Path) -> None:
+    full = made(tmp_path / "full", items, 0, program="a")
+    boxes = made(tmp_path / "boxes", items, 1, program="b", how={"oracle": ("boxes",)})
+    notes = waterfalls([full, boxes], ["full", "boxes"])[0]["notes"]
+    assert notes == ["the runs were made by different states of the program"]
+
+
+def test_without_a_full_run_there_is_no_waterfall(items: Path, tmp_path: Path) -> None:
+    assert waterfalls([made(tmp_path / "boxes", items, 1, how={"oracle": ("boxes",)})], ["boxes"]) == []
+
+
+def test_an_oracle_that_a_task_does_not_use_is_passed_over(items: Path, tmp_path: Path) -> None:
+    full = made(tmp_path / "full", items, 0)
+    masks = made(tmp_path / "masks", items, 0, how={"oracle": ("masks",)})  # CREC looks at no mask
+    assert list(waterfalls([full, masks], ["full", "masks"])[0]["runs"]) == ["full"]
+
+
+def test_the_order_of_parts(items: Path, tmp_path: Path) -> None:
+    assert order_of("CRES", []) == PLAYERS["CRES"] == ("parser", "boxes", "masks")
+    run = made(tmp_path / "run", items, 0, how={"oracle": ("boxes", "parser")})
+    assert order_of("SOMETHING", [run]) == ("parser", "boxes") and order_of("VQA", []) == ()
