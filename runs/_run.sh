@@ -32,7 +32,7 @@ default_models() {
   models=${MODELS-$1}
 }
 
-# bench NAME TASK 'READER?OPTIONS' [FOLDER]: builds OUT/NAME.jsonl, answers into OUT/NAME, scores. FOLDER is in DATA_DIR.
+# bench NAME TASK 'READER?OPTIONS' [FOLDER]: builds OUT/NAME.jsonl, answers into OUT/NAME, scores; FOLDER in DATA_DIR
 bench() {
   local name=$1 task=$2 reader=${3%%\?*} options=${3#"${3%%\?*}"} folder=$data${4:+/$4}
   local items=$out/$name.jsonl build=() run=()

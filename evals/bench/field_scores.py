@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from ...core.errors import UsageError
 from ...core.geometry import box_to_corners
+from ...core.masks import Mask
 from ...core.progress import note
 from ...core.rotated_iou import rotated_iou_matrix
 from ..scores.bcs import ThreeAnswers, score_bcs
@@ -217,8 +217,8 @@ def _union(masks: Sequence[Mapping[str, Any]], shape: tuple[int, int]) -> Packed
 
 
 def _without(mask: Packed, other: Packed) -> Packed:
-    kept = coco_mask.decode(mask) & ~coco_mask.decode(other).astype(bool)
-    return dict(coco_mask.encode(np.asfortranarray(kept.astype(np.uint8))))
+    kept = Mask.from_rle(mask).to_array() & ~Mask.from_rle(other).to_array()
+    return packed(Mask.from_array(kept).to_rle())
 
 
 # ---- texts ------------------------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from ...core.errors import UsageError
 from ...tools.models.options import check_names, number_of, split_options
+from ..datasets.reading import image_size
 from ..datasets.record import Record, Tally
 from ..datasets.registry import READERS, reader_named
 from .build import build
@@ -69,12 +70,12 @@ def build_file(
     found = [_source(text, task, tally) for text in sources]
     root = Path(os.path.commonpath([each.folder for each in found]))
     root = root.parent if root.is_file() else root
-    records = (record for each in found for record in each.records)
+    records: Iterator[Record] = (record for each in found for record in each.records)
     if task in OF_THE_FIELD:
         disjoint = {each.dataset: each.disjoint for each in found if each.disjoint is not None}
         more = {"n": n, "root": root, "command": command, "disjoint": disjoint, "tally": tally}
         return write_field_items(out, records, task, **more), root
-    plenty = DEFAULT_N if n is None else n
+    plenty, records = DEFAULT_N if n is None else n, map(_sized, records)
     if task == "RCD":
         from .build_rcd import build_rcd
 
@@ -84,6 +85,13 @@ def build_file(
         header, items = build(records, task=of, n=plenty, seed=seed, part=part, root=str(root), command=command)
     write_items(out, header, items)
     return header, root
+
+
+def _sized(record: Record) -> Record:
+    """The record with its image's size, which some readers leave to whoever needs it (DOTA)."""
+    if record.size_wh is not None:
+        return record
+    return replace(record, size_wh=image_size(record.image))
 
 
 @dataclass(frozen=True)
