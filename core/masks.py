@@ -130,8 +130,9 @@ class Mask:
         offset = np.array(self.offset_xy, dtype=np.float64)
         shapes = []
         for shell, holes in outlines(self.crop):
-            shapes.append(shapely.Polygon(shell + offset, [hole + offset for hole in holes]))
-        return sorted(shapes, key=lambda shape: -shape.area)
+            inner = [shapely.linearrings(hole + offset) for hole in holes] or None
+            shapes.append(shapely.polygons(shapely.linearrings(shell + offset), inner))
+        return sorted(shapes, key=lambda shape: -shape.area) if len(shapes) > 1 else shapes
 
     def to_rle(self) -> dict[str, Any]:
         """COCO's compressed run-length encoding: {"size": [height, width] of the scene, "counts": text}.
@@ -217,8 +218,9 @@ def _frozen(crop: np.ndarray) -> np.ndarray:
 def _edges(polygon: PolygonLike | Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """All edges of all rings: their (E, 2) starts and stops."""
     if isinstance(polygon, shapely.geometry.base.BaseGeometry):
-        parts = [part for part in shapely.get_parts(polygon) if part.geom_type == "Polygon"]
-        rings = [shapely.get_coordinates(ring) for part in parts for ring in (part.exterior, *part.interiors)]
+        parts = shapely.get_parts(polygon)
+        of_rings = shapely.get_rings(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+        rings = [shapely.get_coordinates(ring) for ring in of_rings]
     elif isinstance(polygon, np.ndarray) or not len(polygon) or np.ndim(polygon[0]) == 1:
         rings = [np.asarray(polygon, dtype=np.float64)]
     else:
@@ -229,7 +231,7 @@ def _edges(polygon: PolygonLike | Sequence[np.ndarray]) -> tuple[np.ndarray, np.
             raise UsageError(f"a polygon ring has shape {ring.shape!r}, expected finite numbers of shape (N, 2)")
     if not rings:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    return np.concatenate(rings), np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+    return np.concatenate(rings), np.concatenate([part for ring in rings for part in (ring[1:], ring[:1])])
 
 
 def _fill(start: np.ndarray, stop: np.ndarray, window_xyxy: tuple[int, int, int, int]) -> np.ndarray:
@@ -238,15 +240,17 @@ def _fill(start: np.ndarray, stop: np.ndarray, window_xyxy: tuple[int, int, int,
     flips = np.zeros((y1 - y0, x1 - x0 + 1), dtype=np.uint8)
     if x1 <= x0 or y1 <= y0:
         return flips[:, :-1] != 0
-    upper = np.where((start[:, 1] <= stop[:, 1])[:, None], start, stop)
-    lower = np.where((start[:, 1] <= stop[:, 1])[:, None], stop, start)
-    first = np.clip(np.ceil(upper[:, 1] - 0.5), y0, y1).astype(np.int64)  # rows whose centre is in [upper y, lower y)
-    count = np.clip(np.ceil(lower[:, 1] - 0.5), y0, y1).astype(np.int64) - first
+    falls = (start[:, 1] <= stop[:, 1])[:, None]
+    upper, lower = np.where(falls, start, stop), np.where(falls, stop, start)
+    first, last = (
+        np.minimum(np.maximum(np.ceil(ends[:, 1] - 0.5), y0), y1).astype(np.int64) for ends in (upper, lower)
+    )
+    count = last - first  # rows whose centre is in [upper y, lower y)
     edge = np.repeat(np.arange(len(count)), count)
     row = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
     drop = np.maximum(lower[:, 1] - upper[:, 1], np.finfo(float).tiny)
     share = (row + 0.5 - upper[edge, 1]) / drop[edge]
     x = upper[edge, 0] + share * (lower[edge, 0] - upper[edge, 0])
-    column = np.clip(np.ceil(x - 0.5), x0, x1).astype(np.int64)
+    column = np.minimum(np.maximum(np.ceil(x - 0.5), x0), x1).astype(np.int64)
     np.add.at(flips, (row - y0, column - x0), 1)
     return (np.add.accumulate(flips[:, :-1], axis=1, dtype=np.uint8) & 1).view(bool)

@@ -19,11 +19,14 @@ import shapely
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
+from ...core.conditions import Condition, Selection, walk
 from ...core.errors import UsageError
 from ...core.geometry import box_to_corners, min_area_rect, polygon_area
 from ...core.masks import Mask
 from ...core.regions import FloatArray, Region
-from ...tools.bands import CRISP
+from ...tools.bands import CRISP, STRICT, Bands
+from ...tools.findings import FALSE, Members
+from ...tools.layout import Layout
 from ..datasets.record import Record, Tally, Thing
 from .execute import Executor, Frame, Regions, outline_of
 from .items import Image, Truth
@@ -96,6 +99,64 @@ class Seen:
         return not self.doubt or (self.doubt == "cut" and is_endless(self.label))
 
 
+class _Judge(Executor):
+    """An executor of a view; shares with the others what rests on the regions alone.
+
+    Args:
+        scene, heads, references, classes, bands: as in `Executor`.
+        layouts: of all executors of the view, by the ids of the regions.
+        same: another executor with the same limits, and the labels whose objects both take as references: what it says
+            of conditions on no others holds here too.
+    """
+
+    def __init__(
+        self,
+        scene: Frame,
+        heads: Regions,
+        references: Regions | None = None,
+        *,
+        classes: tuple[str, ...],
+        layouts: dict[tuple[str, ...], Layout],
+        bands: Bands = STRICT,
+        same: tuple[Executor, frozenset[str]] | None = None,
+    ) -> None:
+        super().__init__(scene, heads, references, classes=classes, bands=bands)
+        self._shared, self._same = layouts, same
+        self._is_same: dict[Condition, bool] = {}
+
+    def layout(self, phrases: tuple[str, ...], *, is_head: bool = True) -> Layout:
+        key = (phrases, is_head)
+        if key not in self._layouts:
+            regions = self._heads if is_head else self._references
+            self._layouts[key] = self._of(regions.labelled(self.labels(phrases)))
+        return self._layouts[key]
+
+    def codes(self, layout: Layout, condition: Condition, status: np.ndarray | None = None) -> np.ndarray:
+        if self._same is None:
+            return super().codes(layout, condition, status)
+        if condition not in self._is_same:
+            phrases = [phrase for each in walk(condition) if isinstance(each, Selection) for phrase in each.phrases]
+            here = {label for label in self.labels(phrases) if label in self._references.labels}
+            self._is_same[condition] = here <= self._same[1]
+        if self._is_same[condition]:
+            return self._same[0].codes(layout, condition, status)
+        return super().codes(layout, condition, status)
+
+    def members(self, reference: Selection) -> Members:
+        if reference not in self._members:
+            found = self.selection(reference, is_head=False)
+            chosen = np.flatnonzero(found.codes > FALSE)
+            layout = self._of([found.layout.regions[place] for place in chosen.tolist()])
+            self._members[reference] = Members(layout, found.codes[chosen])
+        return self._members[reference]
+
+    def _of(self, regions: list[Region]) -> Layout:
+        key = tuple(region.id for region in regions)
+        if key not in self._shared:
+            self._shared[key] = Layout(regions)
+        return self._shared[key]
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """A window of a record.
@@ -142,9 +203,14 @@ class View:
         return Regions({label: partial(made, label) for label in self.by_label})
 
     @cached_property
+    def _layouts(self) -> dict[tuple[str, ...], Layout]:
+        return {}
+
+    @cached_property
     def everything(self) -> Executor:
         """Over all objects, also those in doubt."""
-        return Executor(self.frame, self._regions(lambda _seen: True), classes=self.classes)
+        every = self._regions(lambda _seen: True)
+        return _Judge(self.frame, every, classes=self.classes, layouts=self._layouts)
 
     @cached_property
     def certain(self) -> Executor:
@@ -153,12 +219,18 @@ class View:
             self._regions(lambda seen: not seen.doubt),
             self._regions(lambda seen: seen.is_sure_reference),
         )
-        return Executor(self.frame, heads, references, classes=self.classes)
+        sure = frozenset(
+            label for label, found in self.by_label.items() if all(seen.is_sure_reference for seen in found)
+        )
+        return _Judge(
+            self.frame, heads, references, classes=self.classes, layouts=self._layouts, same=(self.everything, sure)
+        )
 
     @cached_property
     def crisp(self) -> Executor:
         """Over all objects, with the limits that `surveyor ask` uses."""
-        return Executor(self.frame, self._regions(lambda _seen: True), classes=self.classes, bands=CRISP)
+        every = self._regions(lambda _seen: True)
+        return _Judge(self.frame, every, classes=self.classes, bands=CRISP, layouts=self._layouts)
 
     def is_turned(self, labels: tuple[str, ...]) -> bool:
         """Whether the direction of all objects of these labels is annotated, and with it length and width."""
@@ -343,6 +415,8 @@ def _mask(thing: Thing, clipped: BaseGeometry | None, offset: tuple[int, int], s
         left, top = thing.mask.offset_xy
         return Mask.from_array(thing.mask.crop, (left - offset[0], top - offset[1]), shape_hw)
     moved = _shape(thing, offset) if clipped is None else clipped
+    if moved.geom_type == "Polygon":
+        return Mask.from_polygon(moved, shape_hw)
     areas = [part for part in shapely.get_parts(moved) if part.geom_type in ("Polygon", "MultiPolygon")]
     return Mask.from_polygon(areas[0] if len(areas) == 1 else shapely.union_all(areas), shape_hw)
 
