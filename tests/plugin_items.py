@@ -46,7 +46,7 @@ def changes(records: list[object]) -> list[Item]:
         boxes = answers[number % 3]
         answer = filled(*boxes, size_wh=SIZE) if boxes else None
         item = make_item(f"rcd-{number}", task="RCD", size_wh=SIZE, answer_rle=answer, after=image)
-        items.append(item.model_copy(update={"image": image, "expression": "segment the changed buildings"}))
+        items.append(item.model_copy(update={"image": image, "expression": f"segment the changed buildings, {number}"}))
     return items
 
 
