@@ -1,0 +1,591 @@
+"""Construction of RCD items: each rule on masks made by hand, and what holds of every item that is built."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from surveyor.agent.parser import parse
+from surveyor.core.conditions import Node, Pick, Position, Selection
+from surveyor.core.errors import UsageError
+from surveyor.core.masks import Mask
+from surveyor.evals.bench.admit import Rejected, admitted, admitted_empty, deletions
+from surveyor.evals.bench.build import part_of
+from surveyor.evals.bench.build_rcd import SAME_TWICE, UNCHANGED, build_rcd
+from surveyor.evals.bench.execute import answer, executor_of
+from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
+from surveyor.evals.bench.rcd_asked import PLACES, asked_px, contested, is_cut_rank
+from surveyor.evals.bench.rcd_components import changed_objects, closed_reading, gap_px, least_area_px, parts
+from surveyor.evals.bench.rcd_synth import synth_pairs
+from surveyor.evals.bench.rcd_views import ChangeView, change_views, place_box, share_in
+from surveyor.evals.datasets import levir, pairs, xbd
+from surveyor.evals.datasets.record import Record, Said, Source
+from surveyor.tools import CRISP, STRICT
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "change"
+SOURCE = Source("by hand", "none")
+Box = tuple[int, int, int, int]
+SIDE = 256
+
+
+def pixels(*boxes: Box, size_wh: tuple[int, int] = (SIDE, SIDE)) -> np.ndarray:
+    found = np.zeros(size_wh[::-1], dtype=bool)
+    for x0, y0, x1, y1 in boxes:
+        found[y0:y1, x0:x1] = True
+    return found
+
+
+def pair(
+    changed: Mapping[str, Sequence[Box]] | None = None,
+    size_wh: tuple[int, int] = (SIDE, SIDE),
+    **more: object,
+) -> Record:
+    masks = {name: Mask.from_array(pixels(*boxes, size_wh=size_wh)) for name, boxes in (changed or {}).items()}
+    fields = {
+        "image": Path("a.png"), "after": Path("b.png"), "size_wh": size_wh, "family": "hand:1", "source": SOURCE,
+        "is_exhaustive": True, "changed": masks,
+    }  # fmt: skip
+    return Record("one", **(fields | more))  # type: ignore[arg-type]
+
+
+def views(record: Record) -> list[ChangeView]:
+    return list(change_views(record, seed=0))
+
+
+def view(*boxes: Box, name: str = "building", **more: object) -> ChangeView:
+    return views(pair({name: boxes}, **more))[0]  # type: ignore[arg-type]
+
+
+def asked(text: str) -> Selection:
+    return parse(f"segment {text}").outputs[0].target
+
+
+def said_of(seen: ChangeView, text: str) -> list[bool | None]:
+    return list(seen.everything.selection(asked(text)).verdicts.values())
+
+
+# ---- objects --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("drawn", "areas"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([(10, 10, 20, 20), (20, 20, 30, 30)], [200], id="corners touch: one"),
+        pytest.param([(10, 10, 20, 20), (21, 20, 30, 30)], [100, 90], id="a column between: two"),
+        pytest.param([(0, 0, 256, 256)], [256 * 256], id="all of it"),
+    ],
+)
+def test_objects_are_8_connected(drawn: list[Box], areas: list[int]) -> None:
+    assert [part.area_px for part in parts(pixels(*drawn))] == areas
+
+
+@pytest.mark.parametrize(
+    ("side", "box", "doubt"),
+    [
+        pytest.param(256, (10, 10, 15, 14), "", id="20 px of 256"),
+        pytest.param(256, (10, 10, 29, 11), "small", id="19 px of 256"),
+        pytest.param(128, (10, 10, 29, 11), "small", id="no less in smaller ones"),
+        pytest.param(1024, (10, 10, 18, 18), "", id="64 px of 1024"),
+        pytest.param(1024, (10, 10, 19, 17), "small", id="63 px of 1024"),
+        pytest.param(512, (10, 10, 16, 16), "", id="36 px of 512"),
+        pytest.param(512, (10, 10, 17, 15), "small", id="35 px of 512"),
+    ],
+)
+def test_small_parts_are_in_doubt(side: int, box: Box, doubt: str) -> None:
+    assert [seen.doubt for seen in view(box, size_wh=(side, side)).objects] == [doubt]
+
+
+def test_least_areas_and_gaps_grow_with_the_side() -> None:
+    areas = [least_area_px((side, 10)) for side in range(100, 2000, 50)]
+    assert all(a <= b for a, b in pairwise(areas)) and (areas[0], areas[-1]) == (20, 64)
+    assert [gap_px((10, side)) for side in (64, 1023, 1024, 1280)] == [2, 2, 4, 4]
+
+
+def test_what_a_window_cuts_is_in_doubt() -> None:
+    whole = pixels((0, 0, 100, 10), (0, 50, 100, 60))
+    inside, cut = changed_objects("changed building", whole, (30, 0, 256, 55)), (31, 0, 256, 256)
+    assert [(seen.doubt, seen.box) for seen in inside] == [("", (0, 0, 70, 10)), ("cut", (0, 50, 70, 55))]
+    assert [seen.doubt for seen in changed_objects("changed building", whole, cut)] == ["cut", "cut"], "69 % visible"
+
+
+def test_the_truth_has_the_exact_pixels_and_the_other_reading_closed_ones() -> None:
+    drawn = [(10, 10, 30, 30), (32, 10, 50, 30)]
+    seen = view(*drawn)
+    assert [each.mask.area_px for each in seen.objects if each.mask is not None] == [400, 360]
+    (reading,) = seen.readings
+    assert [each.mask.area_px for each in reading.objects if each.mask is not None] == [800]
+    assert list(reading.shares.values()) == [("changed_building-1", "changed_building-2")]
+    assert view((10, 10, 30, 30), (33, 10, 50, 30)).readings == (), "three pixels apart"
+
+
+def test_closing_joins_types_one_by_one() -> None:
+    seen = views(pair({"building": [(10, 10, 30, 30)], "road": [(31, 10, 50, 30)]}))[0]
+    assert closed_reading(seen.objects, (SIDE, SIDE)) is None
+
+
+def test_labels_and_views_of_a_pair() -> None:
+    both = views(pair({"building": [(10, 10, 30, 30)], "road": [], "any": [(10, 10, 30, 30), (50, 50, 60, 60)]}))
+    assert [each.classes for each in both] == [("changed building", "changed road"), ("changed area",)]
+    assert [len(each.objects) for each in both] == [1, 2]
+    damage = views(pair({"building": [(10, 10, 30, 30)], "minor damage": [(10, 10, 30, 30)]}))
+    assert [each.classes for each in damage] == [("changed building",)], "degrees of damage are no types of change"
+
+
+# ---- places ---------------------------------------------------------------------------------------------------
+
+LEFT = "changed buildings in the left half"
+
+
+@pytest.mark.parametrize(
+    ("box", "verdict"),
+    [
+        pytest.param((28, 10, 139, 30), True, id="100 of 111 columns: over nine tenths"),
+        pytest.param((28, 10, 140, 30), None, id="100 of 112: less"),
+        pytest.param((118, 10, 228, 30), False, id="10 of 110: less than a tenth"),
+        pytest.param((117, 10, 227, 30), False, id="11 of 110: a tenth"),
+        pytest.param((116, 10, 226, 30), None, id="12 of 110: more"),
+        pytest.param((110, 10, 124, 30), None, id="all inside, the centre too near the middle"),
+    ],
+)
+def test_nine_tenths_are_inside_and_a_tenth_outside(box: Box, verdict: bool | None) -> None:
+    assert said_of(view(box), LEFT) == [verdict]
+    denied = None if verdict is None else not verdict
+    assert said_of(view(box), "changed buildings that are not in the left half") == [denied]
+
+
+def test_pixels_count_and_not_the_box() -> None:
+    # an L whose box reaches far into the right half, its pixels do not: 98 * 100 + 60 * 4 = 10,040, of them 9,920 left
+    thing = [(0, 0, 98, 100), (98, 96, 158, 100)]
+    (found,) = view(*thing).objects
+    share = share_in(found.region, Position(frame="half", place="left"), (SIDE, SIDE))
+    assert share == pytest.approx(9920 / 10040)
+    assert said_of(view(*thing), LEFT) == [True]
+
+
+def test_doubt_within_either_and_both() -> None:
+    box = (28, 10, 140, 30)  # in the left half: unknown; in the upper half: yes; in the lower half: no
+    assert said_of(view(box), "changed buildings in the left half or in the top half") == [True]
+    assert said_of(view(box), "changed buildings in the left half and in the bottom half") == [False]
+    assert said_of(view(box), "changed buildings in the left half and in the top half") == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("changed areas in the left half", (0, 0, 50, 90)),
+        ("changed areas in the bottom half", (0, 45, 101, 90)),
+        ("changed areas in the top right quadrant", (50, 0, 101, 45)),
+        ("changed areas in the bottom left corner", (0, 60, 34, 90)),
+        ("changed areas in the centre", (34, 30, 67, 60)),
+        ("changed areas in the left half and in the top half", (0, 0, 50, 45)),
+        ("changed areas in the left half near the largest changed area", (0, 0, 50, 90)),
+        ("the largest changed area in the left half", (0, 0, 50, 90)),
+    ],
+)
+def test_the_asked_pixels(text: str, box: Box) -> None:
+    # 101 x 90: the middle is at 50.5 (column 50 has its centre there: right), thirds at 33.67 and 67.33, 30 and 60
+    found = asked_px(asked(text), (101, 90))
+    assert found is not None and np.array_equal(found, pixels(box, size_wh=(101, 90)))
+
+
+def test_what_names_no_part_of_the_image() -> None:
+    for text in ("changed areas", "changed areas at the left edge", "the largest changed area",
+                 "changed areas in the left half or near the largest changed area"):  # fmt: skip
+        assert asked_px(asked(text), (101, 90)) is None, text
+    either = asked_px(asked("changed areas in the left half or in the top half"), (100, 90))
+    denied = asked_px(asked("changed areas that are not in the left half"), (100, 90))
+    assert either is not None and denied is not None
+    assert np.array_equal(either, pixels((0, 0, 50, 90), (0, 0, 100, 45), size_wh=(100, 90)))
+    assert np.array_equal(denied, pixels((50, 0, 100, 90), size_wh=(100, 90)))
+
+
+def test_places_divide_the_image() -> None:
+    for frame, number in (("cell", 9), ("quadrant", 4)):
+        every = [place for _, place in PLACES if place.frame == frame]
+        areas = [(x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (place_box(place, (300, 120)) for place in every)]
+        assert len(every) == number and areas == [pytest.approx(300 * 120 / number)] * number
+
+
+# ---- readings -------------------------------------------------------------------------------------------------
+
+
+def test_a_rank_that_a_gap_decides_is_rejected() -> None:
+    halves, other = [(10, 10, 40, 40), (42, 10, 72, 40)], (100, 100, 140, 140)  # 900 + 900 against 1,600 px
+    with pytest.raises(Rejected, match="neither in nor out"):
+        admitted(view(*halves, other, (200, 10, 215, 25)), asked("the largest changed building"))
+    apart = [(10, 10, 40, 40), (48, 10, 78, 40)]
+    found = admitted(view(*apart, other, (200, 10, 215, 25)), asked("the largest changed building"))
+    assert found.answers == ("changed_building-4",)
+
+
+def test_a_gap_that_decides_nothing_does_no_harm() -> None:
+    seen = view((10, 10, 40, 40), (42, 10, 72, 40), (180, 100, 220, 140), (190, 200, 230, 240))
+    assert admitted(seen, asked(LEFT)).answers == ("changed_building-1", "changed_building-2")
+
+
+def test_a_rank_of_any_change_that_its_types_decide_is_rejected() -> None:
+    building, road, other = (10, 10, 40, 40), (40, 10, 70, 40), (100, 100, 120, 120)  # 900 + 900 against 400 px
+    rest = (200, 10, 215, 25)
+    typed = {"building": [building, other, rest], "road": [road], "any": [building, road, other, rest]}
+    area = views(pair(typed))[1]
+    assert len(area.objects) == 3, "building and road touch: one area"
+    with pytest.raises(Rejected, match="neither in nor out"):
+        admitted(area, asked("the largest changed area"))
+    alone = views(pair({"any": typed["any"]}))[0]
+    assert len(admitted(alone, asked("the largest changed area")).answers) == 1, "no types are told"
+
+
+def test_specks_that_would_be_answers_spoil_a_question() -> None:
+    things = [(10, 10, 40, 40), (180, 100, 220, 140), (190, 200, 230, 240)]
+    with pytest.raises(Rejected, match="in doubt"):
+        admitted(view(*things, (20, 200, 23, 203)), asked(LEFT))
+    assert admitted(view(*things, (200, 30, 203, 33)), asked(LEFT)).ignored == ("changed_building-2",)
+
+
+def test_an_empty_place_is_clear() -> None:
+    things = [(10, 10, 40, 40), (180, 100, 220, 140)]
+    assert admitted_empty(view(*things), asked("changed buildings in the bottom left corner")).answers == ()
+    with pytest.raises(Rejected):
+        admitted_empty(view(*things, (20, 160, 60, 190)), asked("changed buildings in the bottom left corner"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("changed buildings that are not near the topmost changed building", "denied relation"),
+        ("changed buildings that are not near the changed road", None),
+        ("changed buildings near the topmost changed building", None),
+        ("changed buildings that are not in the left half", None),
+        ("the two rightmost changed buildings near the rightmost changed building", "rank that its reference"),
+        ("the two rightmost changed buildings near the topmost changed building", None),
+    ],
+)
+def test_what_words_leave_open(text: str, reason: str | None) -> None:
+    found = contested(asked(text))
+    assert found is None if reason is None else found is not None and reason in found
+
+
+def test_the_smallest_must_be_seen_whole() -> None:
+    assert is_cut_rank(asked("the smallest changed building"))
+    assert not is_cut_rank(asked("the largest changed building"))
+    drawn = [(250, 100, 256, 110), (20, 20, 60, 60), (100, 100, 150, 150), (20, 150, 60, 190)]
+    for cut in (True, False):
+        boxes = drawn if cut else [(230, 100, 236, 110), *drawn[1:]]
+        items = [item for seed in range(6) for item in build_rcd([pair({"building": boxes})], n=20, seed=seed)[1]]
+        least = [item for item in items if any(pick.by == "area" and pick.order == "min" for pick in picks(item))]
+        positive = [item for item in least if item.answer_ids and item.request.outputs[0].target.where is None]
+        sizes = {min(area(each.rle) for each in item.answers) for item in positive}
+        assert (60 in sizes) == (not cut)
+
+
+def picks(item: Item) -> tuple[Pick, ...]:
+    return item.request.outputs[0].target.picks
+
+
+def area(rle: object) -> int:
+    return Mask.from_rle(rle).area_px if isinstance(rle, dict) else 0
+
+
+# ---- what is used ---------------------------------------------------------------------------------------------
+
+SPREAD = [(10, 10, 40, 40), (20, 180, 60, 220), (150, 20, 200, 60), (180, 100, 220, 140), (190, 200, 230, 240)]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        pytest.param(pair({"building": SPREAD}, after=None), "record: not a pair", id="single"),
+        pytest.param(pair({}), "record: no mask of what changed", id="no mask"),
+        pytest.param(pair({"building": SPREAD}, is_exhaustive=False), "record: no mask", id="not exhaustive"),
+        pytest.param(
+            pair({"any": SPREAD}, said=(Said("1", "caption", "same", type="no change"),)),
+            "captions and mask differ",
+            id="captions say the same",
+        ),
+        pytest.param(
+            pair({"any": []}, said=(Said("1", "caption", "new", type="change"),)),
+            "captions and mask differ",
+            id="captions say change",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_counted(record: Record, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        build_rcd([record], n=3, seed=0)
+    header, _ = build_rcd([record, pair({"building": SPREAD})], n=3, seed=0)
+    assert any(reason in told and count == 1 for told, count in header.rejected.items())
+
+
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"n": 3, "zero_share": 1.0}])
+def test_wrong_numbers(wrong: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="expected at least 1 item"):
+        build_rcd([pair({"building": SPREAD})], seed=0, **wrong)  # type: ignore[arg-type]
+
+
+def test_size_that_is_not_known() -> None:
+    with pytest.raises(UsageError, match="size not known"):
+        build_rcd([replace(pair({"building": SPREAD}), size_wh=None)], n=1, seed=0)
+
+
+def test_families_are_split() -> None:
+    records = [pair({"building": SPREAD}, family=f"hand:{n}", image=Path(f"{n}.png")) for n in range(12)]
+    for side in ("dev", "test"):
+        _, items = build_rcd(records, n=20, seed=0, part=side)  # type: ignore[arg-type]
+        assert items and {part_of(item.image.family) for item in items} == {side}
+
+
+def test_large_pairs_are_asked_in_windows() -> None:
+    boxes = [(x, y, x + 60, y + 50) for x in range(40, 2700, 170) for y in range(30, 2100, 210)]
+    _, items = build_rcd([pair({"building": boxes}, size_wh=(2800, 2200))], n=12, seed=0)
+    assert items
+    for item in items:
+        crop = item.image.crop_xyxy
+        assert crop is not None and item.after is not None
+        assert 800 <= item.image.size_wh[0] <= 1024 and item.after.crop_xyxy == crop
+        if item.answer_rle is not None:
+            window = pixels(*boxes, size_wh=(2800, 2200))[crop[1] : crop[3], crop[0] : crop[2]]
+            assert not (Mask.from_rle(item.answer_rle).to_array() & ~window).any()
+
+
+# ---- every built item -----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def drawn() -> tuple[Record, ...]:
+    return tuple(synth_pairs(16, seed=40, size_wh=(384, 384)))
+
+
+@lru_cache(maxsize=1)
+def built() -> tuple[Header, tuple[Item, ...]]:
+    header, items = build_rcd(drawn(), n=60, seed=5)
+    return header, tuple(items)
+
+
+def test_many_kinds_and_a_quarter_without_answer() -> None:
+    header, items = built()
+    assert header.task == "RCD" and len(items) == header.admitted == 60
+    kinds = {tag for item in items for tag in item.tags if re.fullmatch(r"[PR]\d(:\w+)?|[CSO]", tag)}
+    assert kinds >= {"P1", "P2", "P3", "S", "C"} and len(kinds) >= 8, kinds
+    assert 0.2 <= sum(item.is_zero_match for item in items) / len(items) <= 0.27
+    zero = Counter(item.tags[0] for item in items if item.is_zero_match)
+    assert {UNCHANGED, SAME_TWICE, "Z:position"} <= set(zero) and all(kind.startswith("Z:") for kind in zero)
+    assert zero[SAME_TWICE] <= 0.2 * 0.25 * 60 + 1 and zero[UNCHANGED] <= 0.4 * 0.25 * 60 + 1
+    plain = sum("C" in item.tags and not item.is_zero_match for item in items)
+    assert plain <= 0.15 * 60
+    assert max(Counter((item.image.path, item.objects and item.objects[0].label) for item in items).values()) <= 6
+
+
+def test_ids_twins_and_pictures() -> None:
+    items = built()[1]
+    by_id = {item.id: item for item in items}
+    assert len(by_id) == len(items)
+    for item in items:
+        assert item.after is not None and item.after.size_wh == item.image.size_wh
+        assert (item.after.path == item.image.path) == (SAME_TWICE in item.tags)
+        if item.is_zero_match and UNCHANGED not in item.tags:
+            assert item.twin is not None
+        if item.twin is not None:
+            other = by_id[item.twin]
+            assert other.twin == item.id and other.is_zero_match != item.is_zero_match and other.image == item.image
+            if SAME_TWICE in item.tags:
+                assert other.request == item.request
+
+
+def test_the_truth_is_the_pixels_of_the_answers() -> None:
+    changed = {record.family: record.changed for record in drawn()}
+    for item in built()[1]:
+        assert set(item.answer_ids) <= set(item.universe_ids) <= {each.id for each in item.objects}
+        assert (item.answer_rle is None) == (not item.answer_ids)
+        total = np.zeros(item.image.size_wh[::-1], dtype=bool)
+        for each in item.answers:
+            assert each.rle is not None
+            total |= Mask.from_rle(each.rle).to_array()
+        if item.answer_rle is None:
+            continue
+        truth = Mask.from_rle(item.answer_rle).to_array()
+        assert np.array_equal(truth, total)
+        name = item.answers[0].label.removeprefix("changed ")
+        mask = changed[item.image.family]["any" if name == "area" else name].to_array()
+        assert not (truth & ~mask).any(), "no gap is closed"
+        if item.asked_rle is not None:
+            inside = Mask.from_rle(item.asked_rle).to_array()
+            assert (truth & inside).sum() >= 0.9 * truth.sum() - 1e-9, item.expression
+
+
+def test_changed_is_the_only_word_for_it() -> None:
+    for item in built()[1]:
+        for text in (item.expression, *item.paraphrases):
+            assert "changed" in text and not re.search(r"\b(new|newly|built|removed|demolished|appeared)\b", text)
+            assert parse(text) == item.request, text
+        assert len({item.expression, *item.paraphrases}) >= 2
+        assert item.request.outputs[0].verb == "segment"
+
+
+@pytest.mark.parametrize("bands", [STRICT, CRISP], ids=["strict", "crisp"])
+def test_items_evaluate_to_their_answers(bands: object) -> None:
+    for item in built()[1]:
+        found = answer(item, bands=bands)  # type: ignore[arg-type]
+        assert set(found.kept) == set(item.answer_ids), item.expression
+
+
+def test_deleting_any_condition_changes_the_answers() -> None:
+    for item in built()[1]:
+        if not item.is_zero_match:
+            executor = executor_of(item)
+            for name, less in deletions(item.request.outputs[0].target):
+                found = {each for each in executor.selection(less).kept if each in item.universe_ids}
+                assert found != set(item.answer_ids), (item.expression, name)
+
+
+def test_naming_all_change_of_the_type_is_a_bad_answer() -> None:
+    shares = []
+    for item in built()[1]:
+        if item.answer_ids and "C" not in item.tags:
+            head = [area(each.rle) for each in item.objects if each.id in (*item.universe_ids, *item.ignored_ids)]
+            assert item.answer_rle is not None
+            share = area(item.answer_rle) / sum(head)
+            shares.append(2 * share / (1 + share))
+    assert np.mean(shares) <= 0.6
+
+
+def test_the_same_call_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        header, items = build_rcd(synth_pairs(4, seed=8, size_wh=(256, 256)), n=12, seed=2)
+        write_items(tmp_path / name, header, items)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    assert read_header(tmp_path / "first").rejected == header.rejected
+    assert list(read_items(tmp_path / "first")) == items
+    other = build_rcd(synth_pairs(4, seed=8, size_wh=(256, 256)), n=12, seed=3)[1]
+    assert [item.expression for item in other] != [item.expression for item in items]
+
+
+def test_pairs_without_change_give_nothing_but_zero_items() -> None:
+    _, items = build_rcd([pair({"building": []}, image=Path(f"{n}.png")) for n in range(3)], n=8, seed=0, zero_share=0.9)  # fmt: skip  # noqa: E501
+    assert items and all(item.is_zero_match and UNCHANGED in item.tags and not item.objects for item in items)
+
+
+# ---- mirrored -------------------------------------------------------------------------------------------------
+
+_SWAP = {"left": "right", "right": "left"}
+
+
+def mirrored(node: Node) -> Node:
+    """The tree that says of the mirrored pair what the tree says of the pair."""
+    changes: dict[str, object] = {}
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            changes[name] = mirrored(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            changes[name] = tuple(mirrored(each) for each in value)
+        elif name in ("direction", "place") and value is not None:
+            changes[name] = " ".join(_SWAP.get(word, word) for word in value.split())
+    if isinstance(node, Pick) and node.by == "x":
+        changes["order"] = {"min": "max", "max": "min"}[node.order]
+    return node.model_copy(update=changes)
+
+
+def flipped(record: Record) -> Record:
+    masks = {name: Mask.from_array(mask.to_array()[:, ::-1]) for name, mask in record.changed.items()}
+    return replace(record, changed=masks)
+
+
+def kept_px(seen: ChangeView, selection: Selection) -> np.ndarray:
+    """Pixels of what is asked for."""
+    total = np.zeros(seen.image.size_wh[::-1], dtype=bool)
+    for name in seen.certain.selection(selection).kept:
+        mask = seen.by_id[name].mask
+        assert mask is not None
+        total |= mask.to_array()
+    return total
+
+
+def test_mirrored_pairs_and_words_keep_the_answers() -> None:
+    by_family = {record.family: views(flipped(record)) for record in drawn()}
+    swapped = 0
+    for item in built()[1]:
+        if SAME_TWICE in item.tags or not item.objects:
+            continue
+        selection = item.request.outputs[0].target
+        other = mirrored(selection)
+        assert isinstance(other, Selection)
+        swapped += other != selection
+        truth = np.zeros(item.image.size_wh[::-1], dtype=bool)
+        if item.answer_rle is not None:
+            truth = Mask.from_rle(item.answer_rle).to_array()
+        (seen,) = [each for each in by_family[item.image.family] if each.certain.labels(other.phrases)]
+        assert np.array_equal(kept_px(seen, other), truth[:, ::-1]), item.expression
+    assert swapped >= 8
+
+
+@st.composite
+def scattered(draw: st.DrawFn) -> list[Box]:
+    """Boxes on a grid of 4 px, some touching."""
+    found = []
+    for _ in range(draw(st.integers(3, 9))):
+        x, y = (4 * draw(st.integers(0, 56)) for _ in range(2))
+        found.append((x, y, x + 4 * draw(st.integers(1, 12)), y + 4 * draw(st.integers(1, 12))))
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(scattered())
+def test_places_of_any_pair(boxes: list[Box]) -> None:
+    """An in is nine tenths, an out a tenth; mirrored places say the same of mirrored pairs."""
+    record = pair({"any": boxes})
+    (seen,), (turned,) = views(record), views(flipped(record))
+    for _, place in PLACES:
+        selection = Selection(phrases=("changed area",), where=place)
+        found = seen.everything.selection(selection)
+        for region, code in zip(found.layout.regions, found.codes.tolist(), strict=True):
+            if place.frame != "edge" and code != 1:
+                share = share_in(region, place, (SIDE, SIDE))
+                assert share >= 0.9 if code == 2 else share <= 0.1
+        other = mirrored(selection)
+        assert isinstance(other, Selection)
+        assert np.array_equal(kept_px(turned, other), kept_px(seen, selection)[:, ::-1])
+
+
+@settings(max_examples=15, deadline=None)
+@given(scattered(), st.integers(0, 3))
+def test_any_pair_gives_items_that_hold(boxes: list[Box], seed: int) -> None:
+    _, items = build_rcd([pair({"any": boxes})], n=6, seed=seed)
+    for item in items:
+        assert set(answer(item, bands=CRISP).kept) == set(item.answer_ids), item.expression
+        assert parse(item.expression) == item.request
+
+
+# ---- real pairs -----------------------------------------------------------------------------------------------
+
+
+def real(name: str) -> Iterator[Record]:
+    folder = SHARED / name
+    if name == "levir":
+        return levir.read_cd(folder)
+    if name == "xbd":
+        return xbd.read(folder)
+    return pairs.read(folder, classes="building" if name == "fotbcd" else "any")
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("levir", 25), ("dsifn", 20), ("fotbcd", 15), pytest.param("xbd", 8, marks=pytest.mark.slow)]
+)
+def test_real_pairs_give_items(name: str, least: int) -> None:
+    if not (SHARED / name).is_dir():
+        pytest.skip("needs ../shared/data/change")
+    header, items = build_rcd(real(name), n=60, seed=1, root=str(SHARED))
+    assert len(items) >= least and header.rejected
+    for item in items:
+        assert not Path(item.image.path).is_absolute() and item.after is not None and not Path(item.after.path).is_absolute()  # fmt: skip  # noqa: E501
+        assert set(answer(item, bands=CRISP).kept) == set(item.answer_ids), item.expression
+    assert sum(item.is_zero_match for item in items) >= 0.15 * len(items)
