@@ -14,7 +14,7 @@ from score_items import REQUEST, answer, make_item, no_answer, painted, square
 from surveyor.agent.parser import parse
 from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
-from surveyor.evals.bench.items import FieldItem, Image
+from surveyor.evals.bench.items import FIELD_TASKS, FieldItem, Image
 from surveyor.evals.bench.predictions import Prediction
 from surveyor.evals.bench.published import NONE_PUBLISHED, PUBLISHED, published
 from surveyor.evals.bench.report import gathered, report_data, write_report
@@ -291,6 +291,35 @@ def test_the_worst_of_each_whole_system_are_shown_not_of_its_ablations(items: Pa
     shown = report_data(gathered(dirs), most_worst=5)["sections"][0]["worst"]
     assert [each["run"] for each in shown] == ["one"] * 3 + ["two"] * 2
     assert [each["run"] for each in shown[0]["others"]] == ["boxes", "two"]
+
+
+@pytest.mark.parametrize("task", FIELD_TASKS)
+def test_every_task_of_the_field_has_a_page(task: Any, tmp_path: Path) -> None:
+    image = Image(path="x.png", size_wh=(100, 100), family="f")
+    pixels = painted("x", A).regions[0].rle
+    fields: dict[str, dict[str, Any]] = {
+        "REC": {"objects": make_item("i", [A]).objects},
+        "RES": {"rle": pixels},
+        "GCG": {"answers": ("a plane",), "phrases": ("a plane",), "masks": (pixels,)},
+        "VQA": {"answers": ("yes",), "type": "presence"},
+        "CAPTION": {"answers": ("a plane", "one plane stands there")},
+        "SCENE": {"answers": ("airport",), "options": ("airport", "harbor")},
+    }
+    right = {"VQA": "yes", "SCENE": "Airport", "CAPTION": "a plane", "GCG": "a plane"}
+    found = [FieldItem(id=f"q{k}", task=task, image=image, text="what is there?", **fields[task]) for k in range(3)]
+    items = items_file(tmp_path, found)
+    seen = painted("q0", A, said=right.get(task, ""))
+    seen = seen.model_copy(update={"regions": (seen.regions[0].model_copy(update={"label": "a plane"}),)})
+    given = [seen, painted("q1", C, said="something else"), no_answer("q2", "timeout")]
+    folder = run_folder(tmp_path / "run", items, given)
+    assert main(["bench", "score", str(folder), "--by", "tags"]) == 0
+    write_report([folder], tmp_path / "report")
+    section = json.loads((tmp_path / "report" / "report.json").read_text())["sections"][0]
+    assert section["runs"][0]["statuses"] == {"answered": 2, "timeout": 1}
+    row = section["tracks"][0]["metrics"][0]
+    assert 0 < row["runs"][0]["value"] < (10 if row["name"] == "CIDEr" else 1)
+    assert {each["id"]: each["kind"] for each in section["worst"]}["q2"] == "timeout" and len(section["worst"]) == 2
+    assert Page((tmp_path / "report" / "report.html").read_text()).text.count("what is there?") >= 1
 
 
 # ---- published figures ----------------------------------------------------------------------------------------

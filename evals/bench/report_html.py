@@ -196,7 +196,7 @@ def _waterfall(fall: Json) -> str:
     for share in fall["shares"]:
         part = share["parts"][0] if len(share["parts"]) == 1 else ""
         limits = ranged(share) if share["low"] is not None else figure(share["value"])
-        cells = [share_name(share, fall["unsplit"]), limits, figure(share["stop"])]
+        cells = [share_name(share, fall), limits, figure(share["stop"])]
         cells.append(figure(fall["alone"][part]) if part in fall["alone"] else "")
         cells.append(figure(fall["average"][part]) if fall["average"] and part else "")
         rows.append([_cell(_text(cell)) for cell in cells])
@@ -218,7 +218,7 @@ def _bars(fall: Json) -> str:
     for i, share in enumerate(fall["shares"]):
         colour = f"var(--c{min(i + 1, _MOST_COLOURS)})" if share["parts"] else "var(--c5)"
         colour = "var(--bad)" if share["value"] < 0 else colour
-        steps.append((share_name(share, fall["unsplit"]), share["start"], share["stop"], colour))
+        steps.append((share_name(share, fall), share["start"], share["stop"], colour))
     height = _ROW_PX * len(steps) + 24
     width = _LABEL_PX + _BAR_PX + _FIGURE_PX
     drawn = []
@@ -270,7 +270,8 @@ def _card(failure: Json, pictures: Mapping[str, str]) -> str:
     others = [f"{_text(each['run'])} {figure(each['score'])}" for each in failure["others"] if each["score"] is not None]  # fmt: skip  # noqa: E501
     lines += [f"<details><summary>the other runs</summary><p>{', '.join(others)}</p></details>"] if others else []
     lines.append(f"<p class='soft'>{_text(', '.join(failure['tags']))}</p>")
-    return f"<div class='card'>{''.join(lines)}</div>"
+    kind = "card pair" if failure["is_pair"] else "card"
+    return f"<div class='{kind}'>{''.join(lines)}</div>"
 
 
 def _published(found: Json, names: Sequence[str]) -> str:

@@ -167,10 +167,11 @@ def difference_words(found: Json | None, metric: str) -> tuple[str, bool]:
     return f"{told} ({drawn}){' ●' if each['clear'] else ''}", each["clear"]
 
 
-def share_name(share: Json, unsplit: Sequence[str]) -> str:
+def share_name(share: Json, fall: Json) -> str:
     """What a step of a waterfall is called."""
-    if share["parts"]:
-        return " and ".join(share["parts"])
+    parts, unsplit = ([fall["names"].get(part, part) for part in of] for of in (share["parts"], fall["unsplit"]))
+    if parts:
+        return " and ".join(parts)
     return f"left: reasoning, {' and '.join(unsplit)} not told apart" if unsplit else "left: reasoning"
 
 
@@ -185,7 +186,7 @@ def _waterfalls(found: Sequence[Json]) -> list[str]:
             limits = ranged(share) if share["low"] is not None else figure(share["value"])
             alone = figure(fall["alone"].get(part)) if part in fall["alone"] else ""
             average = figure(fall["average"][part]) if fall["average"] and part else ""
-            rows.append((text(share_name(share, fall["unsplit"])), limits, figure(share["stop"]), alone, average))
+            rows.append((text(share_name(share, fall)), limits, figure(share["stop"]), alone, average))
         header = ["replaced by the truth", "points", "reached", "alone", "average over orders"]
         lines += [*table(header, rows), *(f"\n{text(note)}." for note in fall["notes"])]
     return [*lines, *_missing(found)]

@@ -45,6 +45,7 @@ svg .soft { fill: var(--soft); } svg .axis { stroke: var(--line); }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; margin: .6rem 0; }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: .8rem; overflow-wrap: anywhere;
   break-inside: avoid; }
+@media (min-width: 50rem) { .card.pair { grid-column: span 2; } }
 .card img { width: 100%; height: auto; border-radius: 4px; background: #fff; }
 .card h4 { margin: 0 0 .35rem; font-size: 1rem; } .card p { margin: .2rem 0; }
 .tag { display: inline-block; border-radius: 4px; padding: 0 .4rem; background: var(--band); font-size: .85em;

@@ -12,6 +12,9 @@ from .report_words import telling
 from .scoring import Run
 from .waterfall import PLAYERS, Parts, Waterfall, waterfall
 
+PART_WORDS = {"RCD": {"boxes": "changed parts (oracle boxes)"}}
+"""Task -> what a part is called there."""
+
 
 def order_of(task: str, runs: Sequence[Run]) -> tuple[str, ...]:
     """The parts of a task that the truth can stand for: those known, else those that the runs name."""
@@ -80,6 +83,7 @@ def _data(
         "run": name,
         "metric": metric,
         "order": list(order),
+        "names": PART_WORDS.get(full.header.task, {}),
         "full": fall.full,
         "shares": _shares(fall, by_parts, metric, draws),
         "unsplit": list(fall.unsplit),

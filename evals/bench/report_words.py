@@ -95,13 +95,14 @@ TAG_WORDS = {
     "G:and": "and",
     "G:or": "or",
     "Z:class": "none is right: absent class",
+    "Z:same image twice": "none is right: the same image twice",
 }
 
 _TELLING: dict[str, tuple[str, ...]] = {
     "boxes": ("f1_macro@0.5", "set_acc@0.5", "acc@0.5", "mean_iou"),
     "oriented boxes": ("f1_macro@0.5", "set_acc@0.5", "acc@0.5", "mean_iou"),
     "masks": ("miou", "giou", "p@0.5"),
-    "change": ("F1_1", "giou"),
+    "change": ("giou", "F1_1"),  # where nothing is right, F1_1 is 0 whatever was answered
     "questions": ("strict OA",),
     "scenes": ("accuracy",),
 }
@@ -110,6 +111,7 @@ _MOST_TELLING = 2
 _ITEM_SCORES = ("f1@0.5", "iou", "right", "strict", "rouge")
 _NO_SHARES = ("items", "pairs", "CIDEr", "extra_boxes")
 _MOST_HEADLINES = 10
+_ROUNDING = 1e-9
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 _CODE = re.compile(r"[A-Z]\d*(:.*)?")
 
@@ -178,14 +180,19 @@ def ranged(found: Mapping[str, float | None] | None, metric: str = "") -> str:
 
 
 def limits(low: float, high: float, metric: str = "", *, signed: bool = False) -> str:
-    """An interval as it is shown.
+    """An interval as it is shown; a limit of a difference that is nearly 0 keeps its sign.
 
     Example:
-        >>> limits(0.25, 0.625), limits(-0.1, 0.2, signed=True)
-        ('25.0–62.5', '-10.0 to +20.0')
+        >>> limits(0.25, 0.625), limits(-0.1, 0.2, signed=True), limits(-0.2, -0.0002, signed=True)
+        ('25.0–62.5', '-10.0 to +20.0', '-20.0 to -0.02')
     """
-    first, last = (figure(each, metric, signed=signed) for each in (low, high))
+    first, last = (_limit(each, metric, signed) for each in (low, high))
     return f"{first} to {last}" if signed or low < 0 else f"{first}–{last}"
+
+
+def _limit(value: float, metric: str, signed: bool) -> str:
+    text = figure(value, metric, signed=signed)
+    return f"{100 * value:+.1g}" if signed and text == "0.0" and abs(value) > _ROUNDING else text
 
 
 def group_of(tag: str) -> str:

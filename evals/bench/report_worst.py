@@ -156,19 +156,21 @@ def told(run: Run, failure: Failure) -> dict[str, Any]:
         "kind": failure.kind,
         "score": failure.score,
         "asked": getattr(item, "expression", None) or getattr(item, "text", "") or "(no words)",
-        "truth": _truth(item),
+        "truth": _truth(run, item),
         "answer": _answer(run, item, prediction),
         "understood": None if prediction is None else _understood(item, prediction.request),
         "said": "" if prediction is None or (answered and item.task in _IN_WORDS) else _cut(prediction.said),
         "status": MISSING if prediction is None else prediction.status,
         "image": item.image.path,
         "tags": list(item.tags),
+        "is_pair": item.after is not None,
     }
 
 
-def _truth(item: Any) -> str:
+def _truth(run: Run, item: Any) -> str:
     if item.task == "RCD":
-        return "no change" if item.answer_rle is None else "changed pixels"
+        adds = run.main.item(item.id)
+        return _pixels(adds["tp"] + adds["fn"])
     if item.task in ("CREC", "CRES"):
         return _objects(len(item.answer_ids), f" of {len(item.universe_ids)}")
     if getattr(item, "answers", ()):
@@ -179,17 +181,20 @@ def _truth(item: Any) -> str:
 def _answer(run: Run, item: Any, prediction: Any) -> str:
     if prediction is None or prediction.status != ANSWERED:
         return "none"
+    adds = run.main.item(item.id)
     if item.task == "RCD":
-        given = prediction.mask_rle is not None or bool(prediction.regions)
-        return "changed pixels" if given else "no change"
+        return _pixels(adds["tp"] + adds["fp"])
     if item.task in _IN_WORDS:
         return _cut(prediction.said) or "no words"
-    adds = run.main.item(item.id)
     told = _objects(len(prediction.regions), "")
     if "tp@0.5" in adds and prediction.regions:
         hits, extra, missed = (int(adds[f"{name}@0.5"]) for name in ("tp", "fp", "fn"))
         told += f": {hits} right, {extra} wrong, {missed} missed"
     return told
+
+
+def _pixels(n: float) -> str:
+    return f"{n:,.0f} px of change" if n else "no change"
 
 
 def _objects(n: int, of: str) -> str:
