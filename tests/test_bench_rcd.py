@@ -275,6 +275,16 @@ def test_what_words_leave_open(text: str, reason: str | None) -> None:
     assert found is None if reason is None else found is not None and reason in found
 
 
+def test_answers_have_the_pixels_that_scores_count_as_an_answer() -> None:
+    """An answer of fewer than 50 px counts as none, so nothing smaller is asked for."""
+    others = [(x, 20, x + 40, 60) for x in (60, 120, 200)]
+    for height, is_asked in ((7, False), (8, True)):  # 7 x 7 = 49 px, 7 x 8 = 56 px
+        boxes = [(12, 150, 19, 150 + height), *others]
+        found = [item for seed in range(4) for item in build_rcd([pair({"building": boxes})], n=30, seed=seed)[1]]
+        areas = {area(item.answer_rle) for item in found if item.answer_rle is not None}
+        assert (7 * height in areas) == is_asked and min(areas) >= 50
+
+
 def test_the_smallest_must_be_seen_whole() -> None:
     assert is_cut_rank(asked("the smallest changed building"))
     assert not is_cut_rank(asked("the largest changed building"))

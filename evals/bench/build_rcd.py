@@ -24,6 +24,7 @@ from ...core.masks import Mask
 from ...core.progress import note, report
 from ..datasets.levir import is_conflict
 from ..datasets.record import Record, Tally
+from ..scores.rcd import NONE_BELOW_PX
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import Site
 from .balance import Quotas, bucket
@@ -235,6 +236,8 @@ class _Making:
         verdicts = admitted(view, selection)
         if is_cut_rank(selection) and any(_touches_border(view, name) for name in verdicts.answers):
             raise Rejected("the smallest is cut by the border")
+        if sum(_area_px(view, name) for name in verdicts.answers) < NONE_BELOW_PX:
+            raise Rejected("fewer pixels than count as an answer")
         kinds = proposal.kinds or ("C",)
         f1 = _f1_of_all(view, verdicts)
         if proposal.form == "class":
@@ -350,6 +353,11 @@ def _request(selection: Selection) -> Request:
     return request_for("CRES", selection)
 
 
+def _area_px(view: ChangeView, name: str) -> int:
+    mask = view.by_id[name].mask
+    return 0 if mask is None else mask.area_px
+
+
 def _touches_border(view: ChangeView, name: str) -> bool:
     left, top, right, bottom = view.by_id[name].box
     return left <= 0 or top <= 0 or right >= view.image.size_wh[0] or bottom >= view.image.size_wh[1]
@@ -362,9 +370,8 @@ def _is_one(view: ChangeView, name: str) -> bool:
 
 def _f1_of_all(view: ChangeView, verdicts: Verdicts) -> float:
     """The F1, by pixels, of an answer that names all change of the type: 2 p / (1 + p) for the share p."""
-    areas = {seen.id: seen.mask.area_px for seen in view.objects if seen.mask is not None}
-    every = sum(areas[name] for name in (*verdicts.universe, *verdicts.ignored))
-    share = sum(areas[name] for name in verdicts.answers) / max(1, every)
+    every = sum(_area_px(view, name) for name in (*verdicts.universe, *verdicts.ignored))
+    share = sum(_area_px(view, name) for name in verdicts.answers) / max(1, every)
     return 2 * share / (1 + share)
 
 
