@@ -209,7 +209,9 @@ def test_change_is_shown_on_both_scenes_and_shaded_on_the_later_one(folder: Path
 def test_changed_pixels_found_and_missed(folder: Path) -> None:
     given = Prediction(id="one", mask_rle=truth("p3", mask=True).rle)
     after = item_picture(pair(folder), folder, given, side_px=SIDE)[:, SIDE + 4 :]
-    assert far(at(after, 160, 30), np.round(GREY / 2 + np.array(rgb(FALSE)) / 2)) <= 2
+    dim = GREY * (1 - pictures._DIM) + np.array(rgb(INK)) * pictures._DIM  # it is not asked for there
+    assert far(at(after, 190, 80), np.round(dim)) <= 2
+    assert far(at(after, 160, 30), np.round(dim / 2 + np.array(rgb(FALSE)) / 2)) <= 2
     assert far(at(after, 80, 60), np.round(GREY / 2 + np.array(rgb(MISSED)) / 2)) <= 2
 
 

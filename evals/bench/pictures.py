@@ -57,7 +57,7 @@ HIT_IOU = 0.5
 SIDE_PX = 480
 _LEAST_SIDE_PX, _MOST_SIDE_PX = 96, 4096
 _MOST_TAGS = 12
-_TINT, _FAINT = 0.38, 0.14
+_TINT, _DIM = 0.38, 0.4
 
 
 @dataclass(frozen=True)
@@ -401,17 +401,24 @@ def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | No
     """Changed pixels that are asked for, the rest of the change thinly, and the asked region on both scenes."""
     last = views[-1]
     truth = _union([item.answer_rle], last.scene.shape_hw)
-    wrong = [each for each in item.objects if each.id not in item.answer_ids]
+    parts, by_id = roles(item), {each.id: each for each in item.objects}
+    others = (*parts.wrong, *parts.beside)
     asked = None if item.asked_rle is None else Mask.from_rle(item.asked_rle)
     for view in views:
-        for each in wrong:
-            view.line(_rings(each, True), WRONG, 1, over=1)
+        for name in parts.ignored:
+            view.line(_rings(by_id[name], True), IGNORED, 1, dash=3)
+        for name in others:
+            view.line(_rings(by_id[name], True), WRONG, 1, over=1)
         view.line(_mask_rings(truth), RIGHT, 1.5, over=2)
         if asked is not None:
             view.line(_mask_rings(asked), REFERENCE, 2, over=3)
+            view.tint(Mask.from_array(~asked.to_array()), INK, _DIM)
+    _mark_references(last, parts, [by_id[name] for name in parts.referred], True)
     entries: list[Entry] = [(RIGHT, "asked for")] if truth.area_px else [(INK, "nothing is right")]
-    entries += [(WRONG, f"{len(wrong)} other changes")] if wrong else []
+    entries += [(WRONG, f"{len(others)} other changes")] if others else []
+    entries += [(IGNORED, f"{len(parts.ignored)} ignored")] if parts.ignored else []
     entries += [(REFERENCE, "where it is asked")] if asked is not None else []
+    entries += [(REFERENCE, "named: referred to")] if parts.referred else []
     if prediction is None:
         last.tint(truth, RIGHT)
         return entries
