@@ -35,16 +35,22 @@ REPORT_EPILOG = "Example:  [bold]surveyor bench report runs/full runs/oracle-box
 def score(dirs: RunDirs, items: ItemsNow = None, by: By = "", as_json: AsJson = False) -> None:
     """Score a run: figures with 95 % intervals, also of one that is not finished. Writes scores.json into its folder.
 
-    The folders of the shards of one run are scored together; to put runs side by side use bench report.
+    Shards of one run are scored together; to put runs side by side use bench report.
     """
     from ..core.errors import UsageError
-    from ..evals.bench.scoring import score_run, write_scores
+    from ..evals.bench.scoring import SCORES_FILE, score_run, scores, write_scores
     from .screen import data, talk
 
     if by not in ("", "tags"):
         raise UsageError(f"--by is {by!r}, expected tags")
     run = score_run(list(dirs), items or ())
-    found = write_scores(run)
+    found = scores(run)
+    try:
+        write_scores(run, found)
+    except OSError as error:  # a folder that one may only read: the figures are shown all the same
+        talk().print(
+            f"{SCORES_FILE} is not written: {error.strerror}: {error.filename}", style="yellow", soft_wrap=True
+        )
     if not as_json:
         _print_scores(found, data(), by_tags=bool(by))
         return
@@ -56,8 +62,8 @@ def score(dirs: RunDirs, items: ItemsNow = None, by: By = "", as_json: AsJson = 
 def report(dirs: ManyRuns, out: Out, items: ItemsNow = None, images: DataNow = None, worst: Worst = 12) -> None:
     """Put runs side by side: report.html (one file to mail), report.md and report.json.
 
-    The first run is compared with the others, item by item. Runs with --oracle show where its errors come from. Runs of
-    other items get a section of their own.
+    The others are compared with the first run, item by item; those with --oracle
+    show where its errors come from. Other items get a section of their own.
     """
     from ..core.progress import listening
     from ..evals.bench.report import write_report

@@ -214,6 +214,14 @@ def test_scores_are_printed_and_kept(items: Path, tmp_path: Path, capsys: Captur
     assert by_tag["hops:0"]["items"] == 2 and by_tag["hops:0"]["tracks"]["boxes"]["set_acc@0.5"] == 1.0
 
 
+def test_scores_are_shown_where_they_cannot_be_kept(items: Path, tmp_path: Path, capsys: Capture) -> None:
+    folder = full_run(tmp_path / "run", items)
+    (folder / "scores.json.new").mkdir()  # stands for a folder that one may only read
+    assert main(["bench", "score", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert "f1_macro@0.5" in told.out and "scores.json is not written" in told.err
+
+
 def test_an_unknown_table_is_refused(items: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(["bench", "score", str(full_run(tmp_path / "run", items)), "--by", "colour"]) == 2
     assert "--by is 'colour', expected tags" in capsys.readouterr().err

@@ -104,7 +104,7 @@ def run_columns(runs: Sequence[Json]) -> tuple[list[tuple[str, str]], list[tuple
     columns = [
         ("mode", [run["mode"] for run in runs]),
         ("answers", [", ".join(f"{n:,} {status}" for status, n in run["statuses"].items()) or "none" for run in runs]),
-        ("items", [f"{run['items']:,} of {run['families']:,} image families" for run in runs]),
+        ("items", [f"{run['items']:,} on {run['families']:,} image families" for run in runs]),
         ("models", [", ".join(f"{role} {name}" for role, name in run["versions"].items()) or "none" for run in runs]),
         ("parser", [run["parser"] or "not asked" for run in runs]),
         ("rules", [_rules(run) for run in runs]),

@@ -29,8 +29,9 @@ th { font-weight: 600; } thead th { vertical-align: bottom; overflow-wrap: anywh
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper);
   min-width: 12rem; font-weight: 400; }
 tbody tr:hover td, tbody tr:hover th { background-color: var(--band); }
-table.words td { text-align: left; max-width: 22rem; overflow-wrap: anywhere; }
-table.words th { text-align: left; min-width: 4rem; }
+table.words td { text-align: left; max-width: 22rem; overflow-wrap: break-word; }
+table.words th { text-align: left; min-width: 7rem; }
+@media (max-width: 40rem) { th:first-child, td:first-child { min-width: 8rem; } }
 td small { display: block; color: var(--soft); white-space: nowrap; } td.fig { white-space: nowrap; }
 th code, td code { color: var(--soft); }
 td.heat { background: linear-gradient(to right, var(--heat) var(--v), transparent var(--v)); }

@@ -158,15 +158,13 @@ def score_run(
     )
 
 
-def write_scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
-    """Writes `scores.json` into each folder of the run and returns its content; see `scores`."""
-    found = scores(run, draws=draws)
+def write_scores(run: Run, found: dict[str, Any]) -> None:
+    """Writes what `scores` found as `scores.json` into each folder of the run, as a whole or not at all."""
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     for folder in run.folders:
-        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
         beside = folder / f"{SCORES_FILE}.new"
         beside.write_text(text, encoding="utf-8")
         beside.replace(folder / SCORES_FILE)
-    return found
 
 
 def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
