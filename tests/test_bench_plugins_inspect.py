@@ -60,7 +60,7 @@ def bench(task: Any, **options: Any) -> Task:
 
 def run(task: Task, logs: Path, **options: Any) -> EvalLog:
     """The log of a run, read back from the disk, which must have gone well."""
-    found = eval(task, **{"log_dir": str(logs), "display": "none", "model": None, **options})[0]
+    found = eval(task, **{"log_dir": str(logs), "display": "none", "model": None, "log_images": False, **options})[0]
     assert found.status == "success", found.error
     return found
 
