@@ -479,6 +479,21 @@ def test_the_same_call_gives_the_same_bytes(tmp_path: Path) -> None:
     assert [item.expression for item in other] != [item.expression for item in items]
 
 
+def test_other_types_of_change_are_referred_to() -> None:
+    """A road along the top with two buildings at it, three others: beside the road, near it, above all of it."""
+    beside = [(20, 33, 50, 55), (120, 33, 150, 60)]
+    others = [(30, 190, 60, 220), (100, 180, 130, 210), (180, 170, 220, 200)]
+    record = pair({"building": [*beside, *others], "road": [(0, 20, 160, 32)], "any": [*beside, *others, (0, 20, 160, 32)]})  # fmt: skip  # noqa: E501
+    items = [item for seed in range(6) for item in build_rcd([record], n=20, seed=seed)[1]]
+    told = {text for item in items for text in (item.expression, *item.paraphrases)}
+    assert any("next to the changed road" in text or "next to changed roads" in text for text in told), told
+    assert any("near the changed road" in text or "near changed roads" in text for text in told)
+    for item in items:
+        if item.request == parse("segment all changed buildings next to the changed road"):
+            assert {each.label for each in item.objects} == {"changed building", "changed road"}
+            assert [each.hbb for each in item.answers] == [(20, 33, 50, 55), (120, 33, 150, 60)]
+
+
 def test_pairs_without_change_give_nothing_but_zero_items() -> None:
     _, items = build_rcd([pair({"building": []}, image=Path(f"{n}.png")) for n in range(3)], n=8, seed=0, zero_share=0.9)  # fmt: skip  # noqa: E501
     assert items and all(item.is_zero_match and UNCHANGED in item.tags and not item.objects for item in items)
