@@ -206,6 +206,18 @@ def test_change_is_shown_on_both_scenes_and_shaded_on_the_later_one(folder: Path
         assert far(at(view, 110, 20), rgb(REFERENCE)) <= 6
 
 
+def test_the_earlier_scene_is_on_the_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = pair(folder)
+    cv2.imwrite(str(folder / "later.png"), np.full((H, W, 3), 90, dtype=np.uint8))
+    names: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        pictures._View, "name", lambda view, text: names.append((text, int(at(view.picture, 5, 50)[0])))
+    )
+    picture = item_picture(asked, folder, side_px=SIDE)
+    assert names == [("before", GREY), ("after", 90)]
+    assert at(picture, 5, 50)[0] == GREY and at(picture[:, SIDE + 4 :], 5, 50)[0] == 90
+
+
 def test_changed_pixels_found_and_missed(folder: Path) -> None:
     given = Prediction(id="one", mask_rle=truth("p3", mask=True).rle)
     after = item_picture(pair(folder), folder, given, side_px=SIDE)[:, SIDE + 4 :]
@@ -288,6 +300,12 @@ def test_colours_differ_for_every_sight(sight: str) -> None:
 
     colours = [RIGHT, WRONG, REFERENCE, HIT, FALSE, MISSED]
     assert min(np.linalg.norm(lab(a) - lab(b)) for a, b in combinations(colours, 2)) >= 29.5
+
+
+@pytest.mark.parametrize(("lower", "hits"), [(30.0, 1), (30.1, 0)], ids=["iou-0.5", "below"])
+def test_half_is_a_hit(lower: float, hits: int) -> None:
+    answered = Prediction(id="one", regions=(Predicted(hbb=(10, 10, 30, lower)),))  # p1 is 20 x 10 px
+    assert len(compared(item(), answered).hits) == hits
 
 
 _names = st.sampled_from(list(BOXES))
