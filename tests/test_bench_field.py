@@ -536,6 +536,14 @@ def test_what_cannot_be_answered_is_said_before_anything_is_asked(
     assert not (folder / "out").exists()
 
 
+def test_conditional_items_always_go_through_the_agent(folder: Path) -> None:
+    header = Header(task="CREC", command="x", seed=0, sources={}, admitted=0)
+    write_items(folder / "i.jsonl", header, [])
+    with pytest.raises(UsageError, match="CREC items always go through the agent"):
+        run(folder / "i.jsonl", folder / "out", models=models(), how=How(through="agent"))
+    assert How(through="agent").mode == "through the agent"
+
+
 # ---- the runner -------------------------------------------------------------------------------------------------
 
 

@@ -282,7 +282,7 @@ class Case:
 
 CASES = {
     "aid": Case(scenes("AID/BareLand/b_1.jpg", "AID/Airport/a_1.jpg"), {"scene": {"scenes"}}),
-    "deepglobe": Case(deepglobe, {"land": {"masks", "consistency"}, "road": {"masks", "consistency"}}),
+    "deepglobe": Case(deepglobe, {"land": {"masks"}, "road": {"masks"}}),
     "dior_r": Case(dior_r, {"crec": {"boxes", "oriented boxes"}}, words=False),
     "dior_rsvg": Case(dior_rsvg, {"rec": {"boxes"}}),
     "dota": Case(dota, {"crec": {"boxes", "oriented boxes"}}, words=False),
@@ -297,9 +297,9 @@ CASES = {
     "isaid": Case(isaid, {"cres": {"masks"}}, words=False),
     "levir_cd": Case(levir_cd, {"change": {"change"}}, words=False),
     "levir_mci": Case(levir_mci, {"rcd": {"change"}, "change": {"change"}}, words=False),
-    "loveda": Case(loveda, {"res": {"masks", "consistency"}}),
+    "loveda": Case(loveda, {"res": {"masks"}}),
     "nwpu_vhr10": Case(nwpu_vhr10, {"crec": {"boxes", "oriented boxes"}, "cres": {"masks"}}, words=False),
-    "refsegrs": Case(masks.refsegrs_tree, {"res": {"masks", "consistency"}}),
+    "refsegrs": Case(masks.refsegrs_tree, {"res": {"masks"}}),
     "resisc45": Case(
         scenes("NWPU-RESISC45/airplane/airplane_001.jpg", "NWPU-RESISC45/sea_ice/sea_ice_001.jpg"),
         {"scene": {"scenes"}},

@@ -748,8 +748,8 @@ def test_bench_build_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (["rcd", "--source", "dota:x"], "RCD items cannot be built yet"),
-        (["boxes", "--source", "dota:x"], "expected crec or cres"),
+        (["rcd", "--source", "dota:x"], "does not exist; expected the folder of DOTA"),
+        (["boxes", "--source", "dota:x"], "expected one of: crec, cres, rcd"),
         (["crec", "--source", "dota"], "names no folder"),
         (["crec", "--source", "data:x"], "no dataset reader 'data'"),
         (["crec", "--source", "dota:x?colour=red"], "no setting 'colour'"),

@@ -52,7 +52,8 @@ def score_field(items: Iterable[Any], predictions: Iterable[Prediction]) -> dict
 
     Returns:
         REC: "boxes" (expressions for one thing; `acc@t`, `acc_plus_one@t`, ...), "oriented boxes" (those whose corners
-        are annotated), "every box" (where expressions name several). RES: "masks", "consistency" (of boxes and mask).
+        are annotated), "every box" (where expressions name several). RES: "masks", "consistency" (of the boxes and
+        the mask of one thing).
         GCG: "masks" with `AP50`, and captions. VQA: "questions" by type, "circular". CAPTION: "captions", or
         `PLAIN_CAPTIONS` without Java. SCENE: "scenes".
 
@@ -173,7 +174,9 @@ def _greedy_hits(iou: np.ndarray) -> int:
 
 
 def _res(asked: Sequence[Asked]) -> dict[str, Scored]:
-    return {"masks": score_res(_segmented(each) for each in asked), "consistency": score_bcs(map(_three, asked))}
+    tables = {"masks": score_res(_segmented(each) for each in asked)}
+    one = [each for each in asked if is_one(each[0])]
+    return tables | ({"consistency": score_bcs(map(_three, one))} if one else {})
 
 
 def _three(each: Asked) -> ThreeAnswers:

@@ -85,7 +85,8 @@ class How(Node):
         """In words: "full", "oracle boxes and parser", "baseline largest, oracle boxes"."""
         oracle = f"oracle {' and '.join(self.oracle)}" if self.oracle else ""
         baseline = f"baseline {self.baseline}" if self.baseline else ""
-        return ", ".join(filter(None, (baseline, oracle))) or "full"
+        agent = "through the agent" if self.through == "agent" else ""
+        return ", ".join(filter(None, (baseline, oracle, agent))) or "full"
 
     def check(self, task: str, models: Models | None = None) -> None:
         """Raises UsageError where items of a task cannot be answered in this way, or not with these models."""

@@ -136,6 +136,8 @@ def run(
     how.check(task, loaded)
     if task in FIELD_TASKS:
         check_field(task, how, loaded, pairs=pairs)
+    elif how.through != "grounder":
+        raise UsageError(f"{task} items always go through the agent; --through is for rec and res")
     settings = Settings(
         items=hashlib.sha256(Path(items_path).read_bytes()).hexdigest(),
         models="objects" if isinstance(models, Models) else spec or "",
