@@ -31,7 +31,7 @@ from ..scores.contrast import score_contrast
 from ..scores.scored import Row, Scored
 from .asking import DIALECT, check_dialect, question, read_reply, truth_of
 from .images import conditional_items, data_root, images_of, picture_file
-from .itemwise import main_metrics, own_scores, score_item, table
+from .itemwise import item_mean, own_scores, score_item, table
 
 try:
     import anyio
@@ -207,13 +207,13 @@ def figures() -> Metric:
 
 @metric(scores="unreduced")
 def by_tag() -> Metric:
-    """The main figure for each kind of condition, number of answers and number of hops."""
+    """The mean of the items' own scores for each kind of condition, number of answers and number of hops."""
 
     def of(scores: list[SampleScore]) -> Value:
         run = _table(scores)
         if run is None:
             return {}
-        main = main_metrics(_task(scores))[0]
+        main = item_mean(_task(scores))
         tagged: dict[str, list[str]] = {}
         for id, each in _numbered(scores):
             for tag in (tag for tag in _item(each).get("tags", ()) if group_of(tag) in _TAG_GROUPS):

@@ -17,6 +17,7 @@ from ..scores.rcd import score_rcd
 from ..scores.scored import Row, Scored, scored
 
 _TRACKS = {"CREC": "boxes", "CRES": "masks", "RCD": "change"}
+_MEANS = {"CREC": "f1_macro@0.5", "CRES": "giou", "RCD": "giou"}
 _OWN = {"CREC": ("f1@0.5", "set@0.5"), "CRES": ("iou", "right"), "RCD": ("iou", "right")}
 
 
@@ -49,6 +50,11 @@ def main_metrics(task: str) -> tuple[str, ...]:
     """The metrics that are shown first, the main one at their head. Raises UsageError for an unknown task."""
     figures = table(task, ()).values()
     return headlines(_TRACKS[task], list(figures))
+
+
+def item_mean(task: str) -> str:
+    """The metric that is the mean of an item's own score: what a few items can be told by."""
+    return _MEANS[task]
 
 
 def own_scores(row: Row, task: str) -> dict[str, float]:
