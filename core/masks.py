@@ -130,8 +130,7 @@ class Mask:
         offset = np.array(self.offset_xy, dtype=np.float64)
         shapes = []
         for shell, holes in outlines(self.crop):
-            inner = [shapely.linearrings(hole + offset) for hole in holes] or None
-            shapes.append(shapely.polygons(shapely.linearrings(shell + offset), inner))
+            shapes.append(shapely.Polygon(shell + offset, [hole + offset for hole in holes]))
         return sorted(shapes, key=lambda shape: -shape.area) if len(shapes) > 1 else shapes
 
     def to_rle(self) -> dict[str, Any]:
@@ -240,10 +239,22 @@ def _fill(start: np.ndarray, stop: np.ndarray, window_xyxy: tuple[int, int, int,
     flips = np.zeros((y1 - y0, x1 - x0 + 1), dtype=np.uint8)
     if x1 <= x0 or y1 <= y0:
         return flips[:, :-1] != 0
+    row, column, _ = _crossed(start, stop, (x0, x1), (y0, y1))
+    np.add.at(flips, (row - y0, column - x0), 1)
+    return (np.add.accumulate(flips[:, :-1], axis=1, dtype=np.uint8) & 1).view(bool)
+
+
+def _crossed(
+    start: np.ndarray, stop: np.ndarray, across: tuple[Any, Any], down: tuple[Any, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows whose centres the edges cross, the first column to the right of each crossing, and the edge's number.
+
+    `across` and `down` are the first and the last column and row + 1 that count, of all edges or (E,) of each.
+    """
     falls = (start[:, 1] <= stop[:, 1])[:, None]
     upper, lower = np.where(falls, start, stop), np.where(falls, stop, start)
     first, last = (
-        np.minimum(np.maximum(np.ceil(ends[:, 1] - 0.5), y0), y1).astype(np.int64) for ends in (upper, lower)
+        np.minimum(np.maximum(np.ceil(ends[:, 1] - 0.5), down[0]), down[1]).astype(np.int64) for ends in (upper, lower)
     )
     count = last - first  # rows whose centre is in [upper y, lower y)
     edge = np.repeat(np.arange(len(count)), count)
@@ -251,6 +262,46 @@ def _fill(start: np.ndarray, stop: np.ndarray, window_xyxy: tuple[int, int, int,
     drop = np.maximum(lower[:, 1] - upper[:, 1], np.finfo(float).tiny)
     share = (row + 0.5 - upper[edge, 1]) / drop[edge]
     x = upper[edge, 0] + share * (lower[edge, 0] - upper[edge, 0])
-    column = np.minimum(np.maximum(np.ceil(x - 0.5), x0), x1).astype(np.int64)
-    np.add.at(flips, (row - y0, column - x0), 1)
-    return (np.add.accumulate(flips[:, :-1], axis=1, dtype=np.uint8) & 1).view(bool)
+    left, right = (side if np.ndim(side) == 0 else side[edge] for side in across)
+    column = np.minimum(np.maximum(np.ceil(x - 0.5), left), right).astype(np.int64)
+    return row, column, edge
+
+
+def masks_from_polygons(polygons: Sequence[shapely.Polygon], shape_hw: tuple[int, int]) -> list[Mask]:
+    """What `Mask.from_polygon` gives for each polygon, in far fewer calls; for many small ones.
+
+    All are drawn into one tall picture, one below the other, as wide as the widest.
+
+    Example:
+        >>> squares = [shapely.box(1, 1, 4, 3), shapely.box(7, 0, 9, 1)]
+        >>> [mask.area_px for mask in masks_from_polygons(squares, (10, 10))]
+        [6, 2]
+    """
+    if not len(polygons):
+        return []
+    rings, owners = shapely.get_rings(np.array(polygons, dtype=object), return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.flatnonzero(np.diff(ring, append=-1))  # the last point of a ring is its first
+    starts = np.append(0, ends[:-1] + 1)
+    start, stop, owner = (
+        np.delete(points, ends, axis=0),
+        np.delete(points, starts, axis=0),
+        np.delete(owners[ring], ends),
+    )
+    begins = np.flatnonzero(np.diff(owner, prepend=-1))
+    size_wh = (shape_hw[1], shape_hw[0])
+    low = np.clip(np.floor(np.minimum.reduceat(start, begins, axis=0)), 0, size_wh).astype(np.int64)
+    high = np.clip(np.ceil(np.maximum.reduceat(start, begins, axis=0)), 0, size_wh).astype(np.int64)
+    rows, columns = high[:, 1] - low[:, 1], high[:, 0] - low[:, 0]
+    tops = np.cumsum(rows) - rows
+    row, column, edge = _crossed(start, stop, (low[owner, 0], high[owner, 0]), (low[owner, 1], high[owner, 1]))
+    of = owner[edge]
+    flips = np.zeros((int(rows.sum()), int(columns.max()) + 1), dtype=np.uint8)
+    np.add.at(flips, (row - low[of, 1] + tops[of], column - low[of, 0]), 1)
+    filled = (np.add.accumulate(flips, axis=1, dtype=np.uint8) & 1).view(bool)
+    return [
+        Mask.from_array(filled[top : top + height, :width], (x0, y0), shape_hw)
+        for (x0, y0), top, height, width in zip(
+            low.tolist(), tops.tolist(), rows.tolist(), columns.tolist(), strict=True
+        )
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal
@@ -28,6 +28,7 @@ from ...tools.bands import CRISP, STRICT, Bands
 from ...tools.findings import FALSE, Members
 from ...tools.layout import Layout
 from ..datasets.record import Record, Tally, Thing
+from .drawing import masks_of, outlines_of
 from .execute import Executor, Frame, Regions, outline_of
 from .items import Image, Truth
 
@@ -62,7 +63,8 @@ class Seen:
         corners: of the oriented box, rounded; None where only upright boxes are annotated.
         doubt: why it is not judged; "" for those that are.
         is_shaped: its outline or oriented box is annotated, or an upright box says as much.
-        draw_mask: makes its mask; None where an item of this kind stores none.
+        area: its mask, or what that is drawn from, in px of the view; None where an item of this kind stores none.
+        size_wh: of the view, px.
     """
 
     id: str
@@ -71,21 +73,28 @@ class Seen:
     corners: tuple[tuple[float, float], ...] | None
     doubt: Doubt
     is_shaped: bool
-    draw_mask: Callable[[], Mask] | None
+    area: Mask | BaseGeometry | None
+    size_wh: tuple[int, int]
 
     @cached_property
     def mask(self) -> Mask | None:
         """Its pixels; None where there are none."""
-        drawn = None if self.draw_mask is None else self.draw_mask()
+        drawn = self.area
+        if isinstance(drawn, BaseGeometry):
+            drawn = Mask.from_polygon(drawn, (self.size_wh[1], self.size_wh[0]))
         return drawn if drawn is not None and drawn.crop.size else None
+
+    @cached_property
+    def outline(self) -> FloatArray | None:
+        """Of its mask, as the rules see it."""
+        return None if self.mask is None else outline_of(self.mask)
 
     @cached_property
     def region(self) -> Region:
         """As the rules see it: what `region_of` makes of `truth`."""
         box = np.array(self.box)
         corners = box_to_corners(box) if self.corners is None else np.array(self.corners)
-        outline = None if self.mask is None else outline_of(self.mask)
-        return Region(self.id, self.label, corners, box, None, outline, self.mask, source="annotation")
+        return Region(self.id, self.label, corners, box, None, self.outline, self.mask, source="annotation")
 
     @cached_property
     def truth(self) -> Truth:
@@ -198,6 +207,7 @@ class View:
 
     def _regions(self, holds: Callable[[Seen], bool]) -> Regions:
         def made(label: str) -> list[Region]:
+            _draw(self.by_label[label])
             return [seen.region for seen in self.by_label[label] if holds(seen)]
 
         return Regions({label: partial(made, label) for label in self.by_label})
@@ -239,6 +249,20 @@ class View:
     def is_shaped(self, labels: tuple[str, ...]) -> bool:
         """Whether lengths, areas and distances of all objects of these labels can be trusted."""
         return all(seen.is_shaped for label in labels for seen in self.by_label.get(label, ()))
+
+
+def _draw(objects: Sequence[Seen]) -> None:
+    """Draws masks and outlines of several objects at once, of those that have not been drawn."""
+    ready = "mask"  # where a cached property keeps what it found
+    open_ = [seen for seen in objects if isinstance(seen.area, shapely.Polygon) and ready not in seen.__dict__]
+    if len(open_) > 1:
+        areas: list[shapely.Polygon] = [seen.area for seen in open_]  # type: ignore[misc]
+        for seen, mask in zip(open_, masks_of(areas, open_[0].size_wh), strict=True):
+            seen.__dict__[ready] = mask if mask.crop.size else None
+    bare = [seen for seen in objects if seen.mask is not None and "outline" not in seen.__dict__]
+    if len(bare) > 1:
+        for seen, outline in zip(bare, outlines_of([seen.mask for seen in bare if seen.mask is not None]), strict=True):
+            seen.__dict__["outline"] = outline
 
 
 def is_endless(label: str) -> bool:
@@ -349,18 +373,19 @@ def _seen(thing: Thing, name: str, offset: tuple[int, int], size: tuple[int, int
         box = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
         corners = min_area_rect(points).tolist() if turned else None
     sides = _sides(box, corners)
-    draw_mask = None
+    area: Mask | BaseGeometry | None = None
     if is_outlined and (masks or _is_bent(thing, clipped, sides, size)):
-        draw_mask = partial(_mask, thing, clipped, offset, size)
+        area = _area(thing, clipped, offset, size)
     left, top, right, bottom = (round(value, 2) + 0.0 for value in box)
     return Seen(
         id=name,
         label=thing.label,
         box=(left, top, right, bottom),
         corners=None if corners is None else tuple((round(x, 2) + 0.0, round(y, 2) + 0.0) for x, y in corners),
-        doubt=_doubt(thing, visible, min(sides), size) or _fragments(thing, clipped, masks, offset, size),
+        doubt=_doubt(thing, visible, min(sides), size) or (_fragments(area) if masks else ""),
         is_shaped=turned or thing.label in _COMPACT,
-        draw_mask=draw_mask,
+        area=area,
+        size_wh=size,
     )
 
 
@@ -408,17 +433,18 @@ def _shape(thing: Thing, offset: tuple[int, int]) -> BaseGeometry:
     return shape if shape.is_valid else shapely.make_valid(shape)
 
 
-def _mask(thing: Thing, clipped: BaseGeometry | None, offset: tuple[int, int], size: tuple[int, int]) -> Mask:
-    """Its pixels in the window."""
-    shape_hw = (size[1], size[0])
+def _area(
+    thing: Thing, clipped: BaseGeometry | None, offset: tuple[int, int], size: tuple[int, int]
+) -> Mask | BaseGeometry:
+    """Its pixels in the window, or the area that they are drawn from."""
     if thing.mask is not None:
         left, top = thing.mask.offset_xy
-        return Mask.from_array(thing.mask.crop, (left - offset[0], top - offset[1]), shape_hw)
+        return Mask.from_array(thing.mask.crop, (left - offset[0], top - offset[1]), (size[1], size[0]))
     moved = _shape(thing, offset) if clipped is None else clipped
     if moved.geom_type == "Polygon":
-        return Mask.from_polygon(moved, shape_hw)
+        return moved
     areas = [part for part in shapely.get_parts(moved) if part.geom_type in ("Polygon", "MultiPolygon")]
-    return Mask.from_polygon(areas[0] if len(areas) == 1 else shapely.union_all(areas), shape_hw)
+    return areas[0] if len(areas) == 1 else shapely.union_all(areas)
 
 
 def _is_bent(thing: Thing, clipped: BaseGeometry | None, sides: tuple[float, float], size: tuple[int, int]) -> bool:
@@ -441,18 +467,14 @@ def _doubt(thing: Thing, visible: float, short: float, size: tuple[int, int]) ->
     return "small" if short < max(_LEAST_SIDE_PX, _LEAST_SIDE_SHARE * min(size)) else ""
 
 
-def _fragments(
-    thing: Thing, clipped: BaseGeometry | None, masks: bool, offset: tuple[int, int], size: tuple[int, int]
-) -> Doubt:
+def _fragments(area: Mask | BaseGeometry | None) -> Doubt:
     """CRES: an instance needs 30 px, and no second part of more than 10 % of it."""
-    if not masks:
-        return ""
-    if thing.mask is not None:
-        crop = np.asarray(_mask(thing, None, offset, size).crop, dtype=np.uint8)
-        number, _, stats, _ = cv2.connectedComponentsWithStats(crop, connectivity=8) if crop.size else (0, 0, None, 0)
-        areas = [] if stats is None else [float(area) for area in stats[1:number, cv2.CC_STAT_AREA]]
-    else:
-        areas = [float(part.area) for part in shapely.get_parts(_shape(thing, offset) if clipped is None else clipped)]
+    areas: list[float] = []
+    if isinstance(area, Mask) and area.crop.size:
+        found = cv2.connectedComponentsWithStats(np.asarray(area.crop, dtype=np.uint8), connectivity=8)
+        areas = [float(size) for size in found[2][1 : found[0], cv2.CC_STAT_AREA]]
+    elif isinstance(area, BaseGeometry):
+        areas = [float(part.area) for part in shapely.get_parts(area)]
     areas.sort(reverse=True)
     if sum(areas) < _LEAST_MASK_PX:
         return "few pixels"
