@@ -222,8 +222,12 @@ class _Making:
         return tried
 
     def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
+        """How much there is of this already; what is told by change of another type is wanted most."""
         again = sum(window.kinds[kind] for kind in proposal.kinds or ("C",)) * self.n / 20
-        return again + self.quotas.score(site.name, proposal.kinds or ("C",), proposal.form, _places(proposal.tags))
+        named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
+        other = self.n / 10 if len(named) > 1 else 0
+        kinds = proposal.kinds or ("C",)
+        return again - other + self.quotas.score(site.name, kinds, proposal.form, _places(proposal.tags))
 
     # ---- items with an answer --------------------------------------------------------------------------------
 

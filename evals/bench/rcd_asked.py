@@ -49,10 +49,13 @@ def _all(site: Site, rng: random.Random) -> Iterator[Proposal]:
 
 
 def _beside_others(site: Site) -> Iterator[tuple[str, Condition]]:
-    """Next to or near change of another type, however much of it there is."""
+    """Next to or near change of another type: the one thing of that type, or however much of it there is."""
     for label, name in site.names.items():
-        if label not in site.labels:
-            other = Selection(phrases=(name,))
+        if label in site.labels:
+            continue
+        alone = [each.selection for each in site.referents if each.label == label and each.is_bare]
+        several = len(site.view.by_label[label]) > 1
+        for other in alone or ([Selection(phrases=(name,))] if several else []):
             yield "R5", Relation(relation="adjacent", reference=other)
             yield "R3:near", Relation(relation="near", reference=other)
 

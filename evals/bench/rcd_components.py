@@ -154,5 +154,6 @@ def _seen(name: str, label: str, mask: Mask, doubt: Doubt) -> Seen:
         corners=tuple((round(x, 2) + 0.0, round(y, 2) + 0.0) for x, y in min_area_rect(points).tolist()),
         doubt=doubt,
         is_shaped=True,
-        draw_mask=lambda: mask,
+        area=mask,
+        size_wh=(mask.shape_hw[1], mask.shape_hw[0]),
     )
