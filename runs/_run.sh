@@ -3,10 +3,11 @@
 #
 #   MODELS   who answers, as in --models; default: each script's own, which needs no download where that can be
 #   OUT      folder of items and answers; default: runs/out/SCRIPT
-#   LIMIT    only so many items of each file; default: all
+#   LIMIT    only so many items of each file, in a folder of their own (OUT/NAME-first-200); default: all
+#   SHARD    K/N: only that part, in OUT/NAME-K-of-N, for machines side by side; score them together at the end
 #   ITEMS    how many conditional items to build (crec, cres, rcd); default: 1000
 #   BUILD    further words for bench build: BUILD='--seed 3'
-#   RUN      further words for bench run: RUN='--workers 8 --ray auto --worker-gpus 1', RUN='--shard 2/4'
+#   RUN      further words for bench run: RUN='--workers 8 --ray auto --worker-gpus 1', RUN='--through agent'
 #   SURVEYOR the program; default: surveyor
 
 set -euo pipefail
@@ -35,7 +36,7 @@ default_models() {
 # bench NAME TASK 'READER?OPTIONS' [FOLDER]: builds OUT/NAME.jsonl, answers into OUT/NAME, scores; FOLDER in DATA_DIR
 bench() {
   local name=$1 task=$2 reader=${3%%\?*} options=${3#"${3%%\?*}"} folder=$data${4:+/$4}
-  local items=$out/$name.jsonl build=() run=()
+  local items=$out/$name.jsonl answers=$out/$name build=() run=()
   mkdir -p "$out"
   echo "== $script: $name" >&2
   if [[ ! -s $items ]]; then
@@ -44,10 +45,22 @@ bench() {
       ${build[@]+"${build[@]}"} ${build_words[@]+"${build_words[@]}"}
   fi
   if [[ -n $models ]]; then run+=(--models "$models"); fi
-  if [[ -n ${LIMIT:-} ]]; then run+=(--limit "$LIMIT"); fi
-  "${program[@]}" bench run "$items" --data "$folder" --out "$out/$name" \
+  if [[ -n ${LIMIT:-} ]]; then
+    run+=(--limit "$LIMIT")
+    answers+=-first-$LIMIT
+  fi
+  local whole=$answers
+  if [[ -n ${SHARD:-} ]]; then
+    run+=(--shard "$SHARD")
+    answers+=-${SHARD/\//-of-}
+  fi
+  "${program[@]}" bench run "$items" --data "$folder" --out "$answers" \
     ${run[@]+"${run[@]}"} ${run_words[@]+"${run_words[@]}"}
-  "${program[@]}" bench score "$out/$name"
+  if [[ -n ${SHARD:-} ]]; then
+    echo "$script: when all parts are done: surveyor bench score $whole-*-of-${SHARD#*/}" >&2
+    return
+  fi
+  "${program[@]}" bench score "$answers"
 }
 
 # needs_words [rest]: says what the task takes before anything is built; "rest" leaves it out and ends well

@@ -341,7 +341,11 @@ def server() -> Iterator[FaultServer]:
 
 
 def script(name: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if key not in ("MODELS", "OUT", "LIMIT", "BUILD", "RUN")}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("MODELS", "OUT", "LIMIT", "SHARD", "ITEMS", "BUILD", "RUN")
+    }
     command = [str(BASH), str(RUNS / f"{name}.sh"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**clean, **env})
 
@@ -397,11 +401,12 @@ def test_each_script_builds_answers_and_scores(name: str, tmp_path: Path, server
         assert code == 0, (words, told.err)
         if words[1] == "score":
             folder = Path(words[2])
-            scored.append(folder.name)
+            run = folder.name.removesuffix("-first-2")
+            scored.append(run)
             tracks = json.loads((folder / "scores.json").read_text())["tracks"]
-            assert {re.sub(r" \(.*", "", track) for track in tracks} == case.runs[folder.name]
+            assert {re.sub(r" \(.*", "", track) for track in tracks} == case.runs[run]
             answers = list(read_predictions(folder))
-            assert len(answers) == min(2, sum(1 for _ in read_items(out / f"{folder.name}.jsonl")))
+            assert len(answers) == min(2, sum(1 for _ in read_items(out / f"{run}.jsonl")))
             assert {each.status for each in answers} == {"answered"}, answers
     assert scored == list(case.runs)
 
@@ -429,17 +434,25 @@ def test_without_a_model_that_is_asked_in_words(tmp_path: Path) -> None:
 
 
 def test_items_are_built_once_and_words_are_handed_on(tmp_path: Path) -> None:
-    env = {"BUILD": "--seed 3", "RUN": "--shard 2/4 --workers 2", "MODELS": "grounder=oracle:a b.json"}
+    env = {"BUILD": "--seed 3", "RUN": "--through agent --workers 2", "MODELS": "grounder=oracle:a b.json"}
     build, run, score = calls(tmp_path, "dota", tmp_path, VERSION="1.5", **env)
     out = tmp_path / "out"
     assert build == ["bench", "build", "crec", "--source", f"dota:{tmp_path}?split=val&version=1.5", "--out",
                      str(out / "crec.jsonl"), "--n", "1000", "--seed", "3"]  # fmt: skip
     assert run == ["bench", "run", str(out / "crec.jsonl"), "--data", str(tmp_path), "--out", str(out / "crec"),
-                   "--models", "grounder=oracle:a b.json", "--shard", "2/4", "--workers", "2"]  # fmt: skip
+                   "--models", "grounder=oracle:a b.json", "--through", "agent", "--workers", "2"]  # fmt: skip
     assert score == ["bench", "score", str(out / "crec")]
     (out / "crec.jsonl").write_text("built\n")
     (tmp_path / "log").unlink()
     assert [words[1] for words in calls(tmp_path, "dota", tmp_path)] == ["run", "score"]
+
+
+def test_parts_have_folders_of_their_own_and_are_scored_together(tmp_path: Path) -> None:
+    build, run = calls(tmp_path, "dota", tmp_path, SHARD="2/4", LIMIT="100")
+    assert build[1] == "build" and run[run.index("--shard") + 1] == "2/4" and run[run.index("--limit") + 1] == "100"
+    assert run[run.index("--out") + 1] == str(tmp_path / "out/crec-first-100-2-of-4")
+    done = script("dota", str(tmp_path), SURVEYOR="true", OUT=str(tmp_path / "out"), SHARD="2/4")
+    assert f"surveyor bench score {tmp_path}/out/crec-*-of-4" in done.stderr
 
 
 def test_a_step_that_fails_ends_the_script(tmp_path: Path) -> None:
@@ -458,4 +471,4 @@ def test_scripts_with_the_installed_program(name: str, tmp_path: Path) -> None:
     done = script(name, str(data), SURVEYOR=program, OUT=str(tmp_path / "out"), LIMIT="2", ITEMS="4")
     assert done.returncode == 0, done.stderr
     for run in CASES[name].runs:
-        assert len(list(read_predictions(tmp_path / "out" / run))) == 2
+        assert len(list(read_predictions(tmp_path / "out" / f"{run}-first-2"))) == 2
