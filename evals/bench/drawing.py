@@ -51,7 +51,7 @@ def outlines_of(masks: Sequence[Mask]) -> list[FloatArray | None]:
     largest = {place: min(found, key=lambda part: -part.area) for place, found in parts.items()}
     shells = shapely.polygons(shapely.get_exterior_ring(np.array(list(largest.values()), dtype=object)))
     found: dict[int, FloatArray] = {}
-    for place, simple in zip(largest, shapely.simplify(shells, _OUTLINE_PX), strict=True):
+    for place, simple in zip(largest, np.array(shapely.simplify(shells, _OUTLINE_PX)), strict=True):
         whole = simple if simple.geom_type == "Polygon" and not simple.is_empty else largest[place]
         found[place] = np.asarray(shapely.get_coordinates(whole)[:-1], dtype=np.float64)
     return [found[place] if place in found else outline_of(mask) for place, mask in enumerate(masks)]
