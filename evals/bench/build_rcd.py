@@ -10,56 +10,58 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import numpy as np
-
 from ... import __version__
-from ...agent.planner import make_plan
-from ...core.conditions import Request, Selection, walk
+from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
-from ...core.masks import Mask
 from ...core.progress import note, report
 from ..datasets.levir import is_conflict
 from ..datasets.record import Record, Tally
 from ..scores.rcd import NONE_BELOW_PX
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import Site
-from .balance import Quotas, bucket
+from .balance import Quotas
 from .build import MOST_PER_WINDOW, Part, part_of
 from .compose import Proposal
-from .execute import labels_of
-from .items import Header, Image, Item, Made
-from .phrasing import Wordings, request_for, spoken_name, wordings
-from .rcd_asked import asked_of, asked_px, contested, is_cut_rank, places_of
+from .items import Header, Item
+from .phrasing import spoken_name
+from .rcd_asked import asked_of, contested, is_cut_rank, places_of
+from .rcd_drafts import Draft, drafted, numbered, with_same_image
 from .rcd_views import ChangeView, change_views
 from .referents import referents_of
 from .twins import pick_count, twins
 
-VERSION = 1
 ZERO_SHARE = 0.25
 UNCHANGED, SAME_TWICE = "Z:unchanged", "Z:same image twice"
 _MOST_OF_ZEROS = {UNCHANGED: 0.4, SAME_TWICE: 0.2}
 """Shares of the items without answer that pairs without change, and images put beside themselves, may have."""
 _MOST_PLAIN = 0.15  # of all items: nothing but the type of change is asked for
 _TRIES = 12  # proposals looked at closely, a view and turn
-_NOTHING = Verdicts((), (), (), {}, 0)
 
 
 @dataclass(frozen=True, eq=False)
-class _Draft:
-    """An item without its number."""
+class _Waiting:
+    """A proposal with what its place in the queue hangs on.
 
-    view: ChangeView
-    after: Image
+    Attributes:
+        proposal: what may be asked.
+        kinds: of its conditions; "C" where there are none.
+        places: tags of the places it names.
+        names_another: it tells things by change of another type.
+    """
+
     proposal: Proposal
-    verdicts: Verdicts
-    said: Wordings
-    tags: tuple[str, ...]
-    labels: tuple[str, ...]
-    twin: _Draft | None = None
+    kinds: tuple[str, ...]
+    places: tuple[str, ...]
+    names_another: bool
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> _Waiting:
+        named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
+        return cls(proposal, proposal.kinds or ("C",), tuple(_places(proposal.tags)), len(named) > 1)
 
 
 @dataclass(eq=False)
@@ -71,7 +73,7 @@ class _Window:
     number: int = 0
     used: set[Selection] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
-    waiting: dict[str, list[Proposal]] = field(default_factory=dict)
+    waiting: dict[str, list[_Waiting]] = field(default_factory=dict)
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -81,10 +83,10 @@ class _Window:
         referents = tuple(referents_of(self.view, here, self.rng))
         return tuple(Site(self.view, name, (label,), referents, here) for label, name in names.items())
 
-    def proposals_of(self, site: Site) -> list[Proposal]:
+    def proposals_of(self, site: Site) -> list[_Waiting]:
         """What may still be asked about a type of change."""
         if site.name not in self.waiting:
-            self.waiting[site.name] = list(asked_of(site, self.rng))
+            self.waiting[site.name] = [_Waiting.of(proposal) for proposal in asked_of(site, self.rng)]
         return self.waiting[site.name]
 
 
@@ -131,7 +133,7 @@ def build_rcd(
         raise UsageError(f"no record can be used: {told}; give pairs before/after with masks of what changed")
     random.Random(f"{seed}|order").shuffle(used)
     drafts = _Making(n, seed, zero_share, Quotas(n, 1), tally).run(_windows(used, seed, root, tally))
-    items = _numbered(drafts, seed)
+    items = numbered(drafts, seed)
     if len(items) < n:
         note(f"The pairs gave {len(items)} of {n} items; more pairs would give more.")
     header = Header(
@@ -180,10 +182,10 @@ class _Making:
     zero_share: float
     quotas: Quotas
     tally: Tally
-    drafts: list[_Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
     zeros: int = 0
 
-    def run(self, windows: Iterable[_Window]) -> list[_Draft]:
+    def run(self, windows: Iterable[_Window]) -> list[Draft]:
         """Turns over all windows until there are enough items or nothing is left to try."""
         seen: list[_Window] = []
         turn: Iterable[_Window] = windows
@@ -210,24 +212,22 @@ class _Making:
         for site in sorted(sites, key=lambda site: self.quotas.labels[site.name]):
             waiting = window.proposals_of(site)
             waiting.sort(key=lambda each: self._score(window, site, each))
-            for proposal in waiting[:_TRIES]:
-                waiting.remove(proposal)
+            for each in waiting[:_TRIES]:
+                waiting.remove(each)
                 tried += 1
                 try:
-                    self._admit(window, site, proposal)
+                    self._admit(window, site, each.proposal)
                 except Rejected as reason:
                     self.tally[str(reason)] += 1
                     continue
                 return tried
         return tried
 
-    def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
+    def _score(self, window: _Window, site: Site, each: _Waiting) -> float:
         """How much there is of this already; what is told by change of another type is wanted most."""
-        again = sum(window.kinds[kind] for kind in proposal.kinds or ("C",)) * self.n / 20
-        named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
-        other = self.n / 10 if len(named) > 1 else 0
-        kinds = proposal.kinds or ("C",)
-        return again - other + self.quotas.score(site.name, kinds, proposal.form, _places(proposal.tags))
+        again = sum(window.kinds[kind] for kind in each.kinds) * self.n / 20
+        another = self.n / 10 if each.names_another else 0
+        return again - another + self.quotas.score(site.name, each.kinds, each.proposal.form, each.places)
 
     # ---- items with an answer --------------------------------------------------------------------------------
 
@@ -255,12 +255,12 @@ class _Making:
         if is_one and window.rng.random() < 0.7:
             selection = selection.model_copy(update={"expected": 1})
         asked = replace(proposal, selection=selection)
-        draft = _draft(window, window.view.after, site, asked, verdicts)
+        draft = drafted(site, asked, verdicts, window.rng)
         draft = replace(draft, twin=self._twin(window, site, draft))
         self.drafts.append(draft)
         self._count(window, proposal, draft, f1)
 
-    def _count(self, window: _Window, proposal: Proposal, draft: _Draft, f1: float) -> None:
+    def _count(self, window: _Window, proposal: Proposal, draft: Draft, f1: float) -> None:
         window.used.update((proposal.selection, draft.proposal.selection))
         window.kinds.update(proposal.kinds or ("C",))
         window.number += 1
@@ -271,7 +271,7 @@ class _Making:
 
     # ---- items without answer --------------------------------------------------------------------------------
 
-    def _zero(self, window: _Window, draft: _Draft) -> None:
+    def _zero(self, window: _Window, draft: Draft) -> None:
         self.drafts.append(draft)
         self.zeros += 1
         window.number += 1
@@ -284,7 +284,7 @@ class _Making:
         has_room = self.quotas.tags[kind] < math.ceil(_MOST_OF_ZEROS.get(kind, 1.0) * self.zero_share * after)
         return after <= self.n and self.zeros < self.zero_share * after and has_room
 
-    def _twin(self, window: _Window, site: Site, draft: _Draft) -> _Draft | None:
+    def _twin(self, window: _Window, site: Site, draft: Draft) -> Draft | None:
         """A question that differs from a good one in one condition, or in the later image, and has no answer."""
         if window.number + 2 > MOST_PER_WINDOW:
             return None
@@ -295,14 +295,14 @@ class _Making:
                 continue
             try:
                 if kind == SAME_TWICE:
-                    return _nothing(draft, kind)
+                    return with_same_image(draft, kind)
                 verdicts = admitted_empty(window.view, proposal.selection)
-                return _draft(window, window.view.after, site, proposal, verdicts, kind)
+                return drafted(site, proposal, verdicts, window.rng, kind)
             except Rejected as reason:
                 self.tally[str(reason)] += 1
         return None
 
-    def _twins(self, window: _Window, site: Site, draft: _Draft) -> Iterator[tuple[str, Proposal]]:
+    def _twins(self, window: _Window, site: Site, draft: Draft) -> Iterator[tuple[str, Proposal]]:
         asked = draft.proposal
         absent = tuple(each.name for each in window.sites if each.labels[0] not in window.view.labels)
         if asked.form == "class":
@@ -320,41 +320,11 @@ class _Making:
         proposal = next(each for each in (plain, *places_of(site, window.rng)) if each.selection not in window.used)
         try:
             verdicts = admitted_empty(window.view, proposal.selection)
-            self._zero(window, _draft(window, window.view.after, site, proposal, verdicts, UNCHANGED))
+            self._zero(window, drafted(site, proposal, verdicts, window.rng, UNCHANGED))
         except Rejected as reason:
             window.used.add(proposal.selection)
             self.tally[str(reason)] += 1
         return 1
-
-
-def _draft(
-    window: _Window, after: Image, site: Site, proposal: Proposal, verdicts: Verdicts, kind: str | None = None
-) -> _Draft:
-    """Raises Rejected where no wording means just that."""
-    said = wordings(_request(proposal.selection), window.rng)
-    if said is None:
-        raise Rejected("no wording that is read back as it is meant")
-    named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
-    shown = {label for phrase in named for label in labels_of(phrase, window.view.classes)} | set(site.labels)
-    number = len(verdicts.answers)
-    every = ("answers:all",) if number and number == len(verdicts.universe) else ()
-    head = labels_of(proposal.selection.phrases[0], window.view.classes)[0]
-    tags = (*(() if kind is None else (kind,)), *(proposal.kinds or ("C",)), *proposal.tags, bucket(number), *every)
-    labels = tuple(label for label in window.view.classes if label in shown)
-    return _Draft(window.view, after, proposal, verdicts, said, tuple(dict.fromkeys((*tags, f"class:{head}"))), labels)
-
-
-def _nothing(draft: _Draft, kind: str) -> _Draft:
-    """The same question where the earlier image stands for the later one, too."""
-    tags = [tag for tag in draft.tags if not tag.startswith("answers:")]
-    return replace(
-        draft, after=draft.view.image, verdicts=_NOTHING, tags=(kind, *tags, bucket(0)), labels=(), twin=None
-    )
-
-
-def _request(selection: Selection) -> Request:
-    """Masks are asked for, as in CRES."""
-    return request_for("CRES", selection)
 
 
 def _area_px(view: ChangeView, name: str) -> int:
@@ -381,52 +351,3 @@ def _f1_of_all(view: ChangeView, verdicts: Verdicts) -> float:
 
 def _places(tags: Iterable[str]) -> list[str]:
     return [tag for tag in tags if tag.startswith("place:")]
-
-
-# ---- items ----------------------------------------------------------------------------------------------------
-
-
-def _numbered(drafts: Sequence[_Draft], seed: int) -> list[Item]:
-    names = {id(draft): f"rcd-{seed}-{number:05d}" for number, draft in enumerate(drafts)}
-    partner = {id(draft.twin): names[id(draft)] for draft in drafts if draft.twin is not None}
-    return [
-        _item(
-            draft,
-            names[id(draft)],
-            names[id(draft.twin)] if draft.twin is not None else partner.get(id(draft)),
-            seed,
-        )
-        for draft in drafts
-    ]
-
-
-def _item(draft: _Draft, name: str, twin: str | None, seed: int) -> Item:
-    view, verdicts, selection = draft.view, draft.verdicts, draft.proposal.selection
-    request = _request(selection)
-    asked = asked_px(selection, view.image.size_wh)
-    answer = Mask.from_array(np.zeros((0, 0)), shape_hw=view.image.size_wh[::-1])
-    for each in verdicts.answers:
-        mask = view.by_id[each].mask
-        answer = answer if mask is None else answer.union(mask)
-    wrong = len(verdicts.universe) - len(verdicts.answers)
-    return Item(
-        id=name,
-        task="RCD",
-        image=view.image,
-        after=draft.after,
-        expression=draft.said.expression,
-        paraphrases=draft.said.paraphrases,
-        request=request,
-        sub_instructions=tuple(step.instruction for step in make_plan(request).steps),
-        objects=tuple(seen.truth for seen in view.objects if seen.label in draft.labels),
-        answer_ids=verdicts.answers,
-        universe_ids=verdicts.universe,
-        ignored_ids=verdicts.ignored,
-        asked_rle=None if asked is None else Mask.from_array(asked).to_rle(),
-        answer_rle=answer.to_rle() if answer.area_px else None,
-        tags=draft.tags,
-        twin=twin,
-        distractors={"same_class": wrong, "near_misses": verdicts.near_misses}
-        | {f"without: {words}": count for words, count in verdicts.removed.items()},
-        made=Made(version=VERSION, seed=seed, template=draft.said.template),
-    )
