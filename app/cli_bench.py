@@ -17,6 +17,8 @@ from .cli_bench_export import export
 from .cli_bench_inspect import EPILOG as INSPECT_EPILOG
 from .cli_bench_inspect import inspect
 from .cli_bench_report import REPORT_EPILOG, SCORE_EPILOG, report, score
+from .cli_bench_suite import EPILOG as SUITE_EPILOG
+from .cli_bench_suite import suite
 
 if TYPE_CHECKING:
     from ..evals.bench.predict import How
@@ -278,3 +280,4 @@ bench.command(epilog=SCORE_EPILOG)(score)
 bench.command(epilog=REPORT_EPILOG)(report)
 bench.command(epilog=INSPECT_EPILOG)(inspect)
 bench.command(epilog=EXPORT_EPILOG)(export)
+bench.command(epilog=SUITE_EPILOG)(suite)

@@ -75,7 +75,7 @@ def build_file(
         disjoint = {each.dataset: each.disjoint for each in found if each.disjoint is not None}
         more = {"n": n, "root": root, "command": command, "disjoint": disjoint, "tally": tally}
         return write_field_items(out, records, task, **more), root
-    plenty, records = DEFAULT_N if n is None else n, map(_sized, records)
+    plenty, records = DEFAULT_N if n is None else n, map(sized, records)
     if task == "RCD":
         from .build_rcd import build_rcd
 
@@ -87,7 +87,7 @@ def build_file(
     return header, root
 
 
-def _sized(record: Record) -> Record:
+def sized(record: Record) -> Record:
     """The record with its image's size, which some readers leave to whoever needs it (DOTA)."""
     if record.size_wh is not None:
         return record
