@@ -43,9 +43,10 @@ def changes(records: list[object]) -> list[Item]:
     for number in range(6):
         record = records[number % 3]
         image = Image(path=record.image.name, size_wh=SIZE, family=record.family)  # type: ignore[attr-defined]
+        after = image.model_copy(update={"path": records[(number + 1) % 3].image.name})  # type: ignore[attr-defined]
         boxes = answers[number % 3]
         answer = filled(*boxes, size_wh=SIZE) if boxes else None
-        item = make_item(f"rcd-{number}", task="RCD", size_wh=SIZE, answer_rle=answer, after=image)
+        item = make_item(f"rcd-{number}", task="RCD", size_wh=SIZE, answer_rle=answer, after=after)
         items.append(item.model_copy(update={"image": image, "expression": f"segment the changed buildings, {number}"}))
     return items
 

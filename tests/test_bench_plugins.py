@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import random
 import subprocess
 import sys
@@ -134,10 +135,11 @@ def test_an_oriented_box_keeps_its_corners() -> None:
     ("reply", "area"),
     [
         ("[(0,0),(500,0),(500,500),(0,0)]", 2500),
+        ("[(0,0),(500,0),(500,500)]", 2500),
         ("[(0,0),(500,0),(500,500),(0,500)]", 5000),
         ("[(0,0),(500,500)]", 5000),
     ],
-    ids=["closed outline", "open outline", "box filled in"],
+    ids=["closed outline", "open outline", "four corners", "box filled in"],
 )
 def test_masks_are_filled_in(reply: str, area: int) -> None:
     row = score_item(CRES_ITEM, read_reply(reply, CRES_ITEM))
@@ -301,8 +303,10 @@ def test_export(task: Any, tmp_path: Path) -> None:
         assert module == "utils" and (np.isnan(figure) or figure > (0.99 if task == "CREC" else 0.4)), each["metric"]
     for line, item in zip(lines, items, strict=True):
         assert len(line["images"]) == (2 if task == "RCD" else 1)
-        pixels = cv2.imread(str(tmp_path / "out" / line["images"][0]))[..., ::-1]
-        assert (pixels == open_image(item.image, mini_set(task)[0]).read((0, 0, *item.image.size_wh))).all()
+        for path, image in zip(line["images"], (item.image, item.after), strict=False):
+            assert image is not None
+            pixels = cv2.imread(str(tmp_path / "out" / path))[..., ::-1]
+            assert (pixels == open_image(image, mini_set(task)[0]).read((0, 0, *image.size_wh))).all()
         assert not any(isinstance(value, dict) or value is None for value in line.values())  # equal columns
 
 
@@ -363,14 +367,15 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_crop_is_written_once_and_anew_when_the_image_changes(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    cv2.imwrite(str(tmp_path / "a.bmp"), pixels)
     (tmp_path / "out").mkdir()
-    image = Image(path="a.png", size_wh=(30, 20), crop_xyxy=(10, 5, 40, 25), family="a")
+    image = Image(path="a.bmp", size_wh=(30, 20), crop_xyxy=(10, 5, 40, 25), family="a")
     first = picture_file(image, tmp_path, tmp_path / "out")
     assert (cv2.imread(str(first)) == pixels[5:25, 10:40]).all()
     assert picture_file(image, tmp_path, tmp_path / "out") == first
     other = picture_file(image.model_copy(update={"crop_xyxy": (0, 0, 30, 20)}), tmp_path, tmp_path / "out")
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((60, 80, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "a.bmp"), np.zeros((60, 80, 3), np.uint8))  # a file of the same size
+    os.utime(tmp_path / "a.bmp", (1, 1))
     changed = picture_file(image, tmp_path, tmp_path / "out")
     assert len({first, other, changed}) == 3 == len(list((tmp_path / "out").iterdir()))
     with pytest.raises(UsageError, match="no image"):

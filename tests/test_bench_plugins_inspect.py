@@ -16,7 +16,7 @@ from plugin_items import mini_set, replies
 from surveyor.core.errors import UsageError
 from surveyor.evals.bench.items import Item
 from surveyor.evals.bench.predict import How, open_image, predict
-from surveyor.evals.plugins.asking import question, read_reply
+from surveyor.evals.plugins.asking import question, read_reply, right_reply
 from surveyor.evals.scores.contrast import score_contrast
 from surveyor.evals.scores.crec import score_crec
 from surveyor.evals.scores.cres import score_cres
@@ -166,17 +166,22 @@ def test_replies_of_every_epoch_count(logs: Path) -> None:
 
 
 def test_a_log_can_be_scored_again(logs: Path) -> None:
-    log = run(bench("CREC", oracle=["boxes"], baseline="largest"), logs)
+    _, items = mini_set("CREC")
+    said = {item.id: right_reply(item) for item in items}
+    log = run(bench("CREC"), logs, model=speaking(said, items), solver=generate())
     again = score(log, item_scores(oriented=True), action="overwrite", display="none")
-    whole = score_crec(
-        mini_set("CREC")[1],
-        [
-            predict(item, load_models(), How(baseline="largest", oracle=("boxes",)), root=mini_set("CREC")[0])
-            for item in mini_set("CREC")[1]
-        ],
-        oriented=True,
-    )
-    assert same(again, whole)
+    predictions = [read_reply(said[item.id], item) for item in items]
+    upright, whole = score_crec(items, predictions), score_crec(items, predictions, oriented=True)
+    assert same(log, upright) and same(again, whole) and upright.values() != whole.values()
+
+
+def test_a_model_that_fails_costs_its_items_alone(logs: Path) -> None:
+    _, items = mini_set("CREC")
+    said = {item.id: right_reply(item) for item in items[1:]}  # the mock has no reply to the first: KeyError
+    options = {"fail_on_error": False, "score_on_error": True, "log_level": "critical"}
+    log = run(bench("CREC"), logs, model=speaking(said, items), solver=generate(), **options)
+    whole = score_crec(items, [read_reply(said[item.id], item) for item in items[1:]])
+    assert figures(log)["status missing"] == 1.0 and same(log, whole)
 
 
 def test_images_are_the_pixels_of_the_items() -> None:
