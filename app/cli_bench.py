@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..evals.bench.predict import How
     from ..evals.bench.runner import Ran, Standing
 
-bench = typer.Typer(no_args_is_help=True, help="Benchmarks of conditional questions: build and run them.")
+bench = typer.Typer(no_args_is_help=True, help="Benchmarks: conditional questions, and those of the field.")
 
 ItemsFile = Annotated[
     Path, typer.Argument(metavar="ITEMS", help="Items file: one JSON object a line.", show_default=False)
@@ -73,7 +73,7 @@ _MOST_REASONS = 5
 
 @bench.callback()
 def about() -> None:
-    """Benchmarks of conditional questions: build them, put their items to the agent."""
+    """Benchmarks: conditional questions and those of the field. Build items, answer them, score the answers."""
 
 
 @bench.command(epilog=BUILD_EXAMPLES)
