@@ -33,7 +33,7 @@ from surveyor.evals.bench.build import build, part_of
 from surveyor.evals.bench.crops import View, is_endless, views_of
 from surveyor.evals.bench.execute import Executor, Frame, Regions, answer, executor_of, region_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
-from surveyor.evals.bench.phrasing import means, wordings
+from surveyor.evals.bench.phrasing import means, spoken, wordings
 from surveyor.evals.bench.synth_source import synth_records
 from surveyor.evals.datasets.record import Record, Source, Thing
 from surveyor.tools import CRISP, STRICT
@@ -302,8 +302,9 @@ def test_items_hold_what_they_speak_of(task: str) -> None:
         assert not set(item.ignored_ids) & set(item.universe_ids)
         if task == "CRES":
             assert all(each.rle is not None for each in item.answers)
-        steps = [step.instruction for step in make_plan(item.request).steps]
+        steps = [spoken(step.instruction) for step in make_plan(item.request).steps]
         assert list(item.sub_instructions) == steps
+        assert not any(compass in " ".join(steps) for compass in ("north", "south", "east side", "west"))
 
 
 def test_naming_the_whole_class_is_a_bad_answer() -> None:

@@ -48,8 +48,10 @@ _CORNERS: tuple[Literal["top left", "top right", "bottom left", "bottom right"],
     "bottom left",
     "bottom right",
 )
-_ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # leading figures that a person would say
+ROUND = tuple(round(lead * 10.0**power, 3) for power in range(7) for lead in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
+"""Numbers that a person would say."""
 _LONG = 1.5
+_SIDED = 3.0
 _SMALL = 0.3
 _BETWEEN_TRIES = 12
 _CROWD = 40  # more of a class than this, and nobody would look at all of them
@@ -124,7 +126,9 @@ def _aspect(site: Site, rng: random.Random) -> Atom | None:
     if not site.view.is_turned(site.labels):
         return None
     op = rng.choice([">", "<"])
-    return Aspect(op=op, ratio=rng.choice([1.5, 2, 2.5, 3, 4]))  # type: ignore[arg-type]
+    found = site.layout.aspects
+    clear = [ratio for ratio in (1.5, 2, 2.5, 3, 4) if not ((found > ratio / 1.25) & (found < ratio * 1.25)).any()]
+    return Aspect(op=op, ratio=rng.choice(clear)) if clear else None  # type: ignore[arg-type]
 
 
 def _cell(site: Site, rng: random.Random) -> Atom | None:
@@ -246,7 +250,7 @@ def _surrounded(site: Site, rng: random.Random) -> Atom | None:
 def _sided(site: Site, rng: random.Random) -> Atom | None:
     """Beside a long thing: its sides by direction, by another thing, or whichever."""
     view = site.view
-    long = [each for each in site.referents if view.is_turned((each.label,)) and _aspect_of(view, each) >= 2 * _LONG]
+    long = [each for each in site.referents if _is_long(view, each)]
     if not long:
         return None
     referent = rng.choice(long)
@@ -424,6 +428,12 @@ def _aspect_of(view: View, referent: Referent) -> float:
     return float(Layout([view.by_id[referent.id].region]).aspects[0])
 
 
+def _is_long(view: View, referent: Referent) -> bool:
+    """Whether it has two sides to everybody: a road, a runway, a bridge; not a building that is longer than wide."""
+    aspect = _aspect_of(view, referent) if view.is_turned((referent.label,)) else 0.0
+    return aspect >= (_SIDED if is_endless(referent.label) else _SIDED + 1)
+
+
 def _between(values: np.ndarray, rng: random.Random) -> float | None:
     """A number that a person would say, with values clear of it on both sides; None where there is none."""
     found = np.unique(values[values > 0])
@@ -432,6 +442,5 @@ def _between(values: np.ndarray, rng: random.Random) -> float | None:
         return None
     place = rng.choice(gaps)
     low, high = float(found[place]), float(found[place + 1])
-    said = [round(lead * 10.0**power, 3) for power in range(7) for lead in _ROUND]
-    options = [each for each in said if low <= 0.9 * each and 1.1 * each <= high]
+    options = [each for each in ROUND if low <= 0.9 * each and 1.1 * each <= high]
     return rng.choice(options) if options else None

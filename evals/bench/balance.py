@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _CLASS_SHARE, _KIND_SHARE = 0.15, 0.2
+_PLAIN_SHARE = 0.08  # of items that ask for a class and nothing else; each has a twin besides
 _FORM_WEIGHTS = {"class": 0.12, "one": 2.0, "not": 0.8, "and": 2.0, "and not": 0.7, "or": 0.7, "pick": 1.5, "pick of some": 1.2}  # fmt: skip  # noqa: E501
 _MOST_F1_OF_ALL = 0.6
 BUCKETS = ((0, 0), (1, 1), (2, 5), (6, 20))
@@ -50,8 +51,9 @@ class Quotas:
 
     def allows(self, label: str, kinds: Iterable[str]) -> bool:
         """Whether neither the class nor one of the kinds has reached its cap."""
-        most = math.ceil(self.n * _KIND_SHARE)
-        return self.labels[label] < self.most_of_class and all(self.tags[kind] < most for kind in kinds)
+        return self.labels[label] < self.most_of_class and all(
+            self.tags[kind] < math.ceil(self.n * (_PLAIN_SHARE if kind == "C" else _KIND_SHARE)) for kind in kinds
+        )
 
     def allows_easy(self, kinds: Iterable[str], f1_of_all: float) -> bool:
         """Whether naming the whole class stays a bad answer (F1 up to 0.6 on average) for each kind."""

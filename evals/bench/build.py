@@ -24,19 +24,21 @@ from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import MAKERS, Site
 from .balance import Quotas, bucket
 from .compose import LEAST_TOLD_APART, Proposal, proposals
+from .contested import contested
 from .crops import View, views_of
 from .execute import labels_of
 from .items import Header, Item, Made, Truth
-from .phrasing import Wordings, request_for, spoken_name, wordings
+from .phrasing import Wordings, is_read_alike, request_for, spoken, spoken_name, wordings
 from .referents import referents_of
 from .twins import pick_count, twins
 
-VERSION = 1
+VERSION = 2
 MOST_PER_WINDOW = 6
 ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 10  # proposals looked at closely, a window and turn
 _KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
+_PATIENCE = 3  # turns over all windows without an item
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 BROADER = ("vehicle", "ship", "aircraft")
 """Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
@@ -224,10 +226,11 @@ class _Making:
     zeros: int = 0
 
     def run(self, windows: Sequence[_Window]) -> list[_Draft]:
-        """Turns over all windows until there are enough items or a turn brings none."""
+        """Turns over all windows until there are enough items or several turns bring none."""
         order = list(windows)
         random.Random(f"{self.seed}|order").shuffle(order)
-        while len(self.drafts) < self.n:
+        barren = 0
+        while len(self.drafts) < self.n and barren < _PATIENCE:
             before = len(self.drafts)
             for window in order:
                 if len(self.drafts) >= self.n:
@@ -235,8 +238,7 @@ class _Making:
                 if window.number < MOST_PER_WINDOW:
                     self._one(window)
                     report("items", len(self.drafts), self.n)
-            if len(self.drafts) == before:
-                break
+            barren = barren + 1 if len(self.drafts) == before else 0
         return self.drafts[: self.n]
 
     def _one(self, window: _Window) -> None:
@@ -250,7 +252,8 @@ class _Making:
             waiting.sort(key=lambda each: self._score(window, site, each))
             for proposal in waiting[:_TRIES]:
                 waiting.remove(proposal)
-                if proposal.selection in window.used or not self.quotas.allows(_label(site), proposal.kinds):
+                kinds = proposal.kinds or ("C",)
+                if proposal.selection in window.used or not self.quotas.allows(_label(site), kinds):
                     continue
                 try:
                     self._admit(window, site, proposal)
@@ -290,6 +293,8 @@ class _Making:
             selection = selection.model_copy(update={"expected": 1})
         if (count := pick_count(selection)) is not None and count != len(verdicts.answers):
             raise Rejected("fewer than the words promise")
+        if (doubt := contested(view, selection, view.certain.selection(selection))) is not None:
+            raise Rejected(doubt)
         said = _said(self.task, site, selection, window.rng)
         if proposal.form != "class":
             twin = self._twin(window, site, proposal, selection, must=False)
@@ -362,7 +367,10 @@ def _said(task: str, site: Site, selection: Selection, rng: random.Random) -> Wo
             found = set(labels_of(phrase, tuple(shown)))
             if found != set(labels_of(phrase, view.certain.classes)) & set(view.labels):
                 raise Rejected("a class means another among fewer classes")
-    said = wordings(request_for(task, selection), rng)
+    request = request_for(task, selection)
+    if not is_read_alike(request, view.certain.classes, tuple(shown)):
+        raise Rejected("a class name that reads as a size")
+    said = wordings(request, rng)
     if said is None:
         raise Rejected("no wording that is read back as it is meant")
     return said
@@ -413,7 +421,7 @@ def _item(draft: _Draft, name: str, twin: str | None, task: str, seed: int) -> I
         expression=draft.said.expression,
         paraphrases=draft.said.paraphrases,
         request=request,
-        sub_instructions=tuple(step.instruction for step in make_plan(request).steps),
+        sub_instructions=tuple(spoken(step.instruction) for step in make_plan(request).steps),
         objects=tuple(objects),
         answer_ids=verdicts.answers,
         universe_ids=verdicts.universe,

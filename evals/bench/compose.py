@@ -138,11 +138,15 @@ def _joined(site: Site, known: list[Known], kinds: Sequence[str], rng: random.Ra
     ranks = {kind: place for place, kind in reversed(list(enumerate(kinds)))}
     pairs.sort(key=lambda pair: min(ranks[pair[0].kind], ranks[pair[1].kind]))
     for a, b in pairs[:_PAIRS]:
+        if _says_too_much(a.condition, b.condition):
+            continue
         first, second = (b, a) if _is_word(b.condition) and not _is_word(a.condition) else (a, b)
         if _together(first, second):
             yield _all_of(site, [first, second], "and")
             third = rng.choice(known)
-            if third not in (first, second) and not _is_word(third.condition) and _together(first, second, third):
+            fits = third not in (first, second) and not _is_word(third.condition)
+            fits = fits and not any(_says_too_much(one.condition, third.condition) for one in (first, second))
+            if fits and _together(first, second, third):
                 yield _all_of(site, [first, second, third], "and")
         if not _looks_odd_denied(second.condition) and _together(first, second.denied):
             yield _all_of(site, [first, second.denied], "and not")
@@ -150,6 +154,14 @@ def _joined(site: Site, known: list[Known], kinds: Sequence[str], rng: random.Ra
             either = Or(conditions=(first.condition, second.condition))
             if _excludes(np.maximum(first.doubtful, second.doubtful)):
                 yield _of(site, either, [first.kind, second.kind], "or")
+
+
+def _says_too_much(one: Condition, other: Condition) -> bool:
+    """Whether nobody would ask both at once: a place and its refinement, or two relations to the same thing."""
+    if isinstance(one, Position) and isinstance(other, Position):
+        return "edge" not in (one.frame, other.frame)
+    references = [getattr(each, "reference", None) for each in (one, other)]
+    return references[0] is not None and references[0] == references[1]
 
 
 def _together(*parts: Known) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ...agent.class_names import adopt_class_names
 from ...agent.parser import parse
 from ...core.conditions import Output, Request, Selection
 from ...core.errors import QueryError
@@ -22,9 +24,11 @@ _ASKED = {
     "segment": ("segment {1}", "outline {1}", "segment {0}", "give me the masks of {1}", "please segment {1}",
                 "draw the outlines of {1}", "mask {1}", "show me the outlines of {1}"),
 }  # fmt: skip
-# North is not up in every image: sides are told by left and right.
-_SIDES = (("on the east side", "on the right side"), ("on the west side", "on the left side"),
-          ("on the north side", "on the upper side"), ("on the south side", "on the lower side"))  # fmt: skip
+# Canonical English that nobody speaks. North is not up in every image: sides are told by left and right.
+_SPOKEN = (("on the east side", "on the right side"), ("on the west side", "on the left side"),
+           ("on the north side", "on the upper side"), ("on the south side", "on the lower side"),
+           ("in the right centre", "in the centre right"), ("in the left centre", "in the centre left"),
+           ("exactly as ", "as "))  # fmt: skip
 # Other words for the same; each is only kept where the parser agrees.
 _SAME = (
     ("in the top left corner", "in the upper left corner"),
@@ -64,14 +68,14 @@ def request_for(task: str, selection: Selection) -> Request:
 def wordings(request: Request, rng: random.Random) -> Wordings | None:
     """Wordings that mean the request and nothing else, without brackets; None where there are fewer than two."""
     output = request.outputs[0]
-    body = words(output.target)
-    for compass, side in _SIDES:
-        body = body.replace(compass, side)
+    body = spoken(words(output.target))
     body = body.replace(f"the average of {plural(output.target.phrases[0])}", "average")
     everything = body if body.startswith("the ") else f"all {body}"
     single = (output.target.picks[-1].count if output.target.picks else output.target.expected) == 1
     where = f"where {'is' if single else 'are'} {'' if body.startswith('the ') else 'the '}{body}"
     templates = _ASKED[output.verb]
+    if single:
+        templates = tuple(each.replace("masks", "mask").replace("outlines", "outline") for each in templates)
     chosen = [templates[0], *rng.sample(templates[1:], len(templates) - 1)][:_TRIES]
     fits = [(old, new) for old, new in _SAME if old in f" {body} "]
     kept: list[tuple[str, str]] = []
@@ -101,6 +105,31 @@ def an(noun: str) -> str:
         ('an airplane', 'a ship')
     """
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def spoken(canonical: str) -> str:
+    """Canonical English (`surveyor.core.wording`) without compass words and the like.
+
+    Example:
+        >>> spoken("select those on the east side of the river")
+        'select those on the right side of the river'
+    """
+    for written, said in _SPOKEN:
+        canonical = canonical.replace(written, said)
+    return canonical
+
+
+def is_read_alike(request: Request, *known: Sequence[str]) -> bool:
+    """Whether the request stays the same for a grounder with these class names.
+
+    "Large vehicles" are not the large ones of all vehicles where "large vehicle" is a class.
+
+    Example:
+        >>> request = parse("detect all large vehicles")
+        >>> is_read_alike(request, ["vehicle", "ship"]), is_read_alike(request, ["vehicle"], ["large vehicle"])
+        (True, False)
+    """
+    return all(adopt_class_names(request, classes) == request for classes in known)
 
 
 def means(text: str, request: Request) -> bool:

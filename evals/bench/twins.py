@@ -27,7 +27,7 @@ from ...core.conditions import (
     conjuncts,
     walk,
 )
-from .atoms import CELLS, DIRECTIONS, Site
+from .atoms import CELLS, DIRECTIONS, ROUND, Site
 
 _PLACES = {
     "cell": CELLS,
@@ -36,6 +36,7 @@ _PLACES = {
     "edge": ("left", "right", "top", "bottom"),
 }
 _SHRUNK, _GROWN = (2.0, 3.0, 4.0), (1.5, 2.0, 3.0)
+_LAST = 8  # nobody counts further: "the eighth parking lot from the top"
 
 
 def twins(site: Site, selection: Selection, absent: tuple[str, ...], rng: random.Random) -> Iterator[tuple[str, Selection]]:  # fmt: skip  # noqa: E501
@@ -61,12 +62,12 @@ def twins(site: Site, selection: Selection, absent: tuple[str, ...], rng: random
             where = changed[0] if len(changed) == 1 else And(conditions=changed)
             found.append((kind, selection.model_copy(update={"where": where})))
     for place, pick in enumerate(selection.picks):
-        if pick.reference is None and pick.count == 1:
+        if pick.by in ("x", "y", "area", "length") and pick.count == 1:
             number = len(site.layout)
             for first in sorted({number + 1, number + 2} - {pick.first}):
                 later = pick.model_copy(update={"first": first})
                 picks = (*selection.picks[:place], later, *selection.picks[place + 1 :])
-                if first <= 12:
+                if first <= _LAST:
                     found.append(("Z:ordinal", selection.model_copy(update={"picks": picks})))
     rng.shuffle(found)
     yield from found
@@ -139,9 +140,14 @@ def _related_otherwise(relation: Relation, site: Site, rng: random.Random) -> It
 
 
 def _said(value: float, like: Quantity) -> Quantity:
-    """The quantity rounded to what a person would say."""
-    step = 10.0 if value >= 100 else 5.0 if value >= 20 else 1.0
-    return Quantity(value=max(step, round(value / step) * step), unit=like.unit)
+    """The quantity, a little more or less, so that a person would say it.
+
+    Example:
+        >>> [_said(value, Quantity(value=1, unit="m")).value for value in (16.7, 37.5, 620)]
+        [15.0, 40.0, 600.0]
+    """
+    near = min(ROUND, key=lambda each: abs(each - value))
+    return Quantity(value=near, unit=like.unit)
 
 
 def pick_count(selection: Selection) -> int | None:
