@@ -2,10 +2,11 @@
 # make test    set up with the development tools, run all CPU tests
 # make test-torch  the same for what needs torch, in an environment of its own
 # make test-full   the same for what needs torchvision: the sam2 package, qwen_vl_utils, transformers serve
+# make test-lmms   the same for the plugin of lmms-eval; not part of CI
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-torch test-full lint format types check bench bench-torch weights clean
+.PHONY: help demo test test-torch test-full test-lmms lint format types check bench bench-torch weights clean
 
 PYTHON ?= $(firstword $(shell command -v python3.11 || command -v python3 || echo python3))
 VENV ?= .venv
@@ -17,6 +18,7 @@ TORCH ?= torch==2.13.0
 TORCH_EXTRAS ?= train,llm,qwen,sam2-hf
 FULL_VENV ?= .venv-full
 FULL_EXTRAS ?= qwen,sam2,serve
+LMMS_VENV ?= .venv-lmms
 
 IMAGE ?=
 QUERY ?= planes longer than 33 m in the northern half
@@ -82,6 +84,16 @@ $(FULL_VENV)/.installed: pyproject.toml
 test-full: $(FULL_VENV)/.installed  ## the tests that need torchvision, in an environment of their own
 	@$(FULL_VENV)/bin/python -m pytest -m 'full and not gpu and not slow' $(PYTEST_ARGS)
 
+# an environment of its own: lmms-eval and sam2 want different versions of antlr4
+$(LMMS_VENV)/.installed: pyproject.toml
+	@echo "installing surveyor with lmms-eval into $(LMMS_VENV) (about ten minutes the first time)" >&2
+	@test -x $(LMMS_VENV)/bin/python || $(PYTHON) -m venv $(LMMS_VENV)
+	@$(LMMS_VENV)/bin/python -m pip --disable-pip-version-check -qq install --editable '.[dev,lmms]'
+	@touch $@
+
+test-lmms: $(LMMS_VENV)/.installed  ## the tests of the plugin of lmms-eval; not part of CI
+	@$(LMMS_VENV)/bin/python -m pytest -m full -p no:hydra_pytest $(PYTEST_ARGS) tests/test_bench_plugins_lmms.py
+
 lint: $(VENV)/.installed-dev  ## ruff, formatting, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -108,4 +120,4 @@ weights:  ## list the digests of the embedded models' files (after exporting new
 	@cd tools/models/compact/weights && sha256sum *.onnx *.json > SHA256SUMS && cat SHA256SUMS
 
 clean:  ## environment, caches and out/ away
-	rm -rf .venv .venv-torch .venv-full out build .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf .venv .venv-torch .venv-full .venv-lmms out build .mypy_cache .ruff_cache .pytest_cache *.egg-info
