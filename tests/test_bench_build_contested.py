@@ -144,6 +144,15 @@ def test_one_thing_is_neither_in_a_row_nor_on_either_side() -> None:
     assert doubt(one, ships(And(conditions=(beside, LEFT)))) == "one thing on either side, or in a row"
 
 
+def test_a_rank_is_not_asked_twice() -> None:
+    seen = view(*FAR_APART, thing("b", 480, 480, 520, 520, "bridge"))
+    top, left = Pick(by="y", order="min"), Pick(by="x", order="min")
+    assert doubt(seen, ships(NEAR_TOP, top)) == "a rank that was used up to tell another thing"
+    assert doubt(seen, ships(NEAR_TOP, left)) is None
+    bridge = Relation(relation="toward", direction="above", reference=Selection(phrases=("bridge",), picks=(top,)))
+    assert doubt(seen, ships(bridge, top)) is None  # a rank of another class
+
+
 @pytest.mark.parametrize(
     ("one", "other", "too_much"),
     [

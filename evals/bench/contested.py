@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...core.conditions import CompareWith, Group, Node, Not, Pick, Relation, Selection, children
+from ...core.conditions import CompareWith, Group, Node, Not, Pick, Relation, Selection, children, walk
 from ...tools.findings import TRUE
 from ...tools.judge_group import find_groups
 from ...tools.layout import Layout
@@ -35,6 +35,8 @@ def contested(view: View, selection: Selection, sure: Found) -> str | None:
         sure: its verdicts on the judged objects.
     """
     single = len(sure.kept) == 1
+    if _ranks_twice(selection):
+        return "a rank that was used up to tell another thing"
     for node, denied in _with_sign(selection):
         if isinstance(node, Relation | CompareWith) and denied and _is_of(view.certain, node, sure.kept):
             return "denied of the very thing that it refers to"
@@ -72,6 +74,13 @@ def _with_sign(selection: Selection) -> Iterator[tuple[Node, bool]]:
     if selection.where is not None:
         yield from parts(selection.where, False)
     yield from ((pick, False) for pick in selection.picks)
+
+
+def _ranks_twice(selection: Selection) -> bool:
+    """Whether a rank of the class is asked that also tells a reference: "the leftmost ship above the leftmost ship"."""
+    own = {pick.by for pick in selection.picks if pick.reference is None}
+    below = (each for each in walk(selection) if isinstance(each, Selection) and each is not selection)
+    return any(pick.by in own for each in below if each.phrases == selection.phrases for pick in each.picks)
 
 
 def _is_of(executor: Executor, node: Relation | CompareWith, names: tuple[str, ...]) -> bool:
