@@ -26,9 +26,10 @@ from .atoms import Site
 from .balance import Quotas
 from .build import MOST_PER_WINDOW, Part, part_of
 from .compose import Proposal
+from .contested import contested
 from .items import Header, Item
 from .phrasing import spoken_name
-from .rcd_asked import asked_of, contested, is_cut_rank, places_of
+from .rcd_asked import asked_of, is_cut_rank, places_of
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
 from .rcd_views import ChangeView, change_views
 from .referents import referents_of
@@ -235,9 +236,9 @@ class _Making:
         view, selection = window.view, proposal.selection
         if selection in window.used:
             raise Rejected("asked already")
-        if (reason := contested(selection)) is not None:
-            raise Rejected(reason)
         verdicts = admitted(view, selection)
+        if (doubt := contested(view, selection, view.certain.selection(selection))) is not None:
+            raise Rejected(doubt)
         if is_cut_rank(selection) and any(_touches_border(view, name) for name in verdicts.answers):
             raise Rejected("the smallest is cut by the border")
         if sum(_area_px(view, name) for name in verdicts.answers) < NONE_BELOW_PX:
@@ -291,7 +292,7 @@ class _Making:
         found = [*self._twins(window, site, draft), (SAME_TWICE, draft.proposal)]
         found = [each for each in found if self._wants(each[0], 2)]
         for kind, proposal in sorted(found, key=lambda each: self.quotas.tags[each[0]])[:_TRIES]:
-            if proposal.selection in window.used or contested(proposal.selection) is not None:
+            if proposal.selection in window.used:
                 continue
             try:
                 if kind == SAME_TWICE:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...core.conditions import And, Condition, Node, Not, Or, Position, Relation, Selection, conjuncts, walk
+from ...core.conditions import And, Condition, Not, Or, Position, Relation, Selection, conjuncts
 from .atoms import CELLS, Site
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .rcd_views import place_px
@@ -66,31 +66,9 @@ def places_of(site: Site, rng: random.Random) -> Iterator[Proposal]:
         yield Proposal(Selection(phrases=(site.name,), where=place), (kind,), "one")
 
 
-def contested(selection: Selection) -> str | None:
-    """Why a careful person could answer otherwise than the rules, whatever the scene; None where nobody would.
-
-    "Not near the topmost changed building" leaves open whether that one, which is near itself, is meant; "the two
-    rightmost near the rightmost" whether it is one of the two.
-    """
-    own = set(selection.phrases)
-    for condition in walk(selection):
-        if isinstance(condition, Not) and any(set(each.phrases) & own for each in _references(condition)):
-            return "a denied relation to its own type"
-    ranks = {(pick.by, pick.order) for pick in selection.picks if pick.by != "distance"}
-    inner = {(pick.by, pick.order) for each in _references(selection) for pick in each.picks}
-    return "a rank that its reference has, too" if ranks & inner else None
-
-
 def is_cut_rank(selection: Selection) -> bool:
     """Whether the smallest are asked for: of a thing that the image's border cuts, nobody knows how small it is."""
     return any(pick.by == "area" and pick.order == "min" for pick in selection.picks)
-
-
-def _references(node: Node) -> Iterator[Selection]:
-    """The selections inside, at any depth."""
-    for each in walk(node):
-        if isinstance(each, Selection) and each is not node:
-            yield each
 
 
 def asked_px(selection: Selection, size_wh: tuple[int, int]) -> np.ndarray | None:

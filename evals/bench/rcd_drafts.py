@@ -17,7 +17,7 @@ from .balance import bucket
 from .compose import Proposal
 from .execute import labels_of
 from .items import Image, Item, Made
-from .phrasing import Wordings, request_for, wordings
+from .phrasing import Wordings, request_for, spoken, wordings
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView
 
@@ -112,7 +112,7 @@ def _item(draft: Draft, name: str, twin: str | None, seed: int) -> Item:
         expression=draft.said.expression,
         paraphrases=draft.said.paraphrases,
         request=request,
-        sub_instructions=tuple(step.instruction for step in make_plan(request).steps),
+        sub_instructions=tuple(spoken(step.instruction) for step in make_plan(request).steps),
         objects=tuple(seen.truth for seen in view.objects if seen.label in draft.labels),
         answer_ids=verdicts.answers,
         universe_ids=verdicts.universe,
