@@ -154,7 +154,7 @@ class ChangeExecutor(PlaceExecutor):
         return self._agreed[key]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ChangeView(View):
     """A window of a pair with its changed things.
 
@@ -228,4 +228,4 @@ def change_views(
             if labels == (AREA,) and typed and objects:
                 readings.append(divided_reading(objects, tuple(each for found in by_type for each in found)))
             known = tuple(reading for reading in readings if reading is not None)
-            yield ChangeView(window.image, objects, labels, record, after, known)
+            yield ChangeView(window.image, objects, labels, record, after=after, readings=known)
