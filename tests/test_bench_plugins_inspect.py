@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +30,7 @@ pytest.importorskip("inspect_ai", reason="the extra 'inspect' is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 from inspect_ai import Task, eval, score  # noqa: E402
-from inspect_ai.log import EvalLog  # noqa: E402
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log  # noqa: E402
 from inspect_ai.model import (  # noqa: E402
     ChatMessage,
     ContentImage,
@@ -229,6 +231,21 @@ def test_inspect_ai_finds_the_task_by_its_name(logs: Path) -> None:
     if "inspect_ai" not in declared:
         pytest.skip("pyproject.toml declares no entry point for inspect_ai")
     items = str(mini_set("CREC")[0] / "items.jsonl")
-    arguments = {"items": items, "oracle": "parser,boxes", "limit": 1}
-    found = eval("surveyor/surveyor_bench", task_args=arguments, model=None, display="none", log_dir=str(logs))[0]
+    command = [Path(sys.executable).with_name("inspect"), "eval", "surveyor/surveyor_bench", "--model", "none"]
+    options = [
+        "-T",
+        f"items={items}",
+        "-T",
+        "oracle=parser,boxes",
+        "--limit",
+        "1",
+        "--log-dir",
+        logs,
+        "--display",
+        "none",
+    ]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=logs.parent)  # as a user runs it
+    assert done.returncode == 0, done.stdout + done.stderr
+    (log,) = list_eval_logs(str(logs))
+    found = read_eval_log(log)
     assert found.status == "success" and found.eval.task == "surveyor/surveyor_bench"
