@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from reference_interpreter import interpret
@@ -34,6 +36,7 @@ from surveyor.evals.bench.crops import View, is_endless, views_of
 from surveyor.evals.bench.execute import Executor, Frame, Regions, answer, executor_of, region_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
 from surveyor.evals.bench.phrasing import means, spoken, wordings
+from surveyor.evals.bench.predict import open_image
 from surveyor.evals.bench.synth_source import synth_records
 from surveyor.evals.datasets.record import Record, Source, Thing
 from surveyor.tools import CRISP, STRICT
@@ -438,6 +441,38 @@ def test_wordings_avoid_the_compass_and_brackets() -> None:
 )
 def test_a_wording_means_the_tree_or_not(text: str, same: bool) -> None:
     assert means(text, parse("detect all ships")) is same
+
+
+# ---- colours --------------------------------------------------------------------------------------------------
+
+
+def test_colours_are_read_from_pixels_where_they_are_asked_for(tmp_path: Path) -> None:
+    pixels = np.full((400, 400, 3), (90, 140, 80), np.uint8)
+    squares = [(40, 40), (40, 240), (240, 40), (240, 240), (140, 320)]
+    things = []
+    for number, (x, y) in enumerate(squares):
+        pixels[y : y + 40, x : x + 40] = (200, 30, 30) if number < 2 else (250, 250, 250)
+        ring = np.array([[x, y], [x + 40, y], [x + 40, y + 40], [x, y + 40]], dtype=float)
+        things.append(thing(f"s{number}", x, y, x + 40, y + 40, "storage tank", polygon_px=ring))
+    cv2.imwrite(str(tmp_path / "one.png"), pixels[..., ::-1])
+    made = replace(record(*things, size=(400, 400)), image=tmp_path / "one.png")
+    plain = build([made], task="CRES", n=6, seed=1, root=str(tmp_path))[1]
+    assert not any("A4" in item.tags for item in plain)
+    found = []
+    for seed in range(6):
+        header, items = build([made], task="CRES", n=6, seed=seed, root=str(tmp_path), colours=True)
+        assert "colours=True" in header.command
+        found += [item for item in items if "A4" in item.tags and not item.is_zero_match]
+    assert found
+    for item in found:
+        scene = open_image(item.image, tmp_path)
+        assert set(answer(item, scene=scene).kept) == set(item.answer_ids), item.expression
+        assert any(word in item.expression for word in ("red", "white"))
+
+
+def test_colours_need_masks() -> None:
+    with pytest.raises(UsageError, match="CREC items have not"):
+        build([record(*SPREAD)], task="CREC", n=1, seed=0, colours=True)
 
 
 # ---- what cannot be built from --------------------------------------------------------------------------------

@@ -9,13 +9,14 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from ...core.conditions import (
     Aspect,
     ClassIs,
+    Colour,
     Compare,
     CompareWith,
     Condition,
@@ -34,6 +35,7 @@ from ...core.conditions import (
     children,
 )
 from ...core.regions import Region
+from ...tools.findings import TRUE
 from ...tools.layout import Layout
 from ...tools.pairs import distance_pairs
 from ...tools.rows import find_rows
@@ -54,6 +56,7 @@ _LONG = 1.5
 _SIDED = 3.0
 _SMALL = 0.3
 _BETWEEN_TRIES = 12
+COLOURS = get_args(Colour.model_fields["word"].annotation)
 _CROWD = 40  # more of a class than this, and nobody would look at all of them
 _ROWS = 12  # of more, nobody would follow the rows
 
@@ -108,6 +111,14 @@ def _shape(site: Site, rng: random.Random) -> Atom | None:
 def _orientation(site: Site, rng: random.Random) -> Atom | None:
     word = rng.choice(["horizontal", "vertical", "diagonal"])
     return Orientation(word=word) if site.view.is_turned(site.labels) else None  # type: ignore[arg-type]
+
+
+def _colour(site: Site, rng: random.Random) -> Atom | None:
+    """One of the colours that the objects have for certain (derived from pixels: off by default)."""
+    if not site.view.is_coloured(site.labels):
+        return None
+    found = [word for word in COLOURS if (site.view.certain.codes(site.layout, Colour(word=word)) == TRUE).any()]
+    return Colour(word=rng.choice(found)) if found else None
 
 
 def _measured(site: Site, rng: random.Random) -> Atom | None:
@@ -344,6 +355,7 @@ MAKERS: dict[str, Maker] = {
     "A1": _size,
     "A2": _shape,
     "A3": _orientation,
+    "A4": _colour,
     "A5:measure": _measured,
     "A6:aspect": _aspect,
     "P1": _cell,
@@ -369,6 +381,8 @@ MAKERS: dict[str, Maker] = {
 }
 """Kind of condition -> what proposes one."""
 PICKS = ("R2", "S", "O")
+DERIVED = ("A4",)
+"""Kinds that no annotation tells: only asked for where the build is told to."""
 
 
 def is_row(view: View, layout: Layout) -> bool:

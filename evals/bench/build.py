@@ -21,7 +21,7 @@ from ...core.errors import UsageError
 from ...core.progress import note, report
 from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
-from .atoms import MAKERS, Site
+from .atoms import DERIVED, MAKERS, Site
 from .balance import Quotas, bucket
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .contested import contested
@@ -116,6 +116,7 @@ def build(
     command: str | None = None,
     zero_share: float = ZERO_SHARE,
     broader: Sequence[str] = BROADER,
+    colours: bool = False,
 ) -> tuple[Header, list[Item]]:
     """Items from annotated images.
 
@@ -130,6 +131,7 @@ def build(
         command: how this was called, for the header.
         zero_share: share of the items that have no answer.
         broader: words for several classes at once ("vehicle"); only such whose every kind the sources annotate.
+        colours: CRES: whether to ask for colours (A4), read from the pixels of the images, which must be there.
 
     Returns:
         The header (with the reasons of all rejections) and the items in order.
@@ -143,6 +145,8 @@ def build(
         >>> header.admitted == len(items)
         True
     """
+    if colours and task != "CRES":
+        raise UsageError("colours are read in the masks of objects, which CREC items have not; expected task='CRES'")
     if n < 1 or not 0 <= zero_share < 1:
         raise UsageError(f"n is {n!r} and zero_share {zero_share!r}; expected at least 1 item and a share below 1")
     tally: Tally = Counter()
@@ -155,17 +159,20 @@ def build(
             view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
         )
         for record in used
-        for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally)
+        for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally, colours=colours)
     ]
     classes = {label for window in windows for label in window.view.labels}
-    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows))
+    kinds = tuple(kind for kind in MAKERS if colours or kind not in DERIVED)
+    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows), kinds)
     drafts = made.run(windows)
     items = _numbered(drafts, task, seed)
     if len(items) < n:
         note(f"The images gave {len(items)} of {n} items; more images or other classes would give more.")
+    more = ", colours=True" if colours else ""
+    call = f"build(task={task!r}, n={n}, seed={seed}, part={part!r}, zero_share={zero_share}{more})"
     header = Header(
         task=task,
-        command=command or f"build(task={task!r}, n={n}, seed={seed}, part={part!r}, zero_share={zero_share})",
+        command=command or call,
         seed=seed,
         sources={record.source.name: record.source.licence for record in used},
         admitted=len(items),
@@ -222,6 +229,7 @@ class _Making:
     quotas: Quotas
     tally: Tally
     company: dict[str, set[str]]
+    kinds: tuple[str, ...]
     drafts: list[_Draft] = field(default_factory=list)
     zeros: int = 0
 
@@ -269,7 +277,7 @@ class _Making:
 
     def _rarest(self) -> list[str]:
         """The kinds of conditions, those with fewest items first."""
-        return sorted(MAKERS, key=lambda kind: self.quotas.tags[kind])
+        return sorted(self.kinds, key=lambda kind: self.quotas.tags[kind])
 
     def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
         again = sum(window.kinds[kind] for kind in proposal.kinds) * self.n / 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal
 
@@ -31,6 +31,7 @@ from ..datasets.record import Record, Tally, Thing
 from .drawing import masks_of, outlines_of
 from .execute import Executor, Frame, Regions, outline_of
 from .items import Image, Truth
+from .predict import open_image
 
 WINDOW_PX = (800, 1024)
 MAX_WHOLE_PX = 1280
@@ -108,6 +109,22 @@ class Seen:
         return not self.doubt or (self.doubt == "cut" and is_endless(self.label))
 
 
+@dataclass(frozen=True)
+class _Pictured(Frame):
+    """A frame with the pixels of its image, which is opened when they are asked for and not kept."""
+
+    image: Image | None = None
+    root: str = "."
+
+    def read(self, window: tuple[int, int, int, int], size_wh: tuple[int, int]) -> np.ndarray:
+        assert self.image is not None
+        return open_image(self.image, self.root).read(window, size_wh)
+
+    def valid(self, window: tuple[int, int, int, int], size_wh: tuple[int, int]) -> np.ndarray:
+        assert self.image is not None
+        return open_image(self.image, self.root).valid(window, size_wh)
+
+
 class _Judge(Executor):
     """An executor of a view; shares with the others what rests on the regions alone.
 
@@ -175,16 +192,20 @@ class View:
         objects: all that are seen, in the record's order.
         classes: labels that are annotated wherever they occur.
         record: where it comes from.
+        pixels_root: the folder that the image's path is relative to, where pixels may be looked at (for colours).
     """
 
     image: Image
     objects: tuple[Seen, ...]
     classes: tuple[str, ...]
     record: Record
+    pixels_root: str | None = None
 
     @cached_property
     def frame(self) -> Frame:
-        """Size and scale."""
+        """Size and scale, and the pixels where they may be looked at."""
+        if self.pixels_root is not None:
+            return _Pictured(self.image.size_wh, self.image.gsd_m, self.image, self.pixels_root)
         return Frame(self.image.size_wh, self.image.gsd_m)
 
     @cached_property
@@ -246,6 +267,11 @@ class View:
         """Whether the direction of all objects of these labels is annotated, and with it length and width."""
         return all(seen.corners is not None for label in labels for seen in self.by_label.get(label, ()))
 
+    def is_coloured(self, labels: tuple[str, ...]) -> bool:
+        """Whether the colours of all objects of these labels can be told: their pixels are known and may be read."""
+        outlined = all(seen.area is not None for label in labels for seen in self.by_label.get(label, ()))
+        return self.pixels_root is not None and outlined
+
     def is_shaped(self, labels: tuple[str, ...]) -> bool:
         """Whether lengths, areas and distances of all objects of these labels can be trusted."""
         return all(seen.is_shaped for label in labels for seen in self.by_label.get(label, ()))
@@ -276,7 +302,13 @@ def is_endless(label: str) -> bool:
 
 
 def views_of(
-    record: Record, *, seed: int, masks: bool, root: str | None = None, tally: Tally | None = None
+    record: Record,
+    *,
+    seed: int,
+    masks: bool,
+    root: str | None = None,
+    tally: Tally | None = None,
+    colours: bool = False,
 ) -> Iterator[View]:
     """The windows of a record in random order; the whole image where it is small.
 
@@ -286,6 +318,7 @@ def views_of(
         masks: CRES: each object needs a mask or an outline.
         root: image paths become relative to it.
         tally: counts windows left out, by reason.
+        colours: whether the pixels may be looked at.
     """
     if record.size_wh is None:
         raise UsageError(f"the record {record.id!r} has no size; give records with their size in px")
@@ -294,7 +327,8 @@ def views_of(
         if record.ignored is not None and _holds(record.ignored, window):
             _count(tally, "window with pixels that are not annotated")
             continue
-        yield _view(record, window, masks=masks, root=root)
+        view = _view(record, window, masks=masks, root=root)
+        yield replace(view, pixels_root=root or ".") if colours else view
 
 
 def _windows(size_wh: tuple[int, int], rng: random.Random) -> list[tuple[int, int, int, int]]:

@@ -9,6 +9,7 @@ from ...core.conditions import (
     And,
     Aspect,
     ClassIs,
+    Colour,
     Compare,
     CompareWith,
     Condition,
@@ -27,7 +28,7 @@ from ...core.conditions import (
     conjuncts,
     walk,
 )
-from .atoms import CELLS, DIRECTIONS, ROUND, Site
+from .atoms import CELLS, COLOURS, DIRECTIONS, ROUND, Site
 
 _PLACES = {
     "cell": CELLS,
@@ -83,6 +84,10 @@ def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[t
             yield "Z:negation", condition.condition
         case SizeWord():
             yield "Z:attribute", SizeWord(word="small" if condition.word == "large" else "large")
+        case Colour():
+            for colour in rng.sample(COLOURS, len(COLOURS)):
+                if colour != condition.word:
+                    yield "Z:attribute", Colour(word=colour)
         case Shape():
             yield "Z:attribute", Shape(word="square" if condition.word == "elongated" else "elongated")
         case Orientation():
