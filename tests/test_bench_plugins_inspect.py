@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ from surveyor.evals.plugins.inspect_tasks import item_scores, surveyor_agent, su
 
 SCORERS: dict[str, Callable[..., Scored]] = {"CREC": score_crec, "CRES": score_cres, "RCD": score_rcd}
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _streams_are_left_behind() -> Iterator[None]:
+    """inspect_ai leaves streams open; they go here, where that is no error."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -244,7 +252,9 @@ def test_inspect_ai_finds_the_task_by_its_name(logs: Path) -> None:
         "--display",
         "none",
     ]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=logs.parent)  # as a user runs it
+    done = subprocess.run(
+        [*command, *options, "--log-dir", logs], capture_output=True, text=True, cwd=logs.parent
+    )  # as a user runs it
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = list_eval_logs(str(logs))
     found = read_eval_log(log)
