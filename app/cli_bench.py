@@ -41,7 +41,8 @@ Oracle = Annotated[
 Baseline = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Instead of the agent: whole-class, no-condition, centre, largest, region-blind (RCD)."
+        metavar="NAME",
+        help="Instead of the agent: whole-class, no-condition, centre, largest; region-blind, no-change (RCD).",
     ),
 ]
 Bands = Annotated[str, typer.Option(metavar="crisp|strict", help="How borderline geometry is judged.")]
@@ -109,6 +110,9 @@ def build(
         str | None,
         typer.Option(metavar="dev|test", help="Only one side of the split by image family (conditional items)."),
     ] = None,
+    colours: Annotated[
+        bool, typer.Option("--colours", help="Ask for colours too (cres; read from the pixels).")
+    ] = False,
 ) -> None:
     """Build items from annotated images: conditions whose answer is certain, with their twins that have none; or the
     questions that a published dataset asks, as they stand."""
@@ -123,6 +127,7 @@ def build(
     if part not in (None, "dev", "test"):
         raise UsageError(f"--part is {part!r}, expected dev or test")
     words = [f"--source {each}" for each in source] + ([f"--part {part}"] if part else [])
+    words += ["--colours"] if colours else []
     n = DEFAULT_N if n is None and task.upper() in CONDITIONAL else n
     words += [f"--n {n}"] if n is not None else []
     command = f"surveyor bench build {task.lower()} {' '.join(words)} --seed {seed}"
@@ -134,6 +139,7 @@ def build(
             n=n,
             seed=seed,
             part=part,  # type: ignore[arg-type]
+            colours=colours,
             command=command,
         )
     talk().print(f"{header.admitted:,} items in {out}; their images are in {root}", style="dim", soft_wrap=True)

@@ -36,6 +36,7 @@ def build_file(
     n: int | None = None,
     seed: int = 0,
     part: Literal["dev", "test"] | None = None,
+    colours: bool = False,
     command: str | None = None,
 ) -> tuple[Header, Path]:
     """Writes an items file.
@@ -49,6 +50,7 @@ def build_file(
             takes the first.
         seed: of everything random; nothing is in the field's items.
         part: one side of the split by family; conditional benchmarks alone.
+        colours: CRES alone: ask for colours too, read from the pixels.
         command: for the header.
 
     Returns:
@@ -59,6 +61,8 @@ def build_file(
     """
     if task not in TASKS:
         raise UsageError(f"the task is {task.lower()!r}, expected one of: {', '.join(TASKS).lower()}")
+    if colours and task != "CRES":
+        raise UsageError(f"colours are read inside masks, which {task} items have not; ask for cres")
     if part is not None and task not in CONDITIONAL:
         raise UsageError(f"part is {part!r}, but the field's items keep their published splits; write ?split=test behind the folder")  # fmt: skip  # noqa: E501
     out = Path(out)
@@ -82,7 +86,8 @@ def build_file(
         header, items = build_rcd(records, n=plenty, seed=seed, part=part, root=str(root), command=command)
     else:
         of = cast(Literal["CREC", "CRES"], task)
-        header, items = build(records, task=of, n=plenty, seed=seed, part=part, root=str(root), command=command)
+        more = {"part": part, "root": str(root), "command": command, "colours": colours}
+        header, items = build(records, task=of, n=plenty, seed=seed, **more)  # type: ignore[arg-type]
     write_items(out, header, items)
     return header, root
 
