@@ -323,11 +323,12 @@ def views_of(
     if record.size_wh is None:
         raise UsageError(f"the record {record.id!r} has no size; give records with their size in px")
     rng = random.Random(f"{seed}|{record.source.name}|{record.id}")
+    reaches = _reaches(record.things)
     for window in _windows(record.size_wh, rng):
         if record.ignored is not None and _holds(record.ignored, window):
             _count(tally, "window with pixels that are not annotated")
             continue
-        view = _view(record, window, masks=masks, root=root)
+        view = _view(record, window, reaches, masks=masks, root=root)
         yield replace(view, pixels_root=root or ".") if colours else view
 
 
@@ -357,7 +358,14 @@ def _holds(mask: Mask, window: tuple[int, int, int, int]) -> bool:
     return bool(mask.to_array()[window[1] : window[3], window[0] : window[2]].any())
 
 
-def _view(record: Record, window: tuple[int, int, int, int], *, masks: bool, root: str | None) -> View:
+def _view(
+    record: Record,
+    window: tuple[int, int, int, int],
+    reaches: Sequence[list[float]],
+    *,
+    masks: bool,
+    root: str | None,
+) -> View:
     assert record.size_wh is not None
     x0, y0, x1, y1 = window
     size = (x1 - x0, y1 - y0)
@@ -375,24 +383,28 @@ def _view(record: Record, window: tuple[int, int, int, int], *, masks: bool, roo
     )
     found: list[Seen] = []
     numbers: dict[str, int] = {}
-    for thing in record.things:
-        if thing.box_px[0] < x1 and thing.box_px[1] < y1 and thing.box_px[2] > x0 and thing.box_px[3] > y0:
+    for thing, reach in zip(record.things, reaches, strict=True):
+        left, top, right, bottom = thing.box_px.tolist()
+        if left < x1 and top < y1 and right > x0 and bottom > y0:
             number = numbers.get(thing.label, 0) + 1
-            seen = _seen(thing, f"{thing.label.replace(' ', '_')}-{number}", (x0, y0), size, masks)
+            is_within = reach[0] >= x0 and reach[1] >= y0 and reach[2] <= x1 and reach[3] <= y1
+            seen = _seen(thing, f"{thing.label.replace(' ', '_')}-{number}", (x0, y0), size, masks, is_within)
             if seen is not None:
                 numbers[thing.label] = number
                 found.append(seen)
     return View(image, tuple(found), record.classes, record)
 
 
-def _seen(thing: Thing, name: str, offset: tuple[int, int], size: tuple[int, int], masks: bool) -> Seen | None:
+def _seen(
+    thing: Thing, name: str, offset: tuple[int, int], size: tuple[int, int], masks: bool, is_within: bool
+) -> Seen | None:
     """The object in the window; None where nothing of it is inside."""
     is_outlined = _is_outlined(thing)
     turned = thing.corners_px is not None or is_outlined
     visible = float(thing.attributes.get("visible_fraction", 1.0))
     corners: list[list[float]] | None = None
     clipped = None
-    if _is_within(thing, offset, size):
+    if is_within:
         box = _moved(thing.box_px.tolist(), offset)
         if turned:
             placed = min_area_rect(_ring(thing)) if thing.corners_px is None else thing.corners_px
@@ -429,14 +441,20 @@ def _is_outlined(thing: Thing) -> bool:
     return has_outline or (thing.mask is not None and thing.mask.crop.size > 0)
 
 
-def _is_within(thing: Thing, offset: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether all that is annotated of it lies in the window."""
-    spans = [thing.box_px.tolist()]
-    for points in (thing.corners_px, thing.polygon_px):
-        if points is not None:
-            spans.append([*points.min(axis=0).tolist(), *points.max(axis=0).tolist()])
-    right, bottom = offset[0] + size[0], offset[1] + size[1]
-    return all(x0 >= offset[0] and y0 >= offset[1] and x1 <= right and y1 <= bottom for x0, y0, x1, y1 in spans)
+def _reaches(things: Sequence[Thing]) -> list[list[float]]:
+    """x0, y0, x1, y1 of all that is annotated of each thing: box, corners and outline."""
+    every = [
+        np.concatenate(
+            [thing.box_px.reshape(2, 2)] + [p for p in (thing.corners_px, thing.polygon_px) if p is not None]
+        )
+        for thing in things
+    ]
+    if not every:
+        return []
+    lengths = np.array([len(points) for points in every])
+    starts, points = np.cumsum(lengths) - lengths, np.concatenate(every)
+    low, high = np.minimum.reduceat(points, starts, axis=0), np.maximum.reduceat(points, starts, axis=0)
+    return np.concatenate([low, high], axis=1).tolist()  # type: ignore[no-any-return]
 
 
 def _moved(values: list[float], offset: tuple[int, int]) -> list[float]:

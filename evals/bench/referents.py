@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ...core.conditions import Pick, Position, Relation, Selection
 from ...core.inflection import is_plural
@@ -64,7 +65,8 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
     for label in crowds[:4]:
         ways = list(_singled_out(names[label], rng))
         rng.shuffle(ways)
-        told += [found for way in ways[:4] if (found := _checked(view, way, 1, False)) is not None][:2]
+        good = (found for way in ways[:4] if (found := _checked(view, way, 1, False)) is not None)
+        told += islice(good, 2)
     hopped: list[Referent] = []
     for label in crowds[:3]:
         near = [each for each in (*bare, *told) if each.label != label]
@@ -72,7 +74,8 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
         for other in near[:2]:
             ways = list(_by_another(names[label], other))
             rng.shuffle(ways)
-            hopped += [found for way in ways[:3] if (found := _checked(view, way, 2, False)) is not None][:1]
+            good = (found for way in ways[:3] if (found := _checked(view, way, 2, False)) is not None)
+            hopped += islice(good, 1)
     return (bare + told + hopped)[:_MOST]
 
 
