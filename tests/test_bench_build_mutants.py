@@ -3,7 +3,7 @@
 Each mutant is one wrong rule (a direction turned round, a limit moved, a length taken for a width). A mutant is killed
 when an item, evaluated as `surveyor ask` does (crisp limits), has other answers than it was built with.
 
-"overlaps beyond false" cannot be killed: a share has no value below 0, so its limit stays inside the gap of doubt, where
+"overlaps beyond false" cannot be killed: a share has no value below 0, so the limit stays in the gap of doubt, where
 no admitted item has an object. It counts as a survivor all the same.
 """
 

@@ -454,7 +454,7 @@ def _reaches(things: Sequence[Thing]) -> list[list[float]]:
     lengths = np.array([len(points) for points in every])
     starts, points = np.cumsum(lengths) - lengths, np.concatenate(every)
     low, high = np.minimum.reduceat(points, starts, axis=0), np.maximum.reduceat(points, starts, axis=0)
-    return np.concatenate([low, high], axis=1).tolist()  # type: ignore[no-any-return]
+    return np.concatenate([low, high], axis=1).tolist()
 
 
 def _moved(values: list[float], offset: tuple[int, int]) -> list[float]:
