@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from typing import NoReturn, TypeVar
 
 from ...core import lexicon
@@ -15,6 +16,15 @@ from .vocabulary import AMOUNTS, COMPARATIVES, PLACES, RELATIONS, STANDING, VIEW
 T = TypeVar("T")
 MAX_DEPTH = 8
 _CLAUSE = ("that", "which", "who")
+
+
+@lru_cache(maxsize=4096)
+def _by_first_word(phrases: tuple[str, ...]) -> dict[str, list[tuple[str, ...]]]:
+    """First word -> the words of the phrases that begin with it, in their order."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for words in (tuple(phrase.split()) for phrase in phrases):
+        found.setdefault(words[0], []).append(words)
+    return found
 
 
 class Cursor:
@@ -43,14 +53,21 @@ class Cursor:
 
     def sees(self, *phrases: str) -> bool:
         """Whether one of the phrases comes next."""
-        return any(all(self.text(i) == word for i, word in enumerate(phrase.split())) for phrase in phrases)
+        return self._next_of(phrases) is not None
 
     def take(self, *phrases: str) -> str | None:
         """Moves over the first of the phrases that comes next and returns it; None when none does."""
-        for phrase in phrases:
-            if self.sees(phrase):
-                self.at += len(phrase.split())
-                return phrase
+        found = self._next_of(phrases)
+        if found is None:
+            return None
+        self.at += len(found)
+        return " ".join(found)
+
+    def _next_of(self, phrases: tuple[str, ...]) -> tuple[str, ...] | None:
+        """The words of the first of the phrases that comes next."""
+        for words in _by_first_word(phrases).get(self.text(), ()):
+            if all(self.text(ahead) == words[ahead] for ahead in range(1, len(words))):
+                return words
         return None
 
     def take_from(self, table: PhraseTable[T]) -> T | None:
