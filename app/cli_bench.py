@@ -118,7 +118,7 @@ def build(
     questions that a published dataset asks, as they stand."""
     from ..core.errors import UsageError
     from ..core.progress import listening
-    from ..evals.bench.sources import CONDITIONAL, DEFAULT_N, TASKS, build_file
+    from ..evals.construction.sources import CONDITIONAL, DEFAULT_N, TASKS, build_file
     from .progress_bar import shown_progress
     from .screen import talk
 

@@ -28,8 +28,8 @@ def inspect(
 ) -> None:
     """Show items as pictures: a contact sheet, and a page to go through and judge them."""
     from ..core.progress import listening
-    from ..evals.bench.inspecting import PAGE_FILE
-    from ..evals.bench.inspecting import inspect as write_page
+    from ..evals.report.inspecting import PAGE_FILE
+    from ..evals.report.inspecting import inspect as write_page
     from .progress_bar import shown_progress
     from .screen import talk
 

@@ -38,7 +38,7 @@ def score(dirs: RunDirs, items: ItemsNow = None, by: By = "", as_json: AsJson = 
     Shards of one run are scored together; to put runs side by side use bench report.
     """
     from ..core.errors import UsageError
-    from ..evals.bench.scoring import SCORES_FILE, score_run, scores, write_scores
+    from ..evals.report.scoring import SCORES_FILE, score_run, scores, write_scores
     from .screen import data, talk
 
     if by not in ("", "tags"):
@@ -66,7 +66,7 @@ def report(dirs: ManyRuns, out: Out, items: ItemsNow = None, images: DataNow = N
     show where its errors come from. Other items get a section of their own.
     """
     from ..core.progress import listening
-    from ..evals.bench.report import write_report
+    from ..evals.report.report import write_report
     from .progress_bar import shown_progress
     from .screen import data, talk
 
@@ -96,7 +96,7 @@ def _print_scores(found: dict[str, Any], screen: Any, *, by_tags: bool) -> None:
 
 
 def _headline(found: dict[str, Any]) -> str:
-    from ..evals.bench.report_words import version_words
+    from ..evals.report.report_words import version_words
 
     told = ", ".join(f"{role} {version_words(version)}" for role, version in found["settings"]["versions"].items())
     images = "1 image" if found["families"] == 1 else f"{found['families']:,} families of images"
@@ -109,7 +109,7 @@ def _statuses(found: dict[str, Any]) -> str:
 
 
 def _metrics_table(track: str, metrics: dict[str, Any]) -> Table:
-    from ..evals.bench.report_words import METRIC_WORDS, figure, headlines
+    from ..evals.report.report_words import METRIC_WORDS, figure, headlines
 
     table = _table(track, "%", "95 %", "")
     for name in headlines(track, list(metrics)):
@@ -119,7 +119,7 @@ def _metrics_table(track: str, metrics: dict[str, Any]) -> Table:
 
 def _side_tables(found: dict[str, Any]) -> list[Table]:
     """The parser and the twins, where there is something to say."""
-    from ..evals.bench.report_words import METRIC_WORDS, figure
+    from ..evals.report.report_words import METRIC_WORDS, figure
 
     tables = []
     for title, key, names in (
@@ -140,7 +140,7 @@ def _side_tables(found: dict[str, Any]) -> list[Table]:
 def _tag_tables(found: dict[str, Any]) -> list[Table]:
     from rich.markup import escape
 
-    from ..evals.bench.report_words import figure, tag_words, telling
+    from ..evals.report.report_words import figure, tag_words, telling
 
     track, first = next(iter(found["tracks"].items()))
     metrics = telling(track, list(first["metrics"]))
@@ -157,7 +157,7 @@ def _tag_tables(found: dict[str, Any]) -> list[Table]:
 
 
 def _limits(metric: dict[str, Any], name: str) -> str:
-    from ..evals.bench.report_words import limits
+    from ..evals.report.report_words import limits
 
     return "" if metric["low"] is None else limits(metric["low"], metric["high"], name)
 

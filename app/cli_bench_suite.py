@@ -50,8 +50,8 @@ def suite(
 ) -> None:
     """Build CREC, CRES and RCD items, put them to the models and to every ablation, score them, write a report."""
     from ..core.progress import listening, noting
-    from ..evals.bench.report import write_report
     from ..evals.bench.suites import run_suite
+    from ..evals.report.report import write_report
     from .exits import INTERRUPTED
     from .progress_bar import shown_progress
     from .screen import data as to_stdout
@@ -92,8 +92,8 @@ def _table(did: Did) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..evals.bench.report_words import METRIC_WORDS, figure, telling
-    from ..evals.bench.scoring import score_run
+    from ..evals.report.report_words import METRIC_WORDS, figure, telling
+    from ..evals.report.scoring import score_run
     from ..evals.scores.bootstrap import intervals
 
     runs = {mode: score_run(folder) for mode, folder in did.folders.items()}

@@ -14,8 +14,8 @@ import sys
 import time
 from typing import Literal
 
-from surveyor.evals.bench.build import build
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.datasets.record import Record
 
 _TASKS: tuple[Literal["CREC", "CRES"], ...] = ("CREC", "CRES")

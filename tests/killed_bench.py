@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from surveyor.evals.bench import store
-from surveyor.evals.bench.build import build
 from surveyor.evals.bench.items import write_items
 from surveyor.evals.bench.predict import How
 from surveyor.evals.bench.runner import Standing, program_digest, run
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.synth_source import synth_records
 
 HOW = How(oracle=("parser", "boxes"))
 ITEMS = 12

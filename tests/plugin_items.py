@@ -12,10 +12,10 @@ from tempfile import mkdtemp
 import numpy as np
 from score_items import filled, make_item
 from surveyor.core.codec import Pointed, dialect
-from surveyor.evals.bench.build import build
 from surveyor.evals.bench.items import Header, Image, Item, Task, write_items
 from surveyor.evals.bench.predictions import Prediction
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.plugins.asking import read_reply, right_reply
 
 SIZE = (560, 480)

@@ -30,14 +30,14 @@ from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench.admit import Rejected, admitted, admitted_empty, deletions
-from surveyor.evals.bench.build import build, part_of
-from surveyor.evals.bench.crops import View, is_endless, views_of
 from surveyor.evals.bench.execute import Executor, Frame, Regions, answer, executor_of, region_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
-from surveyor.evals.bench.phrasing import means, spoken, wordings
 from surveyor.evals.bench.predict import open_image
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.admit import Rejected, admitted, admitted_empty, deletions
+from surveyor.evals.construction.builder import build, part_of
+from surveyor.evals.construction.crops import View, is_endless, views_of
+from surveyor.evals.construction.phrasing import means, spoken, wordings
+from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.datasets.record import Record, Source, Thing
 from surveyor.tools import CRISP, STRICT
 from surveyor.tools.registry import Context

@@ -21,14 +21,14 @@ from surveyor.core.conditions import (
     Selection,
     walk,
 )
-from surveyor.evals.bench.build import build
-from surveyor.evals.bench.compose import _says_too_much
-from surveyor.evals.bench.contested import contested
-from surveyor.evals.bench.crops import View, views_of
 from surveyor.evals.bench.execute import executor_of
-from surveyor.evals.bench.phrasing import is_read_alike, means, request_for, spoken, wordings
-from surveyor.evals.bench.synth_source import synth_records
-from surveyor.evals.bench.twins import _said
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.compose import _says_too_much
+from surveyor.evals.construction.contested import contested
+from surveyor.evals.construction.crops import View, views_of
+from surveyor.evals.construction.phrasing import is_read_alike, means, request_for, spoken, wordings
+from surveyor.evals.construction.synth_source import synth_records
+from surveyor.evals.construction.twins import _said
 from surveyor.evals.datasets.record import Record, Source, Thing
 
 

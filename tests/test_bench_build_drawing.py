@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import shapely
 from surveyor.core.masks import Mask, masks_from_polygons
-from surveyor.evals.bench.drawing import masks_of, outlines_of
 from surveyor.evals.bench.execute import outline_of
+from surveyor.evals.report.drawing import masks_of, outlines_of
 
 SHAPE_HW = (90, 300)
 

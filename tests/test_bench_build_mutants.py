@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 from surveyor.evals.bench import execute
-from surveyor.evals.bench.build import build
 from surveyor.evals.bench.execute import Executor, Frame, Regions, region_of
 from surveyor.evals.bench.items import Item
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.synth_source import synth_records
 from surveyor.tools import (
     judge_among,
     judge_attribute,

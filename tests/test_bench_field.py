@@ -23,10 +23,7 @@ from surveyor.core.masks import Mask
 from surveyor.core.progress import noting
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench import field_scores
-from surveyor.evals.bench.field_items import TASKS, field_items, write_field_items
 from surveyor.evals.bench.field_predict import GroundedCaption, answer_item, check_field, field_roles
-from surveyor.evals.bench.field_scores import PLAIN_CAPTIONS, score_field
 from surveyor.evals.bench.items import (
     FieldItem,
     Header,
@@ -44,10 +41,13 @@ from surveyor.evals.bench.predict import How
 from surveyor.evals.bench.predictions import Predicted, Prediction
 from surveyor.evals.bench.rays import Holder
 from surveyor.evals.bench.runner import run
-from surveyor.evals.bench.sources import build_file
 from surveyor.evals.bench.store import read_predictions, read_run
+from surveyor.evals.construction.field_items import TASKS, field_items, write_field_items
+from surveyor.evals.construction.sources import build_file
 from surveyor.evals.datasets.record import Record, Said, Source, Thing
 from surveyor.evals.datasets.registry import reader_named
+from surveyor.evals.report import field_scores
+from surveyor.evals.report.field_scores import PLAIN_CAPTIONS, score_field
 from surveyor.evals.scores.bootstrap import differences, intervals
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeDescriber, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.spec import Models

@@ -29,9 +29,9 @@ from fault_server import Answer, FaultServer, said, serving
 from surveyor.app.cli import main
 from surveyor.core.codec import Pointed, dialect
 from surveyor.evals.bench.items import read_items
-from surveyor.evals.bench.rcd_synth import synth_pairs
 from surveyor.evals.bench.store import read_predictions
-from surveyor.evals.bench.synth_source import synth_records
+from surveyor.evals.construction.rcd_synth import synth_pairs
+from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.datasets.record import Record, Thing
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"

@@ -24,12 +24,15 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
-from surveyor.evals.bench import pictures
-from surveyor.evals.bench.inspecting import ITEMS_A_SHEET, choose, contact_sheet, inspect
-from surveyor.evals.bench.inspecting_page import page_html
-from surveyor.evals.bench.inspecting_words import entry, tree_lines
 from surveyor.evals.bench.items import FieldItem, Header, Image, Item, Made, Truth, write_items
-from surveyor.evals.bench.pictures import (
+from surveyor.evals.bench.predict import How
+from surveyor.evals.bench.predictions import Predicted, Prediction
+from surveyor.evals.bench.runner import run as run_items
+from surveyor.evals.report import pictures
+from surveyor.evals.report.inspecting import ITEMS_A_SHEET, choose, contact_sheet, inspect
+from surveyor.evals.report.inspecting_page import page_html
+from surveyor.evals.report.inspecting_words import entry, tree_lines
+from surveyor.evals.report.pictures import (
     FALSE,
     HIT,
     IGNORED,
@@ -41,9 +44,6 @@ from surveyor.evals.bench.pictures import (
     item_picture,
     roles,
 )
-from surveyor.evals.bench.predict import How
-from surveyor.evals.bench.predictions import Predicted, Prediction
-from surveyor.evals.bench.runner import run as run_items
 from surveyor.evals.scores.crec import score_crec
 
 W, H = 200, 100

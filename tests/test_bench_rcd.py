@@ -18,16 +18,16 @@ from surveyor.agent.parser import parse
 from surveyor.core.conditions import Node, Pick, Position, Selection
 from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
-from surveyor.evals.bench.admit import Rejected, admitted, admitted_empty, deletions
-from surveyor.evals.bench.build import part_of
-from surveyor.evals.bench.build_rcd import SAME_TWICE, UNCHANGED, build_rcd
-from surveyor.evals.bench.contested import contested
 from surveyor.evals.bench.execute import answer, executor_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
-from surveyor.evals.bench.rcd_asked import PLACES, asked_px, is_cut_rank
-from surveyor.evals.bench.rcd_components import changed_objects, closed_reading, gap_px, least_area_px, parts
-from surveyor.evals.bench.rcd_synth import synth_pairs
-from surveyor.evals.bench.rcd_views import ChangeView, change_views, place_box, share_in
+from surveyor.evals.construction.admit import Rejected, admitted, admitted_empty, deletions
+from surveyor.evals.construction.builder import part_of
+from surveyor.evals.construction.contested import contested
+from surveyor.evals.construction.rcd_asked import PLACES, asked_px, is_cut_rank
+from surveyor.evals.construction.rcd_builder import SAME_TWICE, UNCHANGED, build_rcd
+from surveyor.evals.construction.rcd_components import changed_objects, closed_reading, gap_px, least_area_px, parts
+from surveyor.evals.construction.rcd_synth import synth_pairs
+from surveyor.evals.construction.rcd_views import ChangeView, change_views, place_box, share_in
 from surveyor.evals.datasets import levir, pairs, xbd
 from surveyor.evals.datasets.record import Record, Said, Source
 from surveyor.tools import CRISP, STRICT

@@ -18,14 +18,14 @@ from surveyor.core.masks import Mask
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench.build_rcd import build_rcd
 from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, changed_thing
 from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items, write_items
 from surveyor.evals.bench.predict import How, predict
 from surveyor.evals.bench.predictions import Prediction
-from surveyor.evals.bench.rcd_synth import synth_pairs
 from surveyor.evals.bench.runner import run
 from surveyor.evals.bench.store import read_predictions
+from surveyor.evals.construction.rcd_builder import build_rcd
+from surveyor.evals.construction.rcd_synth import synth_pairs
 from surveyor.evals.datasets import levir, pairs
 from surveyor.evals.scores.contrast import score_contrast
 from surveyor.evals.scores.rcd import score_rcd

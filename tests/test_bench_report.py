@@ -15,8 +15,8 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.evals.bench.items import FieldItem, Image
 from surveyor.evals.bench.predictions import Prediction
-from surveyor.evals.bench.report_words import figure, group_of, headlines, limits, ranged, tag_words
-from surveyor.evals.bench.scoring import score_run, scores, tags_of
+from surveyor.evals.report.report_words import figure, group_of, headlines, limits, ranged, tag_words
+from surveyor.evals.report.scoring import score_run, scores, tags_of
 
 Capture = pytest.CaptureFixture[str]
 A, B, C = square(0), square(30), square(60)

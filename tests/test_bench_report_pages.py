@@ -16,12 +16,12 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.evals.bench.items import FIELD_TASKS, FieldItem, Image
 from surveyor.evals.bench.predictions import Prediction
-from surveyor.evals.bench.published import NONE_PUBLISHED, PUBLISHED, published
-from surveyor.evals.bench.report import gathered, report_data, write_report
-from surveyor.evals.bench.report_html import html_report
-from surveyor.evals.bench.report_markdown import markdown_report, text
-from surveyor.evals.bench.report_worst import failures, kind_of, kinds, worst
-from surveyor.evals.bench.scoring import score_run
+from surveyor.evals.report.published import NONE_PUBLISHED, PUBLISHED, published
+from surveyor.evals.report.report import gathered, report_data, write_report
+from surveyor.evals.report.report_html import html_report
+from surveyor.evals.report.report_markdown import markdown_report, text
+from surveyor.evals.report.report_worst import failures, kind_of, kinds, worst
+from surveyor.evals.report.scoring import score_run
 
 Capture = pytest.CaptureFixture[str]
 A, B, C = square(0), square(30), square(60)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_items import answer, make_item, square
 from surveyor.core.errors import UsageError
-from surveyor.evals.bench.report_waterfall import is_ablation, order_of, waterfalls
-from surveyor.evals.bench.scoring import Run, score_run
-from surveyor.evals.bench.waterfall import PLAYERS, average_shares, waterfall
+from surveyor.evals.report.report_waterfall import is_ablation, order_of, waterfalls
+from surveyor.evals.report.scoring import Run, score_run
+from surveyor.evals.report.waterfall import PLAYERS, average_shares, waterfall
 
 ORDER = ("parser", "boxes", "masks")
 EVERY = [frozenset(parts) for k in range(4) for parts in combinations(ORDER, k)]

@@ -115,9 +115,9 @@ def run(
 
     Example:
         >>> import tempfile
-        >>> from surveyor.evals.bench.build import build
+        >>> from surveyor.evals.construction.builder import build
         >>> from surveyor.evals.bench.items import write_items
-        >>> from surveyor.evals.bench.synth_source import synth_records
+        >>> from surveyor.evals.construction.synth_source import synth_records
         >>> folder = Path(tempfile.mkdtemp())
         >>> records = synth_records(2, seed=0, size_wh=(512, 512), root=folder)
         >>> write_items(folder / "items.jsonl", *build(records, task="CREC", n=4, seed=0))

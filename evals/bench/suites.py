@@ -14,16 +14,16 @@ from pathlib import Path
 
 from ...core.errors import UsageError
 from ...core.progress import listening, note
+from ..construction.builder import build
+from ..construction.rcd_builder import build_rcd
+from ..construction.rcd_synth import synth_pairs
+from ..construction.sources import sized
+from ..construction.synth_source import synth_records
 from ..datasets.record import Record
 from ..datasets.registry import reader_named
-from .build import build
-from .build_rcd import build_rcd
 from .items import Header, Item, Task, write_items
 from .predict import How, Oracle
-from .rcd_synth import synth_pairs
 from .runner import Ran, run
-from .sources import sized
-from .synth_source import synth_records
 
 Progress = Callable[[str, int, int], None]
 Records = Callable[[Path], Iterator[Record]]
@@ -246,7 +246,7 @@ def _built(part: Part, place: Path, n: int, command: str) -> tuple[Header, list[
     records, root = part.records(place), str(place.resolve())
     if part.task == "RCD":
         return build_rcd(records, n=n, seed=SEED, root=root, command=command)
-    return build(records, task=part.task, n=n, seed=SEED, root=root, command=command)  # type: ignore[arg-type]
+    return build(records, task=part.task, n=n, seed=SEED, root=root, command=command)
 
 
 # ---- the suites -----------------------------------------------------------------------------------------------

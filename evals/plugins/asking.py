@@ -101,8 +101,8 @@ def read_reply(reply: str, item: Item, name: str = DIALECT) -> Prediction:
         Status "answered", with no regions for an explicit none, or "unreadable" with the text in `said`.
 
     Example:
-        >>> from surveyor.evals.bench.synth_source import synth_records
-        >>> from surveyor.evals.bench.build import build
+        >>> from surveyor.evals.construction.synth_source import synth_records
+        >>> from surveyor.evals.construction.builder import build
         >>> _, items = build(synth_records(1, seed=0, size_wh=(512, 256)), task="CREC", n=1, seed=0)
         >>> read_reply("Two: [(0,0),(500,1000)], [(500,0),(1000,500)].", items[0]).regions[1].hbb
         (256.0, 0.0, 512.0, 128.0)

@@ -26,7 +26,7 @@ from ...tools.models.spec import Models, load_models
 from ..bench.items import Item
 from ..bench.predict import How, predict
 from ..bench.predictions import Prediction
-from ..bench.report_words import group_of
+from ..report.report_words import group_of
 from ..scores.contrast import score_contrast
 from ..scores.scored import Row, Scored
 from .asking import DIALECT, check_dialect, question, read_reply, truth_of

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ...core.errors import UsageError
 from ..bench.items import Item
 from ..bench.predictions import Prediction
-from ..bench.report_words import headlines
+from ..report.report_words import headlines
 from ..scores.crec import score_crec
 from ..scores.cres import score_cres
 from ..scores.rcd import score_rcd

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from ...core.conditions import And, Node, Not, Or, Output, Pick, Request, Selection, children, conjuncts
 from ...core.inflection import plural
 from ...core.wording import words
+from ..bench.items import AnyItem, FieldItem
+from ..bench.predictions import Prediction
 from ..scores.crec import score_crec
 from ..scores.cres import score_cres
 from ..scores.rcd import score_rcd
 from ..scores.scored import Scored
-from .items import AnyItem, FieldItem
 from .pictures import compared
-from .predictions import Prediction
 
 _SCORERS: dict[str, Callable[..., Scored]] = {"CREC": score_crec, "CRES": score_cres, "RCD": score_rcd}
 _ASKED = {

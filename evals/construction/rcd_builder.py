@@ -18,16 +18,16 @@ from ... import __version__
 from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
 from ...core.progress import note, report
+from ..bench.items import Header, Item
 from ..datasets.levir import is_conflict
 from ..datasets.record import Record, Tally
 from ..scores.rcd import NONE_BELOW_PX
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import Site
 from .balance import Quotas
-from .build import MOST_PER_WINDOW, Part, part_of
+from .builder import MOST_PER_WINDOW, Part, part_of
 from .compose import Proposal
 from .contested import contested
-from .items import Header, Item
 from .phrasing import spoken_name
 from .rcd_asked import asked_of, is_cut_rank, places_of
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
@@ -120,7 +120,7 @@ def build_rcd(
         UsageError: n below 1, or no usable record at all.
 
     Example:
-        >>> from surveyor.evals.bench.rcd_synth import synth_pairs
+        >>> from surveyor.evals.construction.rcd_synth import synth_pairs
         >>> header, items = build_rcd(synth_pairs(2, seed=0, size_wh=(256, 256)), n=4, seed=0)
         >>> header.task, header.admitted == len(items)
         ('RCD', True)

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from ...agent.drawing import BOLD, INK, WHITE, Colour, Picture, put_text, wrap
 from ...core.errors import UsageError
 from ...core.progress import report
+from ..bench.items import AnyItem, Header, read_header, read_items
+from ..bench.predictions import Prediction
+from ..bench.store import read_predictions, read_run
 from .inspecting_page import MARK, page_html
 from .inspecting_words import asked, entry
-from .items import AnyItem, Header, read_header, read_items
 from .pictures import SIDE_PX, item_picture
-from .predictions import Prediction
-from .store import read_predictions, read_run
 
 PAGE_FILE, SHEET_FILE, PICTURES = "index.html", "contact.png", "pictures"
 PAGE_SIDE_PX = 800

@@ -22,11 +22,7 @@ from ...core.conditions import Output, Request, Selection
 from ...core.errors import UsageError
 from ...core.masks import Mask
 from ...core.wording import words
-from ..datasets.reading import fresh_id, image_size, leave_out
-from ..datasets.record import Record, Said, Tally, Thing
-from ..datasets.vrsbench import SOURCE as VRSBENCH
-from ..datasets.vrsbench import scored_type
-from .items import (
+from ..bench.items import (
     FIELD_TASKS,
     AnyItem,
     FieldItem,
@@ -38,6 +34,10 @@ from .items import (
     header_line,
     item_line,
 )
+from ..datasets.reading import fresh_id, image_size, leave_out
+from ..datasets.record import Record, Said, Tally, Thing
+from ..datasets.vrsbench import SOURCE as VRSBENCH
+from ..datasets.vrsbench import scored_type
 
 TASKS = (*FIELD_TASKS, "CHANGE")
 VERSION = 1

@@ -14,8 +14,8 @@ from itertools import islice
 from ...core.conditions import Pick, Position, Relation, Selection
 from ...core.inflection import is_plural
 from ...tools.findings import TRUE, UNKNOWN
+from ..bench.execute import Executor, Found
 from .crops import View, is_endless
-from .execute import Executor, Found
 
 _MOST = 14  # referents a view offers
 _CROWD = 40  # classes with more members are not singled out from

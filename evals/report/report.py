@@ -19,6 +19,7 @@ import cv2
 from ... import __version__
 from ...core.errors import SurveyorError, UsageError
 from ...core.progress import report as told_progress
+from ..bench.store import read_run
 from ..scores.bootstrap import DRAWS, Difference, Interval, differences, intervals
 from ..scores.scored import Scored
 from .published import NONE_PUBLISHED, OURS, published
@@ -26,7 +27,6 @@ from .report_waterfall import waterfalls
 from .report_words import METRIC_WORDS, headlines, item_column, tag_words, telling, version_words
 from .report_worst import kinds, told, worst
 from .scoring import Run, score_run, tags_of
-from .store import read_run
 
 REPORT_FORMAT = 1
 WORST = 12

@@ -10,7 +10,7 @@ import shapely
 from ...core.masks import Mask, masks_from_polygons
 from ...core.outlines import outlines
 from ...core.regions import FloatArray
-from .execute import _OUTLINE_PX, outline_of
+from ..bench.execute import _OUTLINE_PX, outline_of
 
 _WIDEST_PX = 128  # wider ones are drawn alone: the picture would hold little else
 _LEAST = 3

@@ -20,6 +20,9 @@ from ...core.geometry import box_to_corners
 from ...core.masks import Mask
 from ...core.progress import note
 from ...core.rotated_iou import rotated_iou_matrix
+from ..bench.field_predict import is_one
+from ..bench.items import FIELD_TASKS, FieldItem
+from ..bench.predictions import Predicted, Prediction
 from ..scores.bcs import ThreeAnswers, score_bcs
 from ..scores.captions import Captioned, plain_tokens, ptb_tokens, score_captions
 from ..scores.gcg import Grounded, ap50, score_gcg
@@ -30,9 +33,6 @@ from ..scores.res import NO_MASK, Segmented, score_res
 from ..scores.scene import Classified, class_key, score_scenes
 from ..scores.scored import ANSWERED, MISSING, Row, Scored, Sums, ratio, scored
 from ..scores.vqa import Questioned, score_circular, score_vqa
-from .field_predict import is_one
-from .items import FIELD_TASKS, FieldItem
-from .predictions import Predicted, Prediction
 
 PLAIN_CAPTIONS = "captions (plain tokens)"
 """The track of captions where there is no Java: other words are counted than in papers, and METEOR is left out."""

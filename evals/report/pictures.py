@@ -36,12 +36,12 @@ from ...core.errors import UsageError
 from ...core.geometry import box_iou_matrix, box_to_corners
 from ...core.masks import Mask
 from ...core.scene import Scene
+from ..bench.execute import executor_of
+from ..bench.items import AnyItem, FieldItem, Item, Truth
+from ..bench.predict import open_image
+from ..bench.predictions import Predicted, Prediction
 from ..scores.crec import IGNORED_IOU, MOST_BOXES
 from ..scores.matching import TOLERANCE, best_pairs
-from .execute import executor_of
-from .items import AnyItem, FieldItem, Item, Truth
-from .predict import open_image
-from .predictions import Predicted, Prediction
 
 # BGR, as in agent/drawing.py
 RIGHT: Colour = (200, 250, 64)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ...core.conditions import And, Condition, Node, Not, Or, Selection, children, conjuncts
 from ...core.wording import words
 from ...tools.findings import FALSE, TRUE
+from ..bench.execute import Executor, Found
 from .crops import View
-from .execute import Executor, Found
 from .referents import are_told
 
 MOST_ANSWERS = 20

@@ -13,6 +13,9 @@ from typing import Any
 
 from ... import __version__
 from ...core.errors import UsageError
+from ..bench.items import AnyItem, Header, read_header, read_items
+from ..bench.predictions import Prediction
+from ..bench.store import PREDICTIONS_FILE, About, Settings, read_predictions, read_run
 from ..scores.bootstrap import DRAWS, intervals
 from ..scores.contrast import score_contrast
 from ..scores.crec import score_crec
@@ -20,10 +23,7 @@ from ..scores.cres import score_cres
 from ..scores.parsed import score_parsed
 from ..scores.rcd import score_rcd
 from ..scores.scored import MISSING, Scored
-from .items import AnyItem, Header, read_header, read_items
-from .predictions import Prediction
 from .report_words import group_of, headlines
-from .store import PREDICTIONS_FILE, About, Settings, read_predictions, read_run
 
 SCORES_FORMAT = 1
 SCORES_FILE = "scores.json"
@@ -107,11 +107,11 @@ def score_run(
 
     Example:
         >>> import tempfile
-        >>> from surveyor.evals.bench.build import build
+        >>> from surveyor.evals.construction.builder import build
         >>> from surveyor.evals.bench.items import write_items
         >>> from surveyor.evals.bench.predict import How
         >>> from surveyor.evals.bench.runner import run
-        >>> from surveyor.evals.bench.synth_source import synth_records
+        >>> from surveyor.evals.construction.synth_source import synth_records
         >>> folder = Path(tempfile.mkdtemp())
         >>> records = synth_records(2, seed=0, size_wh=(512, 512), root=folder)
         >>> write_items(folder / "items.jsonl", *build(records, task="CREC", n=4, seed=0))

@@ -19,6 +19,8 @@ from ...agent.planner import make_plan
 from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
 from ...core.progress import note, report
+from ..bench.execute import labels_of
+from ..bench.items import Header, Item, Made, Truth
 from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS, Site
@@ -26,8 +28,6 @@ from .balance import Quotas, bucket
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .contested import contested
 from .crops import View, views_of
-from .execute import labels_of
-from .items import Header, Item, Made, Truth
 from .phrasing import Wordings, is_read_alike, request_for, spoken, spoken_name, wordings
 from .referents import referents_of
 from .twins import pick_count, twins
@@ -140,7 +140,7 @@ def build(
         UsageError: n below 1, or no usable record at all.
 
     Example:
-        >>> from surveyor.evals.bench.synth_source import synth_records
+        >>> from surveyor.evals.construction.synth_source import synth_records
         >>> header, items = build(synth_records(2, seed=0, size_wh=(512, 512)), task="CREC", n=4, seed=0)
         >>> header.admitted == len(items)
         True

@@ -15,8 +15,8 @@ from ...tools.findings import TRUE
 from ...tools.judge_group import find_groups
 from ...tools.layout import Layout
 from ...tools.rows import find_rows
+from ..bench.execute import Executor, Found
 from .crops import View
-from .execute import Executor, Found
 
 _OFF_LINE = 0.35  # of the median width: how far a member of a row may stand off its line
 _UNEVEN = 2.5  # the largest gap in a row by its smallest

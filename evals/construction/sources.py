@@ -11,13 +11,13 @@ from typing import Literal, cast
 
 from ...core.errors import UsageError
 from ...tools.models.options import check_names, number_of, split_options
+from ..bench.items import Header, write_items
 from ..datasets.reading import image_size
 from ..datasets.record import Record, Tally
 from ..datasets.registry import READERS, reader_named
-from .build import build
+from .builder import build
 from .field_items import TASKS as OF_THE_FIELD
 from .field_items import write_field_items
-from .items import Header, write_items
 from .synth_source import synth_records
 
 CONDITIONAL = ("CREC", "CRES", "RCD")
@@ -81,7 +81,7 @@ def build_file(
         return write_field_items(out, records, task, **more), root
     plenty, records = DEFAULT_N if n is None else n, map(sized, records)
     if task == "RCD":
-        from .build_rcd import build_rcd
+        from .rcd_builder import build_rcd
 
         header, items = build_rcd(records, n=plenty, seed=seed, part=part, root=str(root), command=command)
     else:

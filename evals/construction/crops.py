@@ -27,11 +27,11 @@ from ...core.regions import FloatArray, Region
 from ...tools.bands import CRISP, STRICT, Bands
 from ...tools.findings import FALSE, Members
 from ...tools.layout import Layout
+from ..bench.execute import Executor, Frame, Regions, outline_of
+from ..bench.items import Image, Truth
+from ..bench.predict import open_image
 from ..datasets.record import Record, Tally, Thing
-from .drawing import masks_of, outlines_of
-from .execute import Executor, Frame, Regions, outline_of
-from .items import Image, Truth
-from .predict import open_image
+from ..report.drawing import masks_of, outlines_of
 
 WINDOW_PX = (800, 1024)
 MAX_WHOLE_PX = 1280

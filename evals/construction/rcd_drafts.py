@@ -11,12 +11,12 @@ import numpy as np
 from ...agent.planner import make_plan
 from ...core.conditions import Request, Selection, walk
 from ...core.masks import Mask
+from ..bench.execute import labels_of
+from ..bench.items import Image, Item, Made
 from .admit import Rejected, Verdicts
 from .atoms import Site
 from .balance import bucket
 from .compose import Proposal
-from .execute import labels_of
-from .items import Image, Item, Made
 from .phrasing import Wordings, request_for, spoken, wordings
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView

@@ -1,7 +1,7 @@
 """Whole selections from single conditions: alone, negated, joined, ranked (FORMATS.md 7.3 G, S, O).
 
 What is proposed here already tells the objects apart by the verdicts of its parts; whether it may become an item is
-decided by `surveyor.evals.bench.admit`.
+decided by `surveyor.evals.construction.admit`.
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from ...core.conditions import And, Condition, Not, Or, Position, Selection
 from ...core.regions import Region
 from ...tools.findings import FALSE, TRUE, UNKNOWN
 from ...tools.layout import Layout
+from ..bench.execute import Executor, Found, Frame, Regions
+from ..bench.items import Image
 from ..datasets.record import Record, Tally
 from ..datasets.xbd import DAMAGE
 from .crops import Seen, View, views_of
-from .execute import Executor, Found, Frame, Regions
-from .items import Image
 from .phrasing import spoken_name
 from .rcd_components import Reading, changed_objects, closed_reading, divided_reading
 
