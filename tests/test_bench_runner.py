@@ -28,7 +28,17 @@ from surveyor.core.masks import Mask
 from surveyor.core.regions import Region
 from surveyor.evals.bench import runner as runner_module
 from surveyor.evals.bench import workers as workers_module
-from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_header, read_items, write_items
+from surveyor.evals.bench.items import (
+    Header,
+    Image,
+    Item,
+    Made,
+    Truth,
+    images_root,
+    read_header,
+    read_items,
+    write_items,
+)
 from surveyor.evals.bench.oracles import ItemGrounder, ItemSegmenter
 from surveyor.evals.bench.predict import BUG, How, open_image, predict, predicted
 from surveyor.evals.bench.predictions import Prediction
@@ -502,6 +512,25 @@ def test_no_image_at_all_is_told_before_anything_runs(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"gone/x.png.*--data"):
         run(folder / "items.jsonl", folder / "out", how=HOW)
     assert not (folder / "out").exists()
+
+
+def test_where_images_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_, own, here = (tmp_path / name for name in ("run", "own", "here"))
+    for place in (run_, own, here):
+        place.mkdir()
+    monkeypatch.chdir(here)
+
+    def found(given: Path | None = None) -> Path:
+        return images_root(given, own / "items.jsonl", ["gone.png", "a.png"], first=[run_]).resolve()
+
+    with pytest.raises(UsageError, match=r"/run' and '.*/own' and '.*/here', such as 'gone\.png'.*--data"):
+        found()
+    for place in (here, own, run_):
+        (place / "a.png").touch()
+        assert found() == place, "each goes before the one that was found first"
+    assert found(here) == here
+    with pytest.raises(UsageError, match=r"is in '[^']*/none', such"):
+        found(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

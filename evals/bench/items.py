@@ -11,7 +11,7 @@ dataset says is right. It is as good as its dataset: nothing of it is checked.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
@@ -272,6 +272,28 @@ def read_items(path: str | Path) -> Iterator[Any]:
         if isinstance(item, FieldItem) and not item.options and item.kind in options:
             item = item.model_copy(update={"options": options[item.kind]})
         yield item
+
+
+def images_root(
+    given: str | Path | None, items_path: str | Path, images: Collection[str], *, first: Iterable[str | Path] = ()
+) -> Path:
+    """The folder that the images' paths are relative to.
+
+    Args:
+        given: by the user; None tries `first`, then the items' folder, then the working one.
+        items_path: the items file.
+        images: paths as the items have them; any one of them tells the folder.
+        first: folders that are tried before the items' own, such as that of an earlier run.
+
+    Raises:
+        UsageError: none of the images is there.
+    """
+    places = [Path(given)] if given is not None else [*map(Path, first), Path(items_path).parent, Path()]
+    for place in places:
+        if not images or any((place / image).is_file() for image in images):
+            return place
+    tried = " and ".join(dict.fromkeys(repr(str(place.resolve())) for place in places))
+    raise UsageError(f"none of the items' images is in {tried}, such as {next(iter(images))!r}; give their folder with --data")  # fmt: skip  # noqa: E501
 
 
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ from ...core.errors import UsageError
 from ...core.progress import report
 from ...tools.models.spec import Models, load_models
 from .field_predict import answer_item, check_field, field_roles, warm_up
-from .items import FIELD_TASKS, AnyItem, FieldItem, read_header, read_items
+from .items import FIELD_TASKS, AnyItem, FieldItem, images_root, read_header, read_items
 from .predict import How, timed_out
 from .predictions import Prediction
 from .store import About, Predictions, Settings
@@ -130,7 +130,7 @@ def run(
     task = read_header(items_path).task
     how.check(task)
     wanted, images, pairs = _wanted(items_path, limit, shard)
-    place = _root(root, items_path, images)
+    place = images_root(root, items_path, images)
     spec = None if isinstance(models, Models) else models
     loaded = models if isinstance(models, Models) else load_models(models)
     how.check(task, loaded)
@@ -249,16 +249,6 @@ def _wanted(
             images[item.image.path] = None
             pairs |= isinstance(item, FieldItem) and item.after is not None
     return wanted, tuple(images), pairs
-
-
-def _root(root: str | Path | None, items_path: str | Path, images: Collection[str]) -> Path:
-    """The folder of the images. Raises UsageError when none of them is there: every item would fail."""
-    places = [Path(root)] if root is not None else [Path(items_path).parent, Path()]
-    for place in places:
-        if not images or any((place / image).is_file() for image in images):
-            return place
-    tried = " and ".join(repr(str(place.resolve())) for place in places)
-    raise UsageError(f"none of the items' images is in {tried}, such as {next(iter(images))!r}; give their folder with --data")  # fmt: skip  # noqa: E501
 
 
 def _versions(models: Models, how: How, task: str, pairs: bool = False) -> dict[str, str]:
