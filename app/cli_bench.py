@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .cli_ask import Models, Parser
+from .cli_bench_datasets import EPILOG as DATASETS_EPILOG
+from .cli_bench_datasets import datasets
 from .cli_bench_export import EPILOG as EXPORT_EPILOG
 from .cli_bench_export import export
 from .cli_bench_inspect import EPILOG as INSPECT_EPILOG
@@ -287,3 +289,4 @@ bench.command(epilog=REPORT_EPILOG)(report)
 bench.command(epilog=INSPECT_EPILOG)(inspect)
 bench.command(epilog=EXPORT_EPILOG)(export)
 bench.command(epilog=SUITE_EPILOG)(suite)
+bench.command(epilog=DATASETS_EPILOG)(datasets)

@@ -92,6 +92,15 @@ def build_file(
     return header, root
 
 
+def records_of(text: str, tally: Tally) -> Iterator[Record]:
+    """The records that a source (NAME:FOLDER[?KEY=VALUE&...]) names; what is left out is counted in `tally`.
+
+    Raises:
+        UsageError: as `build_file`.
+    """
+    return _source(text, "CREC", tally).records
+
+
 def sized(record: Record) -> Record:
     """The record with its image's size, which some readers leave to whoever needs it (DOTA)."""
     if record.size_wh is not None:
