@@ -49,6 +49,7 @@ from surveyor.evals.datasets.registry import reader_named
 from surveyor.evals.report import field_scores
 from surveyor.evals.report.field_scores import PLAIN_CAPTIONS, score_field
 from surveyor.evals.scores.bootstrap import differences, intervals
+from surveyor.evals.scores.rcd import score_rcd
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeDescriber, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.spec import Models
 
@@ -253,6 +254,21 @@ def test_change_of_whole_pairs_is_rcd() -> None:
     assert anything.expression == "segment all changed areas"
     with pytest.raises(UsageError, match=r"not annotated \(1\), no pair with masks"):
         field_items([replace(pair, ignored=some), record(refer())], "CHANGE")
+
+
+def test_told_the_changed_parts_everything_on_a_whole_pair_is_right(folder: Path) -> None:
+    pixels = np.zeros((SIZE[1], SIZE[0]), dtype=bool)
+    pixels[5:15, 5:25] = pixels[30:45, 60:90] = pixels[2, 70:73] = True  # three pixels are small, and asked for
+    nothing = Mask.from_array(np.zeros_like(pixels))
+    changed = {"building": Mask.from_array(pixels), "road": nothing}
+    pair = record(image=folder / "photo.png", after=folder / "later.png", changed=changed, classes=("building", "road"))
+    _, items = field_items([pair], "CHANGE", root=folder)
+    assert [len(made.objects) for made in items] == [3, 0]  # type: ignore[union-attr]
+    assert items[0].answers == items[0].objects and len(items[0].universe_ids) == 3  # type: ignore[union-attr]
+    for oracle in (("boxes",), ("boxes", "parser")):
+        answers = [answer_item(made, models(), How(oracle=oracle), root=folder) for made in items]
+        values = score_rcd(items, answers).values()  # type: ignore[arg-type]
+        assert values["F1_1"] == pytest.approx(1) and (values["n_acc"], values["component_f1@0.5"]) == (1, 1), answers
 
 
 # ---- files ------------------------------------------------------------------------------------------------------

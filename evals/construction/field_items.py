@@ -38,6 +38,8 @@ from ..datasets.reading import fresh_id, image_size, leave_out
 from ..datasets.record import Record, Said, Tally, Thing
 from ..datasets.vrsbench import SOURCE as VRSBENCH
 from ..datasets.vrsbench import scored_type
+from .rcd_components import changed_objects
+from .rcd_views import label_of
 
 TASKS = (*FIELD_TASKS, "CHANGE")
 VERSION = 1
@@ -411,9 +413,11 @@ def _change(making: _Making, record: Record) -> Iterator[AnyItem]:
         if mask is None:
             leave_out(making.tally, "no pair with masks of what changed")
             continue
-        phrase = "changed area" if label == "any" else f"changed {label}"
+        phrase = label_of(label)
         request = Request(outputs=(Output(verb="segment", target=Selection(phrases=(phrase,))),))
         image, odd = making.image(record)
+        parts = tuple(seen.truth for seen in changed_objects(phrase, mask.to_array()))  # small ones are right, too
+        names = tuple(part.id for part in parts)
         yield Item(
             id=making.id(record, label.replace(" ", "_")),
             task="RCD",
@@ -421,6 +425,9 @@ def _change(making: _Making, record: Record) -> Iterator[AnyItem]:
             after=making.later(record, image),
             expression=words(request),
             request=request,
+            objects=parts,
+            answer_ids=names,
+            universe_ids=names,
             answer_rle=mask.to_rle() if mask.area_px else None,
             tags=(f"class:{label}", *([f"split:{record.split}"] if record.split else []), "whole", *odd),
             made=Made(version=VERSION, seed=0, template="whole pair"),
