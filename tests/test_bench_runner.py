@@ -28,6 +28,7 @@ from surveyor.core.masks import Mask
 from surveyor.core.regions import Region
 from surveyor.evals.bench import runner as runner_module
 from surveyor.evals.bench import workers as workers_module
+from surveyor.evals.bench.field_predict import check_field
 from surveyor.evals.bench.items import (
     Header,
     Image,
@@ -207,6 +208,8 @@ def test_baselines_of_nothing_and_of_equals(folder: Path) -> None:
         pytest.param("RCD", How(), "need a change detector", id="RCD without a change detector"),
         pytest.param("RCD", How(oracle=("masks",)), "no oracle 'masks'", id="RCD oracle"),
         pytest.param("CREC", How(baseline="region-blind"), "for RCD items", id="region-blind boxes"),
+        pytest.param("CREC", How(oracle=("boxes", "masks")), "no oracle 'masks'.*boxes", id="masks of boxes"),
+        pytest.param("CREC", How(oracle=("parser",), baseline="largest"), "reads no words", id="what a baseline reads"),
     ],
 )
 def test_what_cannot_be_answered_is_told_at_once(folder: Path, task: Any, how: How, match: str) -> None:
@@ -214,6 +217,14 @@ def test_what_cannot_be_answered_is_told_at_once(folder: Path, task: Any, how: H
     with pytest.raises(UsageError, match=match):
         run(folder / "items.jsonl", folder / "out", how=how)
     assert not (folder / "out").exists()
+
+
+def test_the_fields_oracle_and_the_agent_are_not_asked_for_at_once() -> None:
+    how = How(oracle=("boxes",), through="agent")
+    with pytest.raises(UsageError, match="takes the place of the agent"):
+        check_field("RES", how, models())
+    check_field("RES", How(oracle=("boxes",)), models())
+    check_field("RES", How(through="agent"), models())
 
 
 class Waiting(FakeGrounder):

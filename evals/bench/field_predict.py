@@ -116,6 +116,8 @@ def check_field(task: str, how: How, models: Models, *, pairs: bool = False) -> 
         raise UsageError(f"{task} items have no oracle {', '.join(how.oracle)!r}; the only one is boxes, for RES")
     if how.through == "agent" and task not in ("REC", "RES"):
         raise UsageError(f"the agent answers expressions (REC, RES), these are {task}; leave --through out")
+    if how.oracle and how.through == "agent":
+        raise UsageError("the oracle 'boxes' takes the place of the agent; leave --through or --oracle out")
     if task == "GCG":
         captioner(models)
     elif task == "CAPTION" and pairs:

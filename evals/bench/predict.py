@@ -93,6 +93,10 @@ class How(Node):
         if self.baseline in RCD_ONLY and task != "RCD":
             instead = "; use 'whole-class'" if self.baseline == "region-blind" else ""
             raise UsageError(f"the baseline {self.baseline!r} is for RCD items, these are {task}{instead}")
+        if self.baseline is not None and "parser" in self.oracle:
+            raise UsageError(f"the baseline {self.baseline!r} reads no words; leave 'parser' out of --oracle")
+        if task == "CREC" and "masks" in self.oracle:
+            raise UsageError("CREC items have no oracle 'masks': they ask for boxes; leave it out of --oracle")
         if task != "RCD":
             return
         if "masks" in self.oracle:
