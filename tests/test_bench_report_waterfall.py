@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from score_items import answer, make_item, square
 from surveyor.core.errors import UsageError
-from surveyor.evals.report.report_waterfall import is_ablation, order_of, waterfalls
+from surveyor.evals.report.report import report_data
+from surveyor.evals.report.report_html import html_report
+from surveyor.evals.report.report_markdown import markdown_report
+from surveyor.evals.report.report_waterfall import is_ablation, order_of, unused_runs, waterfalls, why_not
 from surveyor.evals.report.scoring import Run, score_run
 from surveyor.evals.report.waterfall import PLAYERS, average_shares, waterfall
 
@@ -140,12 +143,14 @@ def test_runs_of_one_system_make_a_waterfall(items: Path, tmp_path: Path) -> Non
         ({"how": {"oracle": ("boxes",)}, "models": "grounder=other"}, True),  # it asks no model
         ({"how": {"oracle": ("parser",)}, "models": "grounder=a,chat=x", "versions": {"grounder": "a 1"}}, True),
         ({"how": {"oracle": ("parser",)}, "models": "grounder=a", "versions": {"grounder": "a 2"}}, False),
-        ({"how": {"oracle": ("parser",)}, "models": "grounder=a?size=9", "versions": {"grounder": "a 1"}}, False),
+        ({"how": {"oracle": ("parser",)}, "models": "", "versions": {"grounder": "a 1"}}, True),  # it is the default
+        ({"how": {"oracle": ("parser",)}, "models": "grounder=./a", "versions": {"grounder": "a 1"}}, True),
         ({"how": {"oracle": ("boxes",), "parser": "grammar"}}, False),
         ({"how": {"oracle": ("boxes", "parser"), "parser": "grammar"}}, True),  # it reads nothing
         ({"how": {"oracle": ("boxes",), "bands": "strict"}}, False),
         ({"how": {"oracle": ("boxes",), "timeout_s": 3.0}}, False),
         ({"how": {"oracle": ("boxes",), "baseline": "largest"}}, False),
+        ({"how": {"oracle": ("boxes",), "through": "agent"}}, False),
         ({"how": {"oracle": ("boxes",)}, "limit": 1}, False),
         ({"how": {"oracle": ("boxes",)}, "program": "another"}, True),
     ],
@@ -155,6 +160,57 @@ def test_what_is_an_ablation_of_a_run(items: Path, tmp_path: Path, settings: dic
     given = [answer("i0", [])] if "limit" in settings else [answer("i0", []), answer("i1", [])]
     other = score_run(run_folder(tmp_path / "other", items, given, **settings))
     assert is_ablation(full, other) is is_one
+
+
+@pytest.mark.parametrize(
+    ("models", "why"),
+    [
+        ("grounder=openai:m@http://a", ""),
+        ("chat=openai:x@http://a,  grounder=openai:m@http://a", ""),
+        ("grounder=openai:m@http://b", "its grounder is grounder=openai:m@http://b, that of the full run grounder="),
+        ("", "its grounder is grounder=compact, that of the full run grounder=openai:m@http://a"),
+    ],
+)
+def test_a_model_without_a_version_is_compared_by_what_was_written(
+    items: Path, tmp_path: Path, models: str, why: str
+) -> None:
+    full = made(tmp_path / "full", items, 0, models="grounder=openai:m@http://a", versions={"grounder": "openai:m"})
+    other = made(
+        tmp_path / "other", items, 0, models=models, versions={"grounder": "openai:m"}, how={"oracle": ("parser",)}
+    )
+    told = why_not(full, other)
+    assert told.startswith(why) if why else told == ""
+
+
+def test_runs_that_a_waterfall_does_not_use_are_named_with_the_reason(items: Path, tmp_path: Path) -> None:
+    full = made(tmp_path / "full", items, 0)
+    fine = made(tmp_path / "fine", items, 1, how={"oracle": ("boxes",)})
+    again = made(tmp_path / "again", items, 1, how={"oracle": ("boxes",)})
+    hasty = made(tmp_path / "hasty", items, 0, how={"oracle": ("parser",), "timeout_s": 2.5})
+    masks = made(tmp_path / "masks", items, 0, how={"oracle": ("masks",)})
+    largest = made(tmp_path / "largest", items, 0, how={"baseline": "largest", "oracle": ("boxes",)})
+    runs = [full, fine, again, hasty, masks, largest]
+    names = [run.name for run in runs]
+    assert unused_runs(runs, names) == [
+        {"run": "again", "why": "fine has the same parts answered by the truth"},
+        {"run": "hasty", "why": "it ran with --timeout 2.5, the full run with --timeout none"},
+        {"run": "masks", "why": "CREC makes no use of --oracle masks"},
+    ]
+    (alone,) = unused_runs([fine], ["fine"])
+    assert alone["why"].startswith("there is no full run of these items")
+    other = made(tmp_path / "other", items, 0, versions={"grounder": "g 1"})
+    assert unused_runs([full, other, fine], ["full", "other", "fine"]) == []
+    content = report_data([full, hasty])
+    told = "hasty is not part of the split: it ran with --timeout 2.5, the full run with --timeout none."
+    assert told in html_report(content, {}) and told in markdown_report(content, {})
+
+
+def test_the_split_of_the_documented_commands(items: Path, tmp_path: Path) -> None:
+    """A full run with the built-in model written out, ablations without --models."""
+    full = made(tmp_path / "full", items, 0, models="grounder=compact", versions={"grounder": "compact 1"})
+    parser = made(tmp_path / "parser", items, 1, versions={"grounder": "compact 1"}, how={"oracle": ("parser",)})
+    found = waterfalls([full, parser], ["full", "parser"])[0]
+    assert found["runs"] == {"full": "full", "parser": "parser"}
 
 
 def test_runs_of_other_programs_are_used_and_noted(items: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ..bench.store import read_run
 from ..scores.bootstrap import DRAWS, Difference, Interval, differences, intervals
 from ..scores.scored import Scored
 from .published import NONE_PUBLISHED, OURS, published
-from .report_waterfall import waterfalls
+from .report_waterfall import unused_runs, waterfalls
 from .report_words import METRIC_WORDS, headlines, item_column, tag_words, telling, version_words
 from .report_worst import kinds, told, worst
 from .scoring import Run, score_run, tags_of
@@ -160,6 +160,7 @@ def _section(runs: Sequence[Run], most_worst: int, draws: int) -> Json:
         "twins": _rows([run.contrast for run in runs], ("contrast", "one_right", "pairs"), draws),
         "failures": _failure_kinds(runs),
         "waterfalls": waterfalls(runs, names, draws=draws),
+        "unused": unused_runs(runs, names),
         "worst": _worst(runs, names, most_worst),
         "published": _published(first, runs),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report_markdown import READING, difference_words, run_columns, share_name, summary
+from .report_markdown import READING, difference_words, run_columns, share_name, summary, unused_words
 from .report_style import CSS
 from .report_words import METRIC_WORDS, figure, is_share, ranged
 
@@ -73,6 +73,7 @@ def _section(section: Json, anchor: str, pictures: Mapping[str, str]) -> str:
         if section[key]:
             parts += [f"<h3>{title}</h3>", _table(["", *names], (_figures(row) for row in section[key]))]
     parts += [_waterfall(fall) for fall in section["waterfalls"]]
+    parts += [f"<p class='loud'>{_text(unused_words(each))}</p>" for each in section["unused"]]
     parts.append(_missing(section["waterfalls"]))
     if section["failures"]:
         rows = [

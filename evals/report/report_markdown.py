@@ -64,6 +64,7 @@ def _section(section: Json, pictures: Mapping[str, str]) -> list[str]:
         rows = [(_metric(row), *(ranged(each, row["name"]) for each in row["runs"])) for row in section[key]]
         lines += ["", f"### {title}", "", *table(["", *names], rows)] if rows else []
     lines += _waterfalls(section["waterfalls"])
+    lines += [line for each in section["unused"] for line in ("", f"> **{text(unused_words(each))}**")]
     rows = [(text(row["kind"]), *(f"{n:,}" if n else "" for n in row["runs"])) for row in section["failures"]]
     lines += ["", "### How answers went wrong", "", *table(["items", *names], rows)] if rows else []
     lines += ["", "### By kind", "", *_tags(section["tracks"][0], names)] if section["tracks"][0]["tags"] else []
@@ -173,6 +174,11 @@ def share_name(share: Json, fall: Json) -> str:
     if parts:
         return " and ".join(parts)
     return f"left: reasoning, {' and '.join(unsplit)} not told apart" if unsplit else "left: reasoning"
+
+
+def unused_words(unused: Json) -> str:
+    """Why a run is in no waterfall."""
+    return f"{unused['run']} is not part of the split: {unused['why']}."
 
 
 def _waterfalls(found: Sequence[Json]) -> list[str]:

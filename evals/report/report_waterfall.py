@@ -7,13 +7,15 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from ...tools.models.spec import DEFAULTS
 from ..scores.bootstrap import DRAWS, differences
-from .report_words import telling
+from .report_words import telling, version_words
 from .scoring import Run
 from .waterfall import PLAYERS, Parts, Waterfall, waterfall
 
 PART_WORDS = {"RCD": {"boxes": "changed parts (oracle boxes)"}}
 """Task -> what a part is called there."""
+Named = Sequence[tuple[Run, str]]
 
 
 def order_of(task: str, runs: Sequence[Run]) -> tuple[str, ...]:
@@ -25,23 +27,65 @@ def order_of(task: str, runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def is_ablation(full: Run, other: Run) -> bool:
-    """Whether a run differs from a full one only in what the truth answers.
+    """Whether a run differs from a full one only in what the truth answers; see `why_not`."""
+    return other.settings.how.baseline is None and not why_not(full, other)
 
-    Items, rules (`--bands`, `--timeout`) and, for what both ask, the parser and the models must be the same. The
-    program may be another: that is noted where it is.
+
+def why_not(full: Run, other: Run) -> str:
+    """Why a run cannot stand beside a full one in a waterfall, in words; "" where it can.
+
+    Items, rules (`--bands`, `--timeout`, `--through`) and, for what both ask, the parser and the models must be the
+    same. Models are compared by name and version, however `--models` was written; by what was written where a model has
+    no version (one behind a server). The program may be another: that is noted where it is.
     """
     one, two = full.settings, other.settings
-    if two.how.baseline is not None or {item.id for item in full.items} != {item.id for item in other.items}:
-        return False
-    if (one.how.bands, one.how.timeout_s) != (two.how.bands, two.how.timeout_s):
-        return False
-    if one.how.reads and two.how.reads and one.how.parser != two.how.parser:
-        return False
-    written = [_roles(each.models) for each in (one, two)]
-    return all(
-        one.versions[role] == two.versions[role] and written[0].get(role) == written[1].get(role)
-        for role in one.versions.keys() & two.versions.keys()
-    )
+    if {item.id for item in full.items} != {item.id for item in other.items}:
+        return f"it was asked {len(other.items):,} items, the full run {len(full.items):,}: they are not the same"
+    reads = one.how.reads and two.how.reads
+    rules: list[tuple[str, object, object]] = [
+        ("--bands", one.how.bands, two.how.bands),
+        ("--timeout", _number(one.how.timeout_s), _number(two.how.timeout_s)),
+        ("--through", one.how.through, two.how.through),
+        *([("--parser", one.how.parser, two.how.parser)] if reads else []),
+    ]
+    for option, wanted, given in rules:
+        if wanted != given:
+            return f"it ran with {option} {given}, the full run with {option} {wanted}"
+    for role in sorted(one.versions.keys() & two.versions.keys()):
+        wanted, given = one.versions[role], two.versions[role]
+        if wanted != given:
+            return f"its {role} is {_version(given)}, that of the full run {_version(wanted)}"
+        written = [_written(each.models, role) for each in (one, two)]
+        if not _has_version(wanted) and written[0] != written[1]:
+            return f"its {role} is {role}={written[1]}, that of the full run {role}={written[0]}"
+    return ""
+
+
+def unused_runs(runs: Sequence[Run], names: Sequence[str]) -> list[dict[str, str]]:
+    """The runs with `--oracle` that no waterfall is made of, and why; plain data."""
+    order = order_of(runs[0].header.task, runs)
+    named = list(zip(runs, names, strict=True))
+    full = [(run, name) for run, name in named if run.settings.how.mode == "full"]
+    used = {id(run) for one, name in full for run, _ in _by_parts(one, name, named, order).values()}
+    found = []
+    for run, name in named:
+        if not run.settings.how.oracle or run.settings.how.baseline is not None or id(run) in used:
+            continue
+        told = [(_unused(one, one_name, run, named, order), one_name) for one, one_name in full]
+        whys = [f"{why} ({one_name})" if len(full) > 1 else why for why, one_name in told]
+        none = "there is no full run of these items: one without --oracle, --baseline and --through agent"
+        found.append({"run": name, "why": "; ".join(whys) or none})
+    return found
+
+
+def _unused(full: Run, name: str, other: Run, named: Named, order: tuple[str, ...]) -> str:
+    why = why_not(full, other)
+    if why:
+        return why
+    parts = frozenset(other.settings.how.oracle) & frozenset(order)
+    if not parts:
+        return f"{full.header.task} makes no use of --oracle {','.join(other.settings.how.oracle)}"
+    return f"{_by_parts(full, name, named, order)[parts][1]} has the same parts answered by the truth"
 
 
 def waterfalls(runs: Sequence[Run], names: Sequence[str], *, draws: int = DRAWS) -> list[dict[str, Any]]:
@@ -51,17 +95,23 @@ def waterfalls(runs: Sequence[Run], names: Sequence[str], *, draws: int = DRAWS)
     if not order:
         return []
     found = []
-    for full, name in zip(runs, names, strict=True):
+    named = list(zip(runs, names, strict=True))
+    for full, name in named:
         if full.settings.how.mode != "full":
             continue
-        by_parts: dict[Parts, tuple[Run, str]] = {}
-        for run, run_name in [(full, name), *zip(runs, names, strict=True)]:
-            if run is full or is_ablation(full, run):
-                parts = frozenset(run.settings.how.oracle) & frozenset(order)
-                if run is full or parts:
-                    by_parts.setdefault(parts, (run, run_name))
+        by_parts = _by_parts(full, name, named, order)
         found += [each for metric in _metrics(full) if (each := _data(full, name, by_parts, order, metric, draws))]
     return found
+
+
+def _by_parts(full: Run, name: str, named: Named, order: tuple[str, ...]) -> dict[Parts, tuple[Run, str]]:
+    """Parts answered by the truth -> the run, the full one under the empty set; of several the first."""
+    by_parts: dict[Parts, tuple[Run, str]] = {frozenset(): (full, name)}
+    for run, run_name in named:
+        parts = frozenset(run.settings.how.oracle) & frozenset(order)
+        if parts and is_ablation(full, run):
+            by_parts.setdefault(parts, (run, run_name))
+    return by_parts
 
 
 def _metrics(run: Run) -> tuple[str, ...]:
@@ -128,7 +178,19 @@ def command_of(run: Run, oracle: Sequence[str], out: str) -> str:
     return shlex.join([*words, "--out", out])
 
 
-def _roles(spec: str) -> dict[str, str]:
-    """Role -> what was written for it."""
+def _has_version(name_and_version: str) -> bool:
+    return " " in name_and_version
+
+
+def _version(name_and_version: str) -> str:
+    return version_words(name_and_version) + ("" if _has_version(name_and_version) else " (no version)")
+
+
+def _written(spec: str, role: str) -> str:
+    """What was written for a role; the built-in model's name where nothing was."""
     entries = [part.partition("=") for part in re.split(r",\s*(?=\w+\s*=)", spec.strip()) if part]
-    return {role.strip(): value.strip() for role, _, value in entries}
+    return {name.strip(): value.strip() for name, _, value in entries}.get(role) or DEFAULTS.get(role, "")
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
