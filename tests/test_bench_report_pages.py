@@ -237,6 +237,25 @@ def test_pictures_are_inside_the_page_and_beside_the_markdown(items: Path, tmp_p
     assert "Some of the worst" not in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_pictures_that_no_report_made_stay(items: Path, tmp_path: Path) -> None:
+    folder, out = a_run(tmp_path / "full", items, 5), tmp_path / "report"
+    (out / "pictures").mkdir(parents=True)
+    own = [out / "pictures" / name for name in ("01-holiday.jpg", "01-i5.jpg.txt", "100-old.jpg")]
+    for path in own:
+        path.write_bytes(b"mine")
+    write_report([folder], out, most_worst=1)
+    content = json.loads((out / "report.json").read_text())
+    (made,) = set((out / "pictures").iterdir()) - set(own)
+    content["sections"][0]["worst"] += [{"picture": "100-old.jpg"}, {"picture": "../report.md"}, {"picture": None}]
+    (out / "report.json").write_text(json.dumps(content))
+    write_report([folder], out, most_worst=0)
+    assert not made.exists() and not own[2].exists()  # also one with a number of three digits
+    assert own[0].read_bytes() == b"mine" and own[1].exists() and (out / "report.md").exists()
+    (out / "report.json").write_text('["something else"]')
+    write_report([folder], out, most_worst=0)
+    assert own[0].exists()
+
+
 def test_missing_images_are_left_out_and_said(items: Path, tmp_path: Path, capsys: Capture) -> None:
     folder = a_run(tmp_path / "full", items, 5)
     (items.parent / "x.png").rename(tmp_path / "x.png")

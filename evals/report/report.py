@@ -31,8 +31,10 @@ from .scoring import Run, score_run, tags_of
 REPORT_FORMAT = 1
 WORST = 12
 PICTURES = "pictures"
+REPORT_FILE = "report.json"
 _JPEG_QUALITY = 85
 _PICTURE_PX = 480
+_PICTURE_NAME = re.compile(r"\d{2,}-[A-Za-z0-9._-]+\.jpg")
 Json = dict[str, Any]
 
 
@@ -90,12 +92,12 @@ def write_report(
     pictures, left_out = _pictures(content, runs)
     content["pictures_left_out"] = left_out
     folder.mkdir(parents=True, exist_ok=True)
-    _write_pictures(folder / PICTURES, pictures)
+    _write_pictures(folder, pictures)
     inline = {name: f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" for name, data in pictures.items()}
     files = {
         "report.html": html_report(content, inline),
         "report.md": markdown_report(content, {name: f"{PICTURES}/{name}" for name in pictures}),
-        "report.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n",
+        REPORT_FILE: json.dumps(content, indent=1, ensure_ascii=False) + "\n",
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -359,11 +361,22 @@ def _picture(run: Run, id_: str) -> bytes:
 
 
 def _write_pictures(folder: Path, pictures: Mapping[str, bytes]) -> None:
-    """Writes them; those of an earlier report go."""
-    if folder.is_dir():
-        for old in folder.glob("[0-9][0-9]-*.jpg"):
-            old.unlink()
+    """Writes them below the report's folder; those that an earlier report there names go, and nothing else."""
+    place = folder / PICTURES
+    for name in _named_earlier(folder / REPORT_FILE):
+        (place / name).unlink(missing_ok=True)
     if pictures:
-        folder.mkdir(exist_ok=True)
+        place.mkdir(exist_ok=True)
     for name, content in pictures.items():
-        (folder / name).write_bytes(content)
+        (place / name).write_bytes(content)
+
+
+def _named_earlier(report_file: Path) -> set[str]:
+    """The pictures of the report that is there; () where there is none, or it is something else."""
+    try:
+        content = json.loads(report_file.read_text(encoding="utf-8"))
+        failures = [each for section in content["sections"] for each in section["worst"]]
+        names = {each.get("picture") for each in failures}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
+    return {name for name in names if isinstance(name, str) and _PICTURE_NAME.fullmatch(name)}
