@@ -84,8 +84,10 @@ def item(
     )  # fmt: skip
 
 
-def header(task: Any = "CREC", n: int = 1) -> Header:
-    return Header(task=task, command="by hand", seed=0, sources={"hand": "none"}, admitted=n)
+def put(path: Path, items: Sequence[Item], task: Any = "CREC") -> None:
+    """Writes an items file."""
+    header = Header(task=task, command="by hand", seed=0, sources={"hand": "none"}, admitted=len(items))
+    write_items(path, header, items)
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_baselines_of_nothing_and_of_equals(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_told_at_once(folder: Path, task: Any, how: How, match: str) -> None:
-    write_items(folder / "items.jsonl", header(task), [item(task=task)])
+    put(folder / "items.jsonl", [item(task=task)], task)
     with pytest.raises(UsageError, match=match):
         run(folder / "items.jsonl", folder / "out", how=how)
     assert not (folder / "out").exists()
@@ -338,7 +340,7 @@ def test_oracles_are_right_in_all_of_cres(folder: Path) -> None:
         item("segment all planes in the left half", ("p1", "p2")),
         item("segment all planes above the ship", ("p1", "p2", "p3"), id="two", request="segment all planes"),
     ]
-    write_items(folder / "items.jsonl", header("CRES"), items)
+    put(folder / "items.jsonl", items, "CRES")
     run(folder / "items.jsonl", folder / "out", how=How(oracle=("boxes", "masks", "parser")))
     values = score_cres(items, read_predictions(folder / "out")).values()
     assert (values["giou"], values["ciou"]) == (1.0, 1.0)
@@ -439,13 +441,13 @@ def test_other_settings_are_refused(bench: Path, tmp_path: Path, changes: dict[s
 def test_other_items_versions_and_programs_are_refused(
     bench: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_items(folder / "items.jsonl", header(), [item()])
+    put(folder / "items.jsonl", [item()])
     grounder = FakeGrounder(regions("p1"))
     run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
-    write_items(folder / "items.jsonl", header(), [item("detect all planes")])
+    put(folder / "items.jsonl", [item("detect all planes")])
     with pytest.raises(UsageError, match=r"items: [0-9a-f]{28}…"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
-    write_items(folder / "items.jsonl", header(), [item()])
+    put(folder / "items.jsonl", [item()])
     grounder.version = "2"  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match=r"versions.grounder: fake, now fake 2\. Go on"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
@@ -484,7 +486,7 @@ def test_versions_of_the_models_that_are_asked_are_kept(how: How, task: str, rol
 
 def test_what_went_wrong_can_be_asked_again(folder: Path) -> None:
     items = [item(id=f"i{n}", path="photo.png" if n % 2 else "later.png") for n in range(6)]
-    write_items(folder / "items.jsonl", header(), items)
+    put(folder / "items.jsonl", items)
     first = run(folder / "items.jsonl", folder / "out", how=HOW)
     assert first.statuses == {"failed": 3, "answered": 3}
     assert run(folder / "items.jsonl", folder / "out", how=HOW).new == 0, "only when asked for"
@@ -519,10 +521,46 @@ def test_a_folder_that_is_no_run(bench: Path, tmp_path: Path) -> None:
 
 
 def test_no_image_at_all_is_told_before_anything_runs(folder: Path) -> None:
-    write_items(folder / "items.jsonl", header(), [item(path="gone/x.png")])
+    put(folder / "items.jsonl", [item(path="gone/x.png")])
     with pytest.raises(UsageError, match=r"gone/x.png.*--data"):
         run(folder / "items.jsonl", folder / "out", how=HOW)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        pytest.param(lambda each: each[:4], "has 3 of 6 items", id="cut at the end of a line"),
+        pytest.param(lambda each: each[:1], "has 0 of 6 items", id="the header alone"),
+        pytest.param(lambda each: [*each[:-1], each[-1][:50]], "line 7", id="cut in a line"),
+        pytest.param(lambda each: [*each, each[1].replace('"i0"', '"i9"')], "has 7 of 6 items", id="too many"),
+        pytest.param(lambda each: [], "is empty", id="nothing"),
+    ],
+)
+def test_items_that_are_not_all_there_are_not_asked(folder: Path, change: Any, match: str) -> None:
+    path = folder / "items.jsonl"
+    put(path, [item(id=f"i{n}") for n in range(6)])
+    path.write_text("".join(change(path.read_text().splitlines(keepends=True))))
+    with pytest.raises(UsageError, match=match):
+        run(path, folder / "out", how=HOW)
+    with pytest.raises(UsageError, match=match):
+        list(read_items(path))
+    assert not (folder / "out").exists()
+
+
+def test_items_are_written_as_a_whole_or_not_at_all(folder: Path) -> None:
+    path = folder / "items.jsonl"
+    put(path, [item()])
+    before = path.read_bytes()
+
+    def broken() -> Iterator[Item]:
+        yield item(id="two")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_items(path, read_header(path), broken())
+    assert path.read_bytes() == before
+    assert sorted(each.name for each in folder.iterdir()) == ["items.jsonl", "photo.png"], "nothing is left behind"
 
 
 def test_where_images_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -583,7 +621,7 @@ def test_what_hangs_is_given_up_and_the_others_are_answered(folder: Path, monkey
             return super().ground(scene, phrase)
 
     items = [item("detect all ships" if n == 1 else "detect all planes", id=f"i{n}") for n in range(5)]
-    write_items(folder / "items.jsonl", header(), items)
+    put(folder / "items.jsonl", items)
     how, fakes = How(timeout_s=2.0), models(grounder=Hanging(regions(*BOXES)))
     try:
         ran = run(folder / "items.jsonl", folder / "out", models=fakes, how=how)
@@ -626,7 +664,7 @@ def test_a_missing_package_ends_the_run_and_keeps_what_was_done(folder: Path) ->
                 raise MissingDependency("this model", "pip install it")
             return super().ground(scene, phrase)
 
-    write_items(folder / "items.jsonl", header(), [item(id=f"i{n}") for n in range(6)])
+    put(folder / "items.jsonl", [item(id=f"i{n}") for n in range(6)])
     with pytest.raises(MissingDependency):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=Lacking(regions("p1"))))
     assert len(lines(folder / "out")) == 3
@@ -655,7 +693,7 @@ def test_models_load_before_the_clock_runs(folder: Path, monkeypatch: pytest.Mon
             return super().ground(scene, phrase)
 
     monkeypatch.setattr(runner_module, "load_models", lambda _: models(grounder=Loading(regions(*BOXES))))
-    write_items(folder / "items.jsonl", header(), [item(id="a"), item(id="b")])
+    put(folder / "items.jsonl", [item(id="a"), item(id="b")])
     ran = run(folder / "items.jsonl", folder / "out", how=How(timeout_s=1.0))
     assert ran.statuses == {"answered": 2}
 
@@ -751,7 +789,7 @@ def test_wrong_options(bench: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_every_item_failed_is_exit_code_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.png").write_bytes(b"no picture")
-    write_items(folder / "items.jsonl", header(), [item(path="broken.png")])
+    put(folder / "items.jsonl", [item(path="broken.png")])
     assert main(["bench", "run", str(folder / "items.jsonl"), "--oracle", "boxes", "--out", str(folder / "out")]) == 1
     assert "1 failed" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
@@ -21,6 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from ...core.conditions import Node, Request
 from ...core.errors import UsageError
 from ...core.plan import describe_faults
+from .writing import write_whole
 
 SCHEMA_VERSION = 1
 Task = Literal["CREC", "CRES", "RCD"]
@@ -214,11 +216,15 @@ class Header(Node):
 
 
 def write_items(path: str | Path, header: Header, items: Iterable[AnyItem]) -> None:
-    """Writes the file: the header, then one item a line."""
-    with Path(path).open("w", encoding="utf-8") as file:
-        file.write(header_line(header))
-        for item in items:
-            file.write(item_line(item, header.options))
+    """Writes the file: the header, then one item a line. It is there as a whole or not at all.
+
+    Args:
+        path: of the file; its folder exists.
+        header: its `admitted` is how many items there are.
+        items: any number of them; they are written as they come.
+    """
+    lines = chain((header_line(header),), (item_line(item, header.options) for item in items))
+    write_whole(path, (line.encode() for line in lines))
 
 
 def header_line(header: Header) -> str:
@@ -251,15 +257,16 @@ def read_items(path: str | Path) -> Iterator[Any]:
     """The items of a file, one by one: `FieldItem` where the header's task is one of `FIELD_TASKS`, else `Item`.
 
     Raises:
-        UsageError: a missing or damaged file; says which line and what is wrong.
+        UsageError: a missing or damaged file; says which line and what is wrong. Behind the last item: when there are
+            fewer, or more, than the header says.
     """
     lines = _lines(path)
-    options: dict[str, tuple[str, ...]] = {}
-    kind: type[Item] | type[FieldItem] = Item
     for number, line in lines:
         header = _header(path, number, line)
-        options, kind = header.options, FieldItem if header.task in FIELD_TASKS else Item
         break
+    else:
+        raise UsageError(f"{str(path)!r} is empty; expected an items file of surveyor bench build")
+    options, kind = header.options, FieldItem if header.task in FIELD_TASKS else Item
     seen: set[str] = set()
     for number, line in lines:
         try:
@@ -272,6 +279,8 @@ def read_items(path: str | Path) -> Iterator[Any]:
         if isinstance(item, FieldItem) and not item.options and item.kind in options:
             item = item.model_copy(update={"options": options[item.kind]})
         yield item
+    if len(seen) != header.admitted:
+        raise UsageError(f"{str(path)!r} is damaged: it has {len(seen):,} of {header.admitted:,} items; build it again")
 
 
 def images_root(

@@ -24,6 +24,7 @@ from ...core.errors import UsageError
 from ...core.plan import describe_faults
 from .predict import How
 from .predictions import Prediction
+from .writing import write_whole
 
 RUN_FORMAT = 1
 RUN_FILE = "run.json"
@@ -173,7 +174,7 @@ class Predictions:
             if self._path.exists():
                 raise UsageError(f"{str(self._folder)!r} holds predictions without {RUN_FILE}; give another folder")
             text = json.dumps(RunFile(settings=settings, about=about).model_dump(mode="json"), indent=1)
-            _write_whole(self._folder / RUN_FILE, text.encode() + b"\n")
+            write_whole(self._folder / RUN_FILE, [text.encode(), b"\n"])
             return
         differences = read_run(self._folder).settings.differences(settings)
         if differences:
@@ -196,7 +197,7 @@ class Predictions:
                     kept.append(line)
             file.truncate()
         if retry:
-            _write_whole(self._path, b"".join(kept))
+            write_whole(self._path, kept)
         return self._path.open("ab", buffering=0)
 
     def add(self, prediction: Prediction) -> bool:
@@ -244,16 +245,6 @@ def _locked(folder: Path) -> IO[bytes]:
         file.close()
         raise UsageError(f"another process is at the run in {str(folder)!r}; wait for it, or give another folder") from None  # fmt: skip  # noqa: E501
     return file
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there as a whole or not at all."""
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _flat(data: dict[str, Any], above: str = "") -> dict[str, Any]:
