@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 SHELL := /bin/bash
 TORCH_VENV ?= .venv-torch
 TORCH ?= torch==2.13.0
-TORCH_EXTRAS ?= train,llm,qwen,sam2-hf
+TORCH_EXTRAS ?= train,llm,qwen,sam2-hf,compare
 FULL_VENV ?= .venv-full
 FULL_EXTRAS ?= qwen,sam2,serve
 LMMS_VENV ?= .venv-lmms
