@@ -124,6 +124,17 @@ def test_what_was_asked_and_said_is_never_markup(items: Path, tmp_path: Path) ->
     assert "<script" not in markdown and "&lt;script&gt;" in markdown
 
 
+def test_backticks_and_new_lines_do_not_leave_their_code(tmp_path: Path) -> None:
+    evil = "build ``it` <script>alert(1)</script>\n\n<img src=x>"
+    items = items_file(tmp_path / "data", [make_item("i0", [A])], "it`<b>ems.jsonl", command=evil)
+    folder = run_folder(tmp_path / "run", items, [answer("i0", [])])
+    lines = markdown_report(report_data(gathered([folder]), command="report 'a\n<img src=y>'"), {}).splitlines()
+    assert "- Made by: ``` build ``it` <script>alert(1)</script> <img src=x> ```" in lines
+    assert any(line.startswith(f"- Items: `` {items} ``, 1 in the file") for line in lines)
+    assert "    report 'a <img src=y>'" in lines
+    assert not [line for line in lines if line.lstrip().startswith("<")]
+
+
 def test_every_row_of_a_markdown_table_has_as_many_cells_as_its_head(items: Path, tmp_path: Path) -> None:
     dirs = [a_run(tmp_path / "a|b", items, 3), a_run(tmp_path / "b", items, 5)]
     lines = markdown_report(report_data(gathered(dirs)), {}).splitlines()

@@ -47,6 +47,18 @@ def text(words: Any) -> str:
     return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
+def code(words: Any) -> str:
+    """Words as a code span, which no backtick in them can end.
+
+    Example:
+        >>> code("a `b`"), code("a\\nb")
+        ('`` a `b` ``', '`a b`')
+    """
+    line = " ".join(str(words).split())
+    ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{ticks} {line} {ticks}" if len(ticks) > 1 else f"`{line}`"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A markdown table; the cells are markdown already."""
     body = [f"| {' | '.join(row)} |" for row in rows]
@@ -89,11 +101,11 @@ def _asked(section: Json) -> list[str]:
     header = section["items"]["header"]
     sources = "; ".join(f"{text(name)} (licence: {text(licence)})" for name, licence in header["sources"].items())
     lines = [
-        f"- Items: `{section['items']['file']}`, {header['admitted']:,} in the file, seed {header['seed']}, "
+        f"- Items: {code(section['items']['file'])}, {header['admitted']:,} in the file, seed {header['seed']}, "
         f"SHA-256 `{section['items']['digest'][:16]}`",
         f"- Sources: {sources or 'none stated'}",
     ]
-    lines += [f"- Made by: `{header['command']}`"] if header["command"] else []
+    lines += [f"- Made by: {code(header['command'])}"] if header["command"] else []
     rejected = sorted(header["rejected"].items(), key=lambda each: -each[1])
     told = [f"{n:,} {text(reason)}" for reason, n in rejected[:_MOST_REJECTED]]
     told += [f"{len(rejected) - _MOST_REJECTED} more reasons"] if len(rejected) > _MOST_REJECTED else []
@@ -152,7 +164,7 @@ def _differences(track: Json, names: Sequence[str]) -> list[str]:
     rows = []
     for metric in track["headlines"]:
         cells = [difference_words(each, metric) for each in track["differences"]]
-        rows.append((f"`{metric}`", *(f"**{cell}**" if clear else cell for cell, clear in cells)))
+        rows.append((code(metric), *(f"**{cell}**" if clear else cell for cell, clear in cells)))
     return ["", f"Difference from {names[0]}, on the items of both (**clear**: the interval leaves out 0):", "", *table(["", *names[1:]], rows)]  # fmt: skip  # noqa: E501
 
 
@@ -244,4 +256,5 @@ def _published(found: Json, names: Sequence[str]) -> list[str]:
 
 
 def _code(*commands: str) -> list[str]:
-    return [line for command in commands for line in (f"    {command}",)]
+    """Commands as an indented block, each on a line of its own."""
+    return [f"    {' '.join(command.split())}" for command in commands]
