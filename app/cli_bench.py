@@ -115,14 +115,16 @@ def build(
     colours: Annotated[
         bool, typer.Option("--colours", help="Ask for colours too (cres; read from the pixels).")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an items file of other items; runs on those cannot go on.")
+    ] = False,
 ) -> None:
     """Build items from annotated images: conditions whose answer is certain, with their twins that have none; or the
     questions that a published dataset asks, as they stand."""
     from ..core.errors import UsageError
-    from ..core.progress import listening
+    from ..core.progress import listening, noting
     from ..evals.construction.sources import CONDITIONAL, DEFAULT_N, TASKS, build_file
     from .progress_bar import shown_progress
-    from .screen import talk
 
     if task.upper() not in TASKS:
         raise UsageError(f"the task is {task!r}, expected one of: {', '.join(TASKS).lower()}")
@@ -133,20 +135,59 @@ def build(
     n = DEFAULT_N if n is None and task.upper() in CONDITIONAL else n
     words += [f"--n {n}"] if n is not None else []
     command = f"surveyor bench build {task.lower()} {' '.join(words)} --seed {seed}"
-    with shown_progress() as listener, listening(listener):
+    notes: list[str] = []
+    with (
+        _in_place_of(out, command, overwrite) as fresh,
+        shown_progress() as listener,
+        listening(listener),
+        noting(notes),
+    ):
         header, root = build_file(
             task.upper(),
             source,
-            out,
+            fresh,
             n=n,
             seed=seed,
             part=part,  # type: ignore[arg-type]
             colours=colours,
             command=command,
         )
-    talk().print(f"{header.admitted:,} items in {out}; their images are in {root}", style="dim", soft_wrap=True)
+    few = f" of {n:,}" if n is not None and header.admitted < n else ""
+    _say(f"{header.admitted:,}{few} items in {out}; their images are in {root}")
+    for text in notes:
+        _say(text, "yellow")
     for reason, count in sorted(header.rejected.items(), key=lambda each: -each[1])[:_MOST_REASONS]:
-        talk().print(f"  {count:,} not admitted: {reason}", style="dim", soft_wrap=True)
+        _say(f"  {count:,} not admitted: {reason}")
+
+
+@contextmanager
+def _in_place_of(out: Path, command: str, overwrite: bool) -> Iterator[Path]:
+    """A file beside `out` that takes its place at the end, where that is free, the same, or may be overwritten.
+
+    Raises:
+        UsageError: `out` holds something else; told before anything is built where its header shows it.
+    """
+    from ..core.errors import SurveyorError, UsageError
+    from ..evals.bench.items import read_header
+
+    other = "runs on its items could not go on or be scored any more; give another --out, or --overwrite"
+    if out.is_dir():
+        raise UsageError(f"--out is {str(out)!r}, a folder; expected a file, for example {str(out / 'items.jsonl')!r}")
+    if out.exists() and not overwrite:
+        try:
+            built_by = read_header(out).command
+        except SurveyorError:
+            raise UsageError(f"{str(out)!r} is there and no items file; give another --out, or --overwrite") from None
+        if built_by != command:
+            raise UsageError(f"{str(out)!r} was built by another command ({built_by}); {other}")
+    fresh = out.with_name(f"{out.name}.fresh")
+    try:
+        yield fresh
+        if out.exists() and not overwrite and out.read_bytes() != fresh.read_bytes():
+            raise UsageError(f"{str(out)!r} holds other items than this command builds now; {other}")
+        fresh.replace(out)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 @bench.command(epilog="Example:  [bold]surveyor bench run items.jsonl --oracle parser,boxes --out runs/oracle[/bold]")
@@ -172,7 +213,6 @@ def run(
     """Answer the items of a benchmark; goes on where an earlier call stopped."""
     from ..evals.bench.runner import run as run_items
     from .exits import INTERRUPTED, RUN_FAILED
-    from .screen import talk
 
     how = _how(oracle, baseline, parser, bands, timeout, through)
     try:
@@ -194,12 +234,12 @@ def run(
             )
     except KeyboardInterrupt:
         told = f"interrupted: what was answered is kept in {out}/; the same command goes on"
-        talk().print(told, style="yellow", soft_wrap=True)
+        _say(told, "yellow")
         raise typer.Exit(INTERRUPTED) from None
-    talk().print(_told(ran, how, out), style="dim", soft_wrap=True)
+    _say(_told(ran, how, out))
     if ran.total and ran.statuses.get("failed", 0) == ran.done:
         told = f"failed: every item; see what they say in {out}/predictions.jsonl"
-        talk().print(told, style="bold red", soft_wrap=True)
+        _say(told, "bold red")
         raise typer.Exit(RUN_FAILED)
 
 
@@ -217,6 +257,13 @@ def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: fl
         )  # fmt: skip
     except ValidationError as error:
         raise UsageError(describe_faults(error)) from None
+
+
+def _say(text: str, style: str = "dim") -> None:
+    """Says a line. Paths and names stand as they are: what looks like markup in them is none."""
+    from .screen import talk
+
+    talk().print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -253,7 +300,7 @@ def _shown() -> Iterator[Callable[[Standing], None]]:
     def listener(standing: Standing) -> None:
         nonlocal last
         if time.monotonic() - last >= _LINE_EVERY_S and standing.done < standing.total:
-            screen.print(_line(standing), soft_wrap=True)
+            screen.print(_line(standing), markup=False, soft_wrap=True)
             last = time.monotonic()
 
     yield listener

@@ -823,6 +823,50 @@ def test_bench_build_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureF
     assert len(lines(tmp_path / "run")) == 6
 
 
+def building(out: Path, *more: str) -> int:
+    drawn = f"synth:{out.parent / 'drawn'}?scenes=1&side=512&seed=40"
+    return main(["bench", "build", "crec", "--source", drawn, "--n", "4", "--out", str(out), *more])
+
+
+def test_an_items_file_is_not_replaced_by_other_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "items.jsonl"
+    assert building(out) == 0
+    first = out.read_bytes()
+    assert building(out) == 0, "the same items"
+    assert building(out, "--seed", "7") == 2
+    assert "was built by another command" in (told := capsys.readouterr().err.replace("\n", " ")), told
+    assert "--overwrite" in told and out.read_bytes() == first
+    out.write_bytes(edited := first.replace(b'"family":"', b'"family":"x', 1))
+    assert building(out) == 2, "same command, other content"
+    assert "than this command builds now" in capsys.readouterr().err.replace("\n", " ")
+    assert out.read_bytes() == edited
+    assert building(out, "--seed", "7", "--overwrite") == 0
+    assert read_header(out).seed == 7
+    out.write_text("my notes\n")
+    assert building(out) == 2 and out.read_text() == "my notes\n"
+    assert building(tmp_path / "drawn") == 2
+    assert "a folder; expected a file" in capsys.readouterr().err.replace("\n", " ")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["drawn", "items.jsonl"], "nothing is left behind"
+
+
+def test_fewer_items_than_asked_for_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "items.jsonl"
+    assert building(out, "--n", "400") == 0
+    told, got = capsys.readouterr().err.replace("\n", " "), read_header(out).admitted
+    assert got < 400
+    assert f"{got} of 400 items in" in told and "more images" in told
+
+
+def test_paths_that_look_like_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "a [" / "bold] b"  # the path holds "[/bold]"
+    folder.mkdir(parents=True)
+    out = folder / "items.jsonl"
+    assert building(out) == 0
+    words = ["bench", "run", str(out), "--data", str(folder / "drawn"), "--oracle", "parser,boxes"]
+    assert main([*words, "--out", str(folder / "run")]) == 0
+    assert capsys.readouterr().err.replace("\n", "").count("a [/bold] b") == 3
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
