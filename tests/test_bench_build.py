@@ -38,7 +38,11 @@ from surveyor.evals.construction.builder import build, part_of
 from surveyor.evals.construction.crops import View, is_endless, views_of
 from surveyor.evals.construction.phrasing import means, spoken, wordings
 from surveyor.evals.construction.synth_source import synth_records
+from surveyor.evals.construction.usable import _SAY_SO
+from surveyor.evals.datasets import nwpu, vrsbench
+from surveyor.evals.datasets.dota import read_dota
 from surveyor.evals.datasets.record import Record, Source, Thing
+from surveyor.evals.datasets.registry import reader_named
 from surveyor.tools import CRISP, STRICT
 from surveyor.tools.registry import Context
 
@@ -452,7 +456,7 @@ def test_colours_are_read_from_pixels_where_they_are_asked_for(tmp_path: Path) -
     things = []
     for number, (x, y) in enumerate(squares):
         pixels[y : y + 40, x : x + 40] = (200, 30, 30) if number < 2 else (250, 250, 250)
-        ring = np.array([[x, y], [x + 40, y], [x + 40, y + 40], [x, y + 40]], dtype=float)
+        ring = np.array([[x, y], [x + 40, y], [x + 40, y + 40], [x + 9, y + 40], [x, y + 40]], dtype=float)
         things.append(thing(f"s{number}", x, y, x + 40, y + 40, "storage tank", polygon_px=ring))
     cv2.imwrite(str(tmp_path / "one.png"), pixels[..., ::-1])
     made = replace(record(*things, size=(400, 400)), image=tmp_path / "one.png")
@@ -494,6 +498,77 @@ def test_useless_records_are_told(records: list[Record], text: str) -> None:
 def test_cres_needs_masks() -> None:
     with pytest.raises(UsageError, match="no masks"):
         build([record(*SPREAD)], task="CRES", n=1, seed=0)
+
+
+def quads(*things: Thing, source: Source = SOURCE, **more: object) -> Record:
+    """Each object with four corners as its outline, a little off the rectangle, as DOTA has them."""
+    off = np.array([[0, 0], [2, 1], [0, 0], [-1, 0]])
+    outlined = [replace(each, polygon_px=each.corners_px + off) for each in things]  # type: ignore[operator]
+    return replace(record(*outlined, **more), source=source)  # type: ignore[arg-type]
+
+
+OUTLINE = np.array([[100, 100], [140, 100], [140, 120], [120, 125], [100, 120]], dtype=float)
+
+
+def test_corners_of_boxes_are_no_outlines() -> None:
+    with pytest.raises(UsageError, match=r"record: boxes, no masks \(1\).*CREC"):
+        build([quads(*SPREAD, FAR_RIGHT)], task="CRES", n=4, seed=0)
+    assert build([quads(*SPREAD, FAR_RIGHT)], task="CREC", n=4, seed=0)[1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"polygon_px": OUTLINE}, id="an outline of five points"),
+        pytest.param({"mask": Mask.from_array(np.ones((20, 40)), (100, 100), (1000, 1000))}, id="a mask"),
+    ],
+)
+def test_four_corners_are_an_outline_where_the_source_has_outlines(other: dict[str, object]) -> None:
+    """Courts are drawn with four points in COCO files, too; another image of the same file tells."""
+    drawn = record(thing("x", 100, 100, 140, 120, **other), size=(1000, 1000))
+    header, items = build([quads(*SPREAD, FAR_RIGHT), drawn], task="CRES", n=4, seed=0)
+    assert items and "record: boxes, no masks" not in header.rejected
+    header, items = build([quads(*SPREAD, FAR_RIGHT, source=Source("boxes", "none")), quads(*SPREAD, FAR_RIGHT), drawn],
+                          task="CRES", n=4, seed=0)  # fmt: skip
+    assert items and header.rejected["record: boxes, no masks"] == 1 and header.sources == {"by hand": "none"}
+
+
+def test_dota_has_boxes_and_no_masks(tmp_path: Path) -> None:
+    (tmp_path / "labelTxt").mkdir()
+    lines = [f"{x} {y} {x + 40} {y + 1} {x + 39} {y + 20} {x} {y + 20} ship 0" for x, y in ((9, 9), (500, 90), (90, 700))]  # fmt: skip  # noqa: E501
+    (tmp_path / "labelTxt" / "P0001.txt").write_text("\n".join(lines))
+    records = [replace(each, size_wh=(1000, 1000)) for each in read_dota(tmp_path)]
+    with pytest.raises(UsageError, match=r"no record can be used: record: boxes, no masks \(1\)"):
+        build(records, task="CRES", n=2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        pytest.param(SOURCE, "by ?exhaustive=yes behind the file or folder of 'coco'", id="a COCO file of any name"),
+        pytest.param(nwpu.SOURCE, "by ?exhaustive=all behind the file or folder of 'nwpu_vhr10'", id="NWPU"),
+        pytest.param(vrsbench.SOURCE, None, id="a source without the option"),
+    ],
+)
+def test_how_labels_are_said_to_be_exhaustive(source: Source, hint: str | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        build([replace(record(*SPREAD, is_exhaustive=False), source=source)], task="CREC", n=1, seed=0)
+    text = str(caught.value)
+    assert "labels are not exhaustive (1)" in text
+    assert "exhaustive=" not in text if hint is None else hint in text
+
+
+def test_the_hint_names_options_that_readers_take(tmp_path: Path) -> None:
+    file = tmp_path / "annotations.json"
+    file.write_text('{"images": [{"id": 1, "file_name": "001.jpg"}], "annotations": [], "categories": []}')
+    for name, value in _SAY_SO.items():
+        records = list(reader_named(name).read(file if name == "coco" else tmp_path, exhaustive=value))
+        assert records and all(each.is_exhaustive for each in records)
+
+
+def test_an_empty_build_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"no item could be built of 1 image.*plain class without a twin"):
+        build([record(*SPREAD[:2])], task="CREC", n=5, seed=0)
 
 
 def test_zero_items_cannot_be_asked_for() -> None:

@@ -6,7 +6,6 @@ are fewest of so far. Everything random comes from the seed and the record's nam
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -31,6 +30,8 @@ from .crops import View, views_of
 from .phrasing import Wordings, is_read_alike, request_for, spoken, spoken_name, wordings
 from .referents import referents_of
 from .twins import pick_count, twins
+from .usable import Part, told, usable
+from .usable import part_of as part_of
 
 VERSION = 2
 MOST_PER_WINDOW = 6
@@ -42,7 +43,6 @@ _PATIENCE = 3  # turns over all windows without an item
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 BROADER = ("vehicle", "ship", "aircraft")
 """Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
-Part = Literal["dev", "test"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def build(
 
     Args:
         records: single images with exhaustive labels and known size; others are left out and counted. CRES needs masks
-            or outlines.
+            or outlines (corners of boxes are none).
         task: "CREC" (boxes) or "CRES" (masks).
         n: how many items; fewer come back where the images do not give as many (the header says so).
         seed: of everything random.
@@ -137,7 +137,7 @@ def build(
         The header (with the reasons of all rejections) and the items in order.
 
     Raises:
-        UsageError: n below 1, or no usable record at all.
+        UsageError: n below 1, no usable record at all, or no item that could be made of them.
 
     Example:
         >>> from surveyor.evals.construction.synth_source import synth_records
@@ -150,10 +150,7 @@ def build(
     if n < 1 or not 0 <= zero_share < 1:
         raise UsageError(f"n is {n!r} and zero_share {zero_share!r}; expected at least 1 item and a share below 1")
     tally: Tally = Counter()
-    used = [record for record in records if _is_usable(record, task, part, tally)]
-    if not used:
-        told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
-        raise UsageError(f"no record can be used: {told}; give images with exhaustive labels")
+    used = usable(records, task, part, tally)
     windows = [
         _Window(
             view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
@@ -166,6 +163,9 @@ def build(
     made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows), kinds)
     drafts = made.run(windows)
     items = _numbered(drafts, task, seed)
+    if not items:
+        many = f"{len(used)} image{'s' if len(used) > 1 else ''}"
+        raise UsageError(f"no item could be built of {many}: {told(tally) or 'they show no class that can be asked for'}; give more images, or such with more objects")  # fmt: skip  # noqa: E501
     if len(items) < n:
         note(f"The images gave {len(items)} of {n} items; more images or other classes would give more.")
     more = ", colours=True" if colours else ""
@@ -180,33 +180,6 @@ def build(
         surveyor=__version__,
     )
     return header, items
-
-
-def part_of(family: str) -> Part:
-    """The side of the split that a leakage family is on: a fifth are "dev"; the same in every build.
-
-    Example:
-        >>> part_of("dota:P0706") == part_of("dota:P0706")
-        True
-    """
-    return "dev" if int.from_bytes(hashlib.sha256(family.encode()).digest()[:4], "big") % 5 == 0 else "test"
-
-
-def _is_usable(record: Record, task: str, part: Part | None, tally: Tally) -> bool:
-    reason = ""
-    if not record.is_exhaustive:
-        reason = "record: labels are not exhaustive"
-    elif record.after is not None:
-        reason = "record: a pair"
-    elif record.size_wh is None:
-        reason = "record: size not known"
-    elif task == "CRES" and any(thing.mask is None and thing.polygon_px is None for thing in record.things):
-        reason = "record: no masks"
-    elif part is not None and part_of(record.family) != part:
-        return False
-    if reason:
-        tally[reason] += 1
-    return not reason
 
 
 def _company(windows: Sequence[_Window]) -> dict[str, set[str]]:
