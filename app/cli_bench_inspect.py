@@ -36,10 +36,11 @@ def inspect(
     with shown_progress() as listener, listening(listener):
         done = write_page(items, out, root=data, n=n, seed=seed, kind=kind, ids=tuple(id_ or ()), run=run)
     told = f"{len(done.shown):,} of {done.total:,} items; open {done.folder / PAGE_FILE}"
-    talk().print(f"{told}, or look at {', '.join(map(str, done.sheets))}", style="dim", soft_wrap=True)
+    talk().print(f"{told}, or look at {', '.join(map(str, done.sheets))}", style="dim", markup=False, soft_wrap=True)
     if done.missing:
         talk().print(
             f"{len(done.missing):,} of them could not be drawn, their pages say why: {', '.join(done.missing[:5])}",
             style="yellow",
+            markup=False,
             soft_wrap=True,
         )

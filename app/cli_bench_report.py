@@ -48,9 +48,8 @@ def score(dirs: RunDirs, items: ItemsNow = None, by: By = "", as_json: AsJson = 
     try:
         write_scores(run, found)
     except OSError as error:  # a folder that one may only read: the figures are shown all the same
-        talk().print(
-            f"{SCORES_FILE} is not written: {error.strerror}: {error.filename}", style="yellow", soft_wrap=True
-        )
+        told = f"{SCORES_FILE} is not written: {error.strerror}: {error.filename}"
+        talk().print(told, style="yellow", markup=False, soft_wrap=True)
     if not as_json:
         _print_scores(found, data(), by_tags=bool(by))
         return
@@ -100,7 +99,7 @@ def _headline(found: dict[str, Any]) -> str:
 
     told = ", ".join(f"{role} {version_words(version)}" for role, version in found["settings"]["versions"].items())
     images = "1 image" if found["families"] == 1 else f"{found['families']:,} families of images"
-    return f"{found['name']}: {found['task']}, {found['mode']}{f' ({told})' if told else ''}; {found['items']:,} items on {images}"  # fmt: skip  # noqa: E501
+    return f"{found['name']}: {found['task']}, {found['mode']}{f' ({told})' if told else ''}; {found['items']:,} item{'' if found['items'] == 1 else 's'} on {images}"  # fmt: skip  # noqa: E501
 
 
 def _statuses(found: dict[str, Any]) -> str:
@@ -149,10 +148,10 @@ def _tag_tables(found: dict[str, Any]) -> list[Table]:
     for row in found["tags"]:
         if row["group"] != group:
             group = row["group"]
-            tables.append(_table(f"{track} by {group}", "items", *metrics, "", right=len(metrics) + 1))
+            tables.append(_table(escape(f"{track} by {group}"), "items", *metrics, "", right=len(metrics) + 1))
         values = row["tracks"][track]
         figures = (figure(values[name], name) for name in metrics)
-        tables[-1].add_row(escape(row["tag"]), f"{row['items']:,}", *figures, tag_words(row["tag"]))
+        tables[-1].add_row(escape(row["tag"]), f"{row['items']:,}", *figures, escape(tag_words(row["tag"])))
     return tables
 
 

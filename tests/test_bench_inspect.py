@@ -578,3 +578,20 @@ def test_the_command_writes_the_folder(folder: Path, capsys: pytest.CaptureFixtu
     assert [each["id"] for each in data_of((folder / "look/index.html").read_text())["items"]] == ["b", "a"]
     assert main(["bench", "inspect", str(path), "--id", "c", "--out", str(folder / "look")]) == 2
     assert "no item 'c'" in capsys.readouterr().err
+
+
+def test_paths_and_ids_that_look_like_markup_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = tmp_path / "[/b] items"
+    here.mkdir(parents=True)
+    cv2.imwrite(str(here / "photo.png"), np.full((H, W, 3), GREY, dtype=np.uint8))
+    gone = item(id="[/i]", image=Image(path="gone.png", size_wh=(W, H), family="f"))
+    write_items(
+        here / "items.jsonl",
+        Header(task="CREC", command="by hand", seed=0, sources={"hand": "none"}, admitted=2),
+        [item(), gone],
+    )
+    assert main(["bench", "inspect", str(here / "items.jsonl"), "--out", str(here / "[/u]look")]) == 0
+    told = capsys.readouterr().err
+    assert str(here / "[/u]look" / "index.html") in told and "their pages say why: [/i]" in told

@@ -222,6 +222,17 @@ def test_scores_are_shown_where_they_cannot_be_kept(items: Path, tmp_path: Path,
     assert "f1_macro@0.5" in told.out and "scores.json is not written" in told.err
 
 
+def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path, capsys: Capture) -> None:
+    item = make_item("i0", [A], tags=("[/b]:x", "Z:[/b]", "[/b]"), family="f0")
+    items = items_file(tmp_path / "[/b] data", [item])
+    folder = run_folder(tmp_path / "[/b] run", items, [answer("i0", [A])])
+    (folder / "scores.json.new").mkdir()
+    assert main(["bench", "score", str(folder), "--by", "tags"]) == 0
+    told = capsys.readouterr()
+    assert "; 1 item on 1 image" in told.out and "boxes by [/b]" in told.out and "wrong [/b]" in told.out
+    assert "[/b] run/scores.json.new" in told.err
+
+
 def test_an_unknown_table_is_refused(items: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(["bench", "score", str(full_run(tmp_path / "run", items)), "--by", "colour"]) == 2
     assert "--by is 'colour', expected tags" in capsys.readouterr().err
