@@ -25,6 +25,7 @@ from surveyor.core.conditions import (
     Selection,
     children,
     conjuncts,
+    walk,
 )
 from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
@@ -312,6 +313,15 @@ def test_items_hold_what_they_speak_of(task: str) -> None:
         steps = [spoken(step.instruction) for step in make_plan(item.request).steps]
         assert list(item.sub_instructions) == steps
         assert not any(compass in " ".join(steps) for compass in ("north", "south", "east side", "west"))
+
+
+@BOTH
+def test_tags_tell_the_places_of_the_item_itself(task: str) -> None:
+    """A twin that asks for another place, or for none, has other tags than its positive."""
+    for item in built(task)[1]:
+        asked = [each for each in walk(item.request.outputs[0].target) if isinstance(each, Position)]
+        told = [tag for tag in item.tags if tag.startswith("place:")]
+        assert sorted(told) == sorted({f"place:{each.frame} {each.place}" for each in asked}), item.expression
 
 
 def test_naming_the_whole_class_is_a_bad_answer() -> None:

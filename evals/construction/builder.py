@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -33,7 +33,7 @@ from .twins import pick_count, twins
 from .usable import Part, told, usable
 from .usable import part_of as part_of
 
-VERSION = 2
+VERSION = 3
 MOST_PER_WINDOW = 6
 ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
@@ -323,7 +323,8 @@ class _Making:
                     self.tally[str(reason)] += 1
                     continue
                 self.quotas.tags[kind] += 1
-                tags = _unique((kind, *proposal.kinds, *proposal.tags, "answers:0", f"class:{_label(site)}"))
+                own = replace(proposal, selection=other).tags  # places and hops are those of the twin
+                tags = _unique((kind, *own, "answers:0", f"class:{_label(site)}"))
                 return _Draft(window.view, site, other, verdicts, said, tags, is_twin=True)
         if must:
             raise Rejected("a plain class without a twin")
