@@ -16,7 +16,7 @@ from surveyor.core.errors import UsageError
 from surveyor.evals.bench.items import FieldItem, Image
 from surveyor.evals.bench.predictions import Prediction
 from surveyor.evals.report.report_words import figure, group_of, headlines, limits, ranged, tag_words
-from surveyor.evals.report.scoring import score_run, scores, tags_of
+from surveyor.evals.report.scoring import score_run, scorer_of, scores, tags_of
 
 Capture = pytest.CaptureFixture[str]
 A, B, C = square(0), square(30), square(60)
@@ -97,6 +97,13 @@ def test_tasks_of_the_field_are_scored_by_their_own_scorer(tmp_path: Path) -> No
     run = score_run(run_folder(tmp_path / "run", items, [Prediction(id="q", said="No.")]))
     assert run.tables["questions"].values()["strict OA"] == 0.0
     assert run.contrast is None and run.parsed is None
+
+
+def test_each_of_our_tasks_has_one_scorer_and_others_none() -> None:
+    assert scorer_of("CREC")([make_item("i0", [A])], [answer("i0", [A])]).values()["set_acc@0.5"] == 1.0
+    assert scorer_of("RCD") is not scorer_of("CRES")
+    with pytest.raises(UsageError, match="items of task 'VQA' have no scorer of their own; expected CREC, CRES, RCD"):
+        scorer_of("VQA")
 
 
 def test_a_run_of_part_of_the_items_is_scored_on_that_part(items: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...agent.drawing import BOLD, INK, WHITE, Colour, Picture, put_text, wrap
 from ...core.errors import UsageError
 from ...core.progress import report
-from ..bench.items import AnyItem, Header, read_header, read_items
+from ..bench.items import AnyItem, Header, images_root, read_header, read_items
 from ..bench.predictions import Prediction
 from ..bench.store import read_predictions, read_run
 from .inspecting_page import MARK, page_html
@@ -87,7 +87,8 @@ def inspect(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     answered = _answers(run, digest) if run is not None else {}
     chosen = choose(items, n=n, seed=seed, kind=kind, ids=ids)
-    place = _place(root, path, run, chosen)
+    first = [] if run is None else [read_run(run).about.root]
+    place = images_root(root, path, tuple(dict.fromkeys(item.image.path for item in chosen)), first=first)
     _make_room(folder)
     by_id = {item.id: item for item in items}
     entries: list[dict[str, Any]] = []
@@ -190,21 +191,6 @@ def _answers(run: str | Path, digest: str) -> dict[str, Prediction]:
     if told.settings.items != digest:
         raise UsageError(f"the run {str(run)!r} answered other items: {told.about.items!r}; give that file")
     return {each.id: each for each in read_predictions(run)}
-
-
-def _place(root: str | Path | None, items_path: Path, run: str | Path | None, chosen: Sequence[AnyItem]) -> Path:
-    """The folder of the images. Raises UsageError when none of those that are to be shown is there."""
-    if root is not None:
-        places = [Path(root)]
-    else:
-        of_run = [] if run is None else [Path(read_run(run).about.root)]
-        places = [*of_run, items_path.parent, Path()]
-    images = dict.fromkeys(item.image.path for item in chosen)
-    for place in places:
-        if any((place / image).is_file() for image in images):
-            return place
-    tried = " and ".join(dict.fromkeys(repr(str(place.resolve())) for place in places))
-    raise UsageError(f"none of the items' images is in {tried}, such as {next(iter(images))!r}; give their folder with --data")  # fmt: skip  # noqa: E501
 
 
 def _make_room(folder: Path) -> None:

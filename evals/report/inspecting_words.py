@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,13 +12,9 @@ from ...core.inflection import plural
 from ...core.wording import words
 from ..bench.items import AnyItem, FieldItem
 from ..bench.predictions import Prediction
-from ..scores.crec import score_crec
-from ..scores.cres import score_cres
-from ..scores.rcd import score_rcd
-from ..scores.scored import Scored
 from .pictures import compared
+from .scoring import scorer_of
 
-_SCORERS: dict[str, Callable[..., Scored]] = {"CREC": score_crec, "CRES": score_cres, "RCD": score_rcd}
 _ASKED = {
     "CAPTION": "(describe the image)",
     "GCG": "(describe the image and show what is spoken of)",
@@ -179,7 +175,7 @@ def _is_right(item: AnyItem, given: Prediction) -> bool | None:
     """Whether the answer is right; None for texts and single masks, which are scored by degrees."""
     if isinstance(item, FieldItem):
         return bool(compared(item, given).hits) if item.task == "REC" else None if given.status == "answered" else False
-    return bool(_SCORERS[item.task]([item], [given]).item(item.id)["right"])
+    return bool(scorer_of(item.task)([item], [given]).item(item.id)["right"])
 
 
 def _understood(item: AnyItem, given: Prediction) -> list[list[Any]]:

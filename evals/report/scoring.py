@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,12 @@ from .report_words import group_of, headlines
 
 SCORES_FORMAT = 1
 SCORES_FILE = "scores.json"
-_CONDITIONAL = ("CREC", "CRES", "RCD")
+_SCORERS: dict[str, tuple[str, Callable[..., Scored]]] = {
+    "CREC": ("boxes", score_crec),
+    "CRES": ("masks", score_cres),
+    "RCD": ("change", score_rcd),
+}
+"""Task -> its first track and what scores it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +141,7 @@ def score_run(
     tables = _tables(about.task, wanted, list(predictions.values()))
     asked: Any = wanted
     contrast = parsed = None
-    if about.task in _CONDITIONAL:
+    if about.task in _SCORERS:
         contrast = _if_any(score_contrast(asked, next(iter(tables.values()))), "pairs")
         if settings.how.reads:
             parsed = _if_any(score_parsed(asked, predictions.values()), "items")
@@ -239,19 +244,31 @@ def _tag_figures(run: Run, tagged: Tagged) -> dict[str, Any]:
 # ---- reading --------------------------------------------------------------------------------------------------
 
 
-def _tables(task: str, items: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Scored]:
-    if task == "CREC":
-        tables = {"boxes": score_crec(items, predictions)}
-        if any(each.obb is not None for item in items for each in item.objects):
-            tables["oriented boxes"] = score_crec(items, predictions, oriented=True)
-        return tables
-    if task == "CRES":
-        return {"masks": score_cres(items, predictions)}
-    if task == "RCD":
-        return {"change": score_rcd(items, predictions)}
-    from .field_scores import score_field
+def scorer_of(task: str) -> Callable[..., Scored]:
+    """What scores items of one of our own tasks: (items, predictions) -> table; CREC's takes `oriented=`, too.
 
-    return dict(score_field(items, predictions))
+    Raises:
+        UsageError: another task; the field's have several tables, see `field_scores.score_field`.
+
+    Example:
+        >>> scorer_of("CRES")([], []).ids
+        ()
+    """
+    if task not in _SCORERS:
+        raise UsageError(f"items of task {task!r} have no scorer of their own; expected {', '.join(_SCORERS)}")
+    return _SCORERS[task][1]
+
+
+def _tables(task: str, items: Sequence[Any], predictions: Sequence[Prediction]) -> dict[str, Scored]:
+    if task not in _SCORERS:
+        from .field_scores import score_field
+
+        return dict(score_field(items, predictions))
+    track, score = _SCORERS[task]
+    tables = {track: score(items, predictions)}
+    if task == "CREC" and any(each.obb is not None for item in items for each in item.objects):
+        tables["oriented boxes"] = score(items, predictions, oriented=True)
+    return tables
 
 
 def _figures(table: Scored, draws: int) -> dict[str, Any]:
