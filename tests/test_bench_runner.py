@@ -498,6 +498,27 @@ def test_what_went_wrong_can_be_asked_again(folder: Path) -> None:
         run(folder / "items.jsonl", folder / "out", how=HOW, retry=("wrong",))
 
 
+def test_nothing_is_lost_when_asking_again_does_not_begin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(folder / "items.jsonl", [item(id="a"), item(id="b", path="none.png"), item(id="c", path="none.png")])
+    run(folder / "items.jsonl", folder / "out", how=HOW)
+    before = (folder / "out/predictions.jsonl").read_bytes()
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependency):
+        run(folder / "items.jsonl", folder / "out", how=HOW, retry=("failed",), ray="auto")
+    assert (folder / "out/predictions.jsonl").read_bytes() == before
+
+    def stop(standing: Standing) -> None:
+        if standing.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder / "items.jsonl", folder / "out", how=HOW, retry=("failed",), progress=stop)
+    assert [each.id for each in read_predictions(folder / "out")][:2] == ["a", "b"]
+    assert run(folder / "items.jsonl", folder / "out", how=HOW).done == 3
+    with pytest.raises(UsageError, match=r"answers are not thrown away.*another folder"):
+        run(folder / "items.jsonl", folder / "out", how=HOW, retry=("answered",))
+
+
 def test_two_processes_in_one_folder_are_refused(bench: Path, tmp_path: Path) -> None:
     run(bench, tmp_path, how=HOW, limit=1)
     held = read_run(tmp_path)

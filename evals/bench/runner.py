@@ -102,7 +102,7 @@ def run(
         workers: threads, or actors on Ray.
         limit: only the file's first items; shards are taken of those.
         shard: which part of how many, from 1: item number i (from 0) is in part i % n + 1.
-        retry: statuses whose items are asked again.
+        retry: statuses whose items are asked again; their old predictions go when the first new one comes.
         ray: "auto" or the address of a cluster; None answers on threads here.
         worker_gpus: GPUs that each actor holds.
         cache: whether results of earlier runs are used and kept, as in `surveyor.ask`.
@@ -230,7 +230,9 @@ def _check_numbers(workers: int, limit: int | None, shard: tuple[int, int], retr
         raise UsageError(f"there is no shard {shard[0]}/{shard[1]}; expected 1/{max(shard[1], 1)} to {max(shard[1], 1)}/{max(shard[1], 1)}")  # fmt: skip  # noqa: E501
     for status in retry:
         if status not in STATUSES:
-            raise UsageError(f"there is no status {status!r}; expected one of: {', '.join(STATUSES)}")
+            raise UsageError(f"there is no status {status!r}; expected one of: {', '.join(STATUSES[1:])}")
+        if status == STATUSES[0]:
+            raise UsageError(f"answers are not thrown away to ask again ({status!r}); give another folder")
 
 
 def _wanted(

@@ -141,7 +141,7 @@ class Predictions:
         out_dir: folder of the run; made where it is not there.
         settings: of this call.
         about: of this call; the first one is kept.
-        retry: statuses whose items are to be asked again: their lines go.
+        retry: statuses whose items are to be asked again: their lines go when the first new answer comes.
 
     Attributes:
         done: ids that are answered.
@@ -157,6 +157,7 @@ class Predictions:
         self.done: set[str] = set()
         self.statuses: Counter[str] = Counter()
         self._unsynced, self._synced = 0, time.monotonic()
+        self._rest: list[bytes] | None = None
         with contextlib.suppress(FileExistsError):
             self._folder.mkdir(parents=True, exist_ok=True)
         if not self._folder.is_dir():
@@ -184,26 +185,31 @@ class Predictions:
             )
 
     def _taken_up(self, retry: Collection[str]) -> IO[bytes]:
-        """The file, open at its end; ids that it has are noted, a half line and what is to be asked again are gone."""
+        """The file, open at its end without a half line; its ids are noted, but for those to be asked again."""
         self._path.touch()
         kept: list[bytes] = []
+        dropped = False
         with self._path.open("rb+") as file:
             for line, prediction in _lines(file, self._path):
                 if prediction.status in retry:
+                    dropped = True
                     continue
                 self.done.add(prediction.id)
                 self.statuses[prediction.status] += 1
                 if retry:
                     kept.append(line)
             file.truncate()
-        if retry:
-            write_whole(self._path, kept)
+        self._rest = kept if dropped else None
         return self._path.open("ab", buffering=0)
 
     def add(self, prediction: Prediction) -> bool:
         """Writes one line; False where the item has its answer already."""
         if prediction.id in self.done:
             return False
+        if self._rest is not None:
+            self._file.close()
+            write_whole(self._path, self._rest)
+            self._file, self._rest = self._path.open("ab", buffering=0), None
         line = memoryview(prediction.model_dump_json(exclude_defaults=True).encode() + b"\n")
         while line:
             line = line[self._file.write(line) :]
