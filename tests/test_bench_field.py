@@ -151,10 +151,35 @@ def test_an_expression_for_several_things() -> None:
 def test_the_image_is_as_large_as_its_file(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((51, 100, 3), np.uint8))
     made = field_items([record(refer(), things=(thing(),), image=tmp_path / "a.png")], "REC", root=tmp_path)[1][0]
-    assert made.image.size_wh == (100, 51) and made.image.path == "a.png"
+    assert isinstance(made, FieldItem) and made.image.size_wh == (100, 51) and made.image.path == "a.png"
+    assert made.objects[0].hbb == pytest.approx((10, 10.2, 30, 20.4))
     assert "another size than annotated" in made.tags
     with pytest.raises(UsageError, match=r"cannot read the image.*b\.png"):
         field_items([record(refer(), things=(thing(),), size_wh=None, image=tmp_path / "b.png")], "REC")
+
+
+def test_boxes_go_with_an_image_that_was_resized_and_not_with_one_that_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    one = record(refer(), things=(thing(turned=True),), image=path)
+    cv2.imwrite(str(path), np.zeros((100, 200, 3), np.uint8))
+    made = field_items([one], "REC")[1][0]
+    assert isinstance(made, FieldItem) and made.objects[0].hbb == (20, 20, 60, 40)
+    assert made.objects[0].obb == ((40, 10), (60, 30), (40, 50), (20, 30))
+    cv2.imwrite(str(path), np.zeros((60, 60, 3), np.uint8))
+    with pytest.raises(UsageError, match=r"no REC item can be made: image of another shape than annotated \(1\)"):
+        field_items([one], "REC")
+
+
+@pytest.mark.parametrize("task", ["RES", "GCG", "CHANGE"])
+def test_masks_of_another_size_than_the_file_are_counted(task: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), np.zeros((100, 200, 3), np.uint8))
+    masked = (thing(mask=True),)
+    changed = {"any": masked[0].mask}
+    said = (refer(), Said("1", "caption", "A ship.", things=("t",)))
+    one = record(*said, things=masked, after=path, changed=changed, image=path)
+    with pytest.raises(UsageError, match=r"mask of another size than its image \(1\)"):
+        field_items([one], task)
 
 
 def test_res_masks_of_things_of_pixels_and_of_classes() -> None:

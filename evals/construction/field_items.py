@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ... import __version__
 from ...core.conditions import Output, Request, Selection
 from ...core.errors import UsageError
@@ -43,6 +45,7 @@ from .rcd_views import label_of
 
 TASKS = (*FIELD_TASKS, "CHANGE")
 VERSION = 1
+_SAME_SHAPE = 0.02  # DIOR's files of 800 x 800 px are 787 to 801 px high
 _NEEDS = {
     "REC": "expressions with boxes",
     "RES": "expressions with masks, or maps of classes",
@@ -221,6 +224,25 @@ class _Making:
             tags.append("no image")
         return self._image(record, record.image, size), tags
 
+    def scale(self, record: Record) -> tuple[float, float] | None:
+        """What the record's coordinates are to be multiplied by to be px of the file: it may have been resized.
+
+        None where its sides have grown unlike: then it was cut, and nothing tells where.
+        """
+        width, height = self.image(record)[0].size_wh
+        if record.size_wh is None:
+            return 1.0, 1.0
+        x, y = width / record.size_wh[0], height / record.size_wh[1]
+        return (x, y) if abs(x / y - 1) <= _SAME_SHAPE else None
+
+    def fits(self, record: Record, *masks: Mask) -> bool:
+        """Whether the masks are as large as the image's file; says why the item is left out where they are not."""
+        width, height = self.image(record)[0].size_wh
+        if all(mask.shape_hw == (height, width) for mask in masks):
+            return True
+        leave_out(self.tally, "mask of another size than its image")
+        return False
+
     def later(self, record: Record, image: Image) -> Image | None:
         """The later image of a pair."""
         return None if record.after is None else self._image(record, record.after, image.size_wh)
@@ -244,12 +266,15 @@ def _rec(making: _Making, record: Record) -> Iterator[AnyItem]:
         if not named:
             leave_out(making.tally, "expression without a box")
             continue
+        if (scale := making.scale(record)) is None:
+            leave_out(making.tally, "image of another shape than annotated")
+            continue
         yield making.field(
             record,
             said.id,
             [*tags, *_of_one(named)],
             text=said.text,
-            objects=tuple(_truth(thing) for thing in named),
+            objects=tuple(_truth(thing, scale) for thing in named),
             is_unique=_is_unique(named),
         )
 
@@ -274,9 +299,7 @@ def _res(making: _Making, record: Record) -> Iterator[AnyItem]:
 def _masked(
     making: _Making, record: Record, name: str, text: str, mask: Mask, tags: Sequence[str], named: Sequence[Thing]
 ) -> Iterator[FieldItem]:
-    size = making.image(record)[0].size_wh
-    if mask.shape_hw != size[::-1]:
-        leave_out(making.tally, "mask of another size than its image")
+    if not making.fits(record, mask):
         return
     yield making.field(
         record,
@@ -321,12 +344,13 @@ def _is_unique(named: Sequence[Thing]) -> bool | None:
     return told[0].lower() in ("true", "1") if told else None
 
 
-def _truth(thing: Thing) -> Truth:
+def _truth(thing: Thing, scale: tuple[float, float] = (1.0, 1.0)) -> Truth:
+    corners = None if thing.corners_px is None else thing.corners_px * np.array(scale)
     return Truth(
         id=thing.id,
         label=thing.label,
-        hbb=tuple(thing.box_px.tolist()),
-        obb=None if thing.corners_px is None else tuple(tuple(corner) for corner in thing.corners_px.tolist()),
+        hbb=tuple((thing.box_px * np.tile(scale, 2)).tolist()),
+        obb=None if corners is None else tuple(tuple(corner) for corner in corners.tolist()),
     )
 
 
@@ -388,6 +412,8 @@ def _gcg(making: _Making, record: Record) -> Iterator[AnyItem]:
         if len(masks) < len(named):
             leave_out(making.tally, "caption with phrases without masks")
             continue
+        if not making.fits(record, *masks):
+            continue
         yield making.field(
             record,
             said.id,
@@ -412,6 +438,8 @@ def _change(making: _Making, record: Record) -> Iterator[AnyItem]:
         mask = record.changed.get(label)
         if mask is None:
             leave_out(making.tally, "no pair with masks of what changed")
+            continue
+        if not making.fits(record, mask):
             continue
         phrase = label_of(label)
         request = Request(outputs=(Output(verb="segment", target=Selection(phrases=(phrase,))),))
