@@ -1,5 +1,5 @@
 # What the scripts beside it share; they source it. Items are built once, then asked, then scored; the same call goes
-# on where it stopped.
+# on where it stopped. Items that were built otherwise (DATA_DIR, ITEMS, BUILD, a script's own settings) are not taken.
 #
 #   MODELS   who answers, as in --models; default: each script's own, which needs no download where that can be
 #   OUT      folder of items and answers; default: runs/out/SCRIPT
@@ -39,11 +39,10 @@ bench() {
   local items=$out/$name.jsonl answers=$out/$name build=() run=()
   mkdir -p "$out"
   echo "== $script: $name" >&2
-  if [[ ! -s $items ]]; then
-    case $task in crec | cres | rcd) build+=(--n "${ITEMS:-1000}") ;; esac
-    "${program[@]}" bench build "$task" --source "$reader:$folder$options" --out "$items" \
-      ${build[@]+"${build[@]}"} ${build_words[@]+"${build_words[@]}"}
-  fi
+  case $task in crec | cres | rcd) build+=(--n "${ITEMS:-1000}") ;; esac
+  build=(bench build "$task" --source "$reader:$folder$options" --out "$items"
+    ${build[@]+"${build[@]}"} ${build_words[@]+"${build_words[@]}"})
+  build_items "$items" "${build[@]}"
   if [[ -n $models ]]; then run+=(--models "$models"); fi
   if [[ -n ${LIMIT:-} ]]; then
     run+=(--limit "$LIMIT")
@@ -61,6 +60,24 @@ bench() {
     return
   fi
   "${program[@]}" bench score "$answers"
+}
+
+# build_items FILE WORDS: builds the file, and keeps the words beside it; stops where it was built with other words
+build_items() {
+  local items=$1 note=${1%.jsonl}.build words before
+  shift
+  words=$(printf '%q ' "$@")
+  if [[ ! -s $items ]]; then
+    printf '%s\n' "$words" >"$note"
+    "${program[@]}" "$@"
+    return
+  fi
+  before=$(cat "$note" 2>/dev/null || echo 'not known')
+  if [[ $before != "$words" ]]; then
+    printf '%s: %s was built otherwise; give another OUT, or remove it to build it again\n  then: %s\n  now:  %s\n' \
+      "$script" "$items" "$before" "$words" >&2
+    exit 2
+  fi
 }
 
 # needs_words [rest]: says what the task takes before anything is built; "rest" leaves it out and ends well

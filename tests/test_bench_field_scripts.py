@@ -344,7 +344,7 @@ def script(name: str, *words: str, **env: str) -> subprocess.CompletedProcess[st
     clean = {
         key: value
         for key, value in os.environ.items()
-        if key not in ("MODELS", "OUT", "LIMIT", "SHARD", "ITEMS", "BUILD", "RUN")
+        if key not in ("MODELS", "OUT", "LIMIT", "SHARD", "ITEMS", "BUILD", "RUN", "VERSION")
     }
     command = [str(BASH), str(RUNS / f"{name}.sh"), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**clean, **env})
@@ -444,7 +444,34 @@ def test_items_are_built_once_and_words_are_handed_on(tmp_path: Path) -> None:
     assert score == ["bench", "score", str(out / "crec")]
     (out / "crec.jsonl").write_text("built\n")
     (tmp_path / "log").unlink()
-    assert [words[1] for words in calls(tmp_path, "dota", tmp_path)] == ["run", "score"]
+    assert [words[1] for words in calls(tmp_path, "dota", tmp_path, VERSION="1.5", **env)] == ["run", "score"]
+
+
+@pytest.mark.parametrize(
+    "env", [{"VERSION": "1.5"}, {"ITEMS": "20"}, {"BUILD": "--seed 3"}, {"folder": "other"}], ids=str
+)
+def test_items_that_were_built_otherwise_are_not_taken(env: dict[str, str], tmp_path: Path) -> None:
+    for name in ("data", "other"):
+        (tmp_path / name).mkdir()
+    calls(tmp_path, "dota", tmp_path / "data")
+    items = tmp_path / "out/crec.jsonl"
+    items.write_text("built\n")
+    data = tmp_path / env.pop("folder", "data")
+    done = script("dota", str(data), SURVEYOR="true", OUT=str(tmp_path / "out"), **env)
+    assert done.returncode == 2 and f"{items} was built otherwise; give another OUT" in done.stderr
+    assert "then: bench build crec" in done.stderr and "now:  bench build crec" in done.stderr
+    items.unlink()
+    done = script("dota", str(data), SURVEYOR="true", OUT=str(tmp_path / "out"), **env)
+    assert done.returncode == 0, done.stderr
+    items.write_text("built again\n")
+    assert script("dota", str(data), SURVEYOR="true", OUT=str(tmp_path / "out"), **env).returncode == 0
+
+
+def test_items_of_which_nobody_knows_how_they_were_built(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/crec.jsonl").write_text("built\n")
+    done = script("dota", str(tmp_path), SURVEYOR="true", OUT=str(tmp_path / "out"))
+    assert done.returncode == 2 and "then: not known" in done.stderr
 
 
 def test_parts_have_folders_of_their_own_and_are_scored_together(tmp_path: Path) -> None:
