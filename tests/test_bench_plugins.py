@@ -274,12 +274,13 @@ def exported(task: Any, out: Path, **options: Any) -> tuple[dict[str, Any], Any,
     folder, _ = mini_set(task)
     done = export_lmms(folder / "items.jsonl", out, **options)
     config = yaml.load((out / f"{done.name}.yaml").read_text(), _Loader)
-    return config, functions(out), [json.loads(line) for line in (out / "items.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (out / f"{done.name}.jsonl").read_text().splitlines()]
+    return config, functions(out, done.name), lines
 
 
-def functions(out: Path) -> Any:
-    """utils.py as lmms-eval loads it."""
-    spec = importlib.util.spec_from_file_location("utils", out / "utils.py")
+def functions(out: Path, name: str) -> Any:
+    """The task's functions as lmms-eval loads them."""
+    spec = importlib.util.spec_from_file_location(f"{name}_functions", out / f"{name}_functions.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -292,7 +293,9 @@ def test_export(task: Any, tmp_path: Path) -> None:
     _, items = mini_set(task)
     assert [line["id"] for line in lines] == [item.id for item in items]
     assert config["task"] == f"surveyor_{task.lower()}" and config["generation_kwargs"]["until"] == []
-    assert config["dataset_kwargs"]["data_files"] == {"test": "items.jsonl"}  # beside the YAML, so it can be moved
+    assert config["dataset_kwargs"]["data_files"] == {
+        "test": f"{config['task']}.jsonl"
+    }  # beside the YAML, so it can be moved
     assert config["doc_to_text"] in lines[0] and config["doc_to_target"] in lines[0]
     assert config["cluster_key"] in found.process_results(lines[0], ["none"])["answered"]
     assert [each["metric"] for each in config["metric_list"]] == list(lmms.metrics_of(task))
@@ -300,7 +303,9 @@ def test_export(task: Any, tmp_path: Path) -> None:
     for each in config["metric_list"]:
         module, _, function = each["aggregation"].partition(".")
         figure = getattr(found, function)([one[each["metric"]] for one in told])
-        assert module == "utils" and (np.isnan(figure) or figure > (0.99 if task == "CREC" else 0.4)), each["metric"]
+        assert module == f"{config['task']}_functions" and (
+            np.isnan(figure) or figure > (0.99 if task == "CREC" else 0.4)
+        ), each["metric"]
     for line, item in zip(lines, items, strict=True):
         assert len(line["images"]) == (2 if task == "RCD" else 1)
         for path, image in zip(line["images"], (item.image, item.after), strict=False):
@@ -315,8 +320,8 @@ def test_an_export_can_be_moved_and_made_again(tmp_path: Path) -> None:
     exported("CREC", tmp_path / "a", limit=3)
     exported("CREC", tmp_path / "a", limit=2)
     (tmp_path / "a").rename(tmp_path / "b")
-    lines = [json.loads(line) for line in (tmp_path / "b/items.jsonl").read_text().splitlines()]
-    shown = functions(tmp_path / "b").doc_to_visual(lines[0])
+    lines = [json.loads(line) for line in (tmp_path / "b/surveyor_crec.jsonl").read_text().splitlines()]
+    shown = functions(tmp_path / "b", "surveyor_crec").doc_to_visual(lines[0])
     assert len(lines) == 2 and [(image.size, image.mode) for image in shown] == [(SIZE, "RGB")]
 
 
@@ -324,6 +329,25 @@ def test_export_in_another_dialect_under_another_name(tmp_path: Path) -> None:
     config, found, lines = exported("CREC", tmp_path / "out", dialect="qwen3-vl", name="mine")
     assert config["task"] == "mine" and found.DIALECT == "qwen3-vl" and "bbox_2d" in lines[0]["question"]
     assert found.process_results(lines[0], [lines[0]["target"]])["set_acc@0.5"]["score"] == 1.0
+
+
+def test_several_tasks_in_one_folder_leave_each_other_as_they_are(tmp_path: Path) -> None:
+    made = [exported("CREC", tmp_path), exported("RCD", tmp_path), exported("CREC", tmp_path, name="mine", dialect="qwen3-vl")]  # fmt: skip  # noqa: E501
+    for (config, _, lines), dialect in zip(made, ("native", "native", "qwen3-vl"), strict=True):
+        name = config["task"]
+        assert [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()] == lines
+        told = functions(tmp_path, name).DIALECT
+        assert told == dialect
+        assert yaml.load((tmp_path / f"{name}.yaml").read_text(), _Loader) == config
+
+
+def test_a_task_is_not_replaced_by_another_of_its_name(tmp_path: Path) -> None:
+    exported("CREC", tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for task, options in (("CRES", {"name": "surveyor_crec"}), ("CREC", {"dialect": "qwen3-vl"})):
+        with pytest.raises(UsageError, match="holds a task 'surveyor_crec' of other items, or in another dialect"):
+            exported(task, tmp_path, **options)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.parametrize(
@@ -347,7 +371,7 @@ def test_the_items_file_is_not_written_over() -> None:
     folder, _ = mini_set("CREC")
     before = (folder / "items.jsonl").read_bytes()
     with pytest.raises(UsageError, match="another folder"):
-        export_lmms(folder / "items.jsonl", folder)
+        export_lmms(folder / "items.jsonl", folder, name="items")
     assert (folder / "items.jsonl").read_bytes() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from .asking import DIALECT, check_dialect, question, right_reply
 from .images import conditional_items, data_root, images_of, picture_file
 from .lmms import metrics_of
 
-ITEMS_FILE, FUNCTIONS_FILE, IMAGES = "items.jsonl", "utils.py", "images"
+IMAGES = "images"
 _MOST_TOKENS = 2048
 
 _TASK = Template("""\
@@ -29,10 +30,10 @@ dataset_kwargs:
     test: $items
 test_split: test
 output_type: generate_until
-doc_to_visual: !function utils.doc_to_visual
+doc_to_visual: !function $module.doc_to_visual
 doc_to_text: question
 doc_to_target: target
-process_results: !function utils.process_results
+process_results: !function $module.process_results
 generation_kwargs:
   until: []  # boxes stand one a line: a blank line is no end
   max_new_tokens: $tokens
@@ -43,10 +44,11 @@ metric_list:
 $metrics
 metadata:
   version: 1.0
+  made_of: $made_of
 """)
 _METRIC = Template("""\
   - metric: $metric
-    aggregation: !function utils.$function
+    aggregation: !function $module.$function
     higher_is_better: true""")
 _FUNCTIONS = Template('''\
 """What lmms-eval calls; the work is done in surveyor, which must be installed beside it (pip install surveyor)."""
@@ -98,18 +100,20 @@ def export_lmms(
     name: str | None = None,
     limit: int | None = None,
 ) -> Exported:
-    """Writes the folder: the task's YAML, the functions it names, the items and their images.
+    """Writes the task: NAME.yaml, NAME_functions.py, NAME.jsonl with the items, and images, which tasks may share.
 
     Args:
         items_path: made by `surveyor bench build`.
-        out: folder, made where there is none; files of an earlier export are replaced.
+        out: folder, made where there is none; it may hold other tasks. An earlier export of the same items in the same
+            dialect is replaced.
         data: folder that the images' paths are relative to; else the items' own folder, else the working one.
         dialect: how the model is asked to write coordinates.
         name: of the task; None for "surveyor_crec" and the like.
         limit: only the file's first items.
 
     Raises:
-        UsageError: a damaged file, items of another task, no image found, an unknown dialect, or a name that is none.
+        UsageError: a damaged file, items of another task, no image found, an unknown dialect, a name that is none, or
+            one that stands for other items there.
         OSError: the folder cannot be written.
     """
     check_dialect(dialect)
@@ -118,17 +122,20 @@ def export_lmms(
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name):
         raise UsageError(f"the task's name is {name!r}, expected letters, digits, _ and -")
     root, folder = data_root(items_path, data, items), Path(out)
-    if (folder / ITEMS_FILE).exists() and (folder / ITEMS_FILE).samefile(items_path):
-        raise UsageError(f"{str(folder)!r} holds the items file itself; give another folder")
+    lines, made_of = folder / f"{name}.jsonl", f"{hashlib.sha256(Path(items_path).read_bytes()).hexdigest()} {dialect}"
+    if lines.exists() and lines.samefile(items_path):
+        raise UsageError(f"{str(lines)!r} is the items file itself; give another folder or name")
+    if lines.exists() and f"made_of: {made_of}" not in _text(folder / f"{name}.yaml"):
+        raise UsageError(f"{str(folder)!r} holds a task {name!r} of other items, or in another dialect; give another folder or name")  # fmt: skip  # noqa: E501
     (folder / IMAGES).mkdir(parents=True, exist_ok=True)
     written: set[str] = set()
-    with (folder / ITEMS_FILE).open("w", encoding="utf-8") as file:
+    with lines.open("w", encoding="utf-8") as file:
         for number, item in enumerate(items, start=1):
             files = [picture_file(image, root, folder / IMAGES).name for image in images_of(item)]
             written.update(files)
             file.write(json.dumps(_line(item, files, dialect), ensure_ascii=False) + "\n")
             report("items", number, len(items))
-    _write_task(folder, task, name, dialect)
+    _write_task(folder, task, name, dialect, made_of)
     return Exported(name, len(items), len(written))
 
 
@@ -145,12 +152,15 @@ def _line(item: Item, files: Sequence[str], dialect: str) -> dict[str, object]:
     }
 
 
-def _write_task(folder: Path, task: str, name: str, dialect: str) -> None:
-    metrics = [{"metric": metric, "function": re.sub(r"\W", "_", metric)} for metric in metrics_of(task)]
+def _write_task(folder: Path, task: str, name: str, dialect: str, made_of: str) -> None:
+    module = f"{name}_functions"
+    metrics = [{"metric": each, "function": re.sub(r"\W", "_", each), "module": module} for each in metrics_of(task)]
     listed = "\n".join(_METRIC.substitute(each) for each in metrics)
     functions = "\n\n\n".join(_AGGREGATION.substitute(each) for each in metrics)
-    told = _TASK.substitute(
-        task=task, name=name, dialect=dialect, items=ITEMS_FILE, tokens=_MOST_TOKENS, metrics=listed
-    )
-    (folder / FUNCTIONS_FILE).write_text(_FUNCTIONS.substitute(dialect=dialect, aggregations=functions), "utf-8")
-    (folder / f"{name}.yaml").write_text(told, "utf-8")
+    told = {"task": task, "name": name, "dialect": dialect, "module": module, "made_of": made_of, "metrics": listed}
+    (folder / f"{module}.py").write_text(_FUNCTIONS.substitute(dialect=dialect, aggregations=functions), "utf-8")
+    (folder / f"{name}.yaml").write_text(_TASK.substitute(told, items=f"{name}.jsonl", tokens=_MOST_TOKENS), "utf-8")
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8") if path.is_file() else ""
