@@ -293,6 +293,25 @@ def test_an_item_sees_its_crop_and_its_own_ground_sample_distance(folder: Path) 
         open_image(item(crop=(-1, 0, 40, 50)).image, folder)
 
 
+def test_an_image_that_was_replaced_is_read_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_pixel() -> list[int]:
+        return open_image(item().image, ".").read()[0, 0].tolist()
+
+    monkeypatch.chdir(folder)
+    assert first_pixel() == [0, 0, 0]
+    cv2.imwrite("photo.png", np.full((100, 200, 3), 7, dtype=np.uint8))
+    assert first_pixel() == [7, 7, 7]
+    (folder / "other").mkdir()
+    monkeypatch.chdir(folder / "other")
+    cv2.imwrite("photo.png", np.full((100, 200, 3), 9, dtype=np.uint8))
+    assert first_pixel() == [9, 9, 9], "the same words, another folder"
+
+
+def test_an_image_that_is_not_there_is_no_guess_at_another(folder: Path) -> None:
+    found = predict(item(path="photos.png"), models(), HOW, root=folder)
+    assert found.status == "failed" and "photos.png" in found.said and "did you mean" not in found.said
+
+
 @pytest.mark.parametrize("oblique", [False, True])
 def test_upright_boxes_have_no_oriented_one(oblique: bool) -> None:
     corners = np.array([[20.0, 10], [30, 20], [20, 30], [10, 20]])

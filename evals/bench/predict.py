@@ -308,11 +308,22 @@ def open_image(image: Image, root: str | Path) -> Scene:
         UsageError: no such image, or one of another size than the item was made for.
     """
     path = Path(root) / image.path
-    return _opened(path, image.crop_xyxy, image.size_wh, image.gsd_m)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise UsageError(f"cannot read the image {str(path)!r}: {error.strerror or error}") from None
+    which = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_size)
+    return _opened(path.absolute(), which, image.crop_xyxy, image.size_wh, image.gsd_m)
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, crop: tuple[int, int, int, int] | None, size_wh: tuple[int, int], gsd_m: float | None) -> Scene:
+def _opened(
+    path: Path,
+    which: tuple[int, ...],  # file: another one has other pixels
+    crop: tuple[int, int, int, int] | None,
+    size_wh: tuple[int, int],
+    gsd_m: float | None,
+) -> Scene:
     whole = Scene.open(path)
     window = (0, 0, *whole.size_wh) if crop is None else crop
     fits = window[0] >= 0 and window[1] >= 0 and window[2] <= whole.size_wh[0] and window[3] <= whole.size_wh[1]
