@@ -686,6 +686,35 @@ def test_what_ends_after_it_was_given_up_disturbs_nothing(monkeypatch: pytest.Mo
     assert sorted(found) == sorted((f"i{n}", "answered" if n else "timeout") for n in range(12))
 
 
+def test_what_hangs_is_given_up_while_others_are_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "GRACE_S", 0.0)
+    monkeypatch.setattr(workers_module, "_STOP_S", 0.1)
+    free = threading.Event()
+
+    def work(one: Item, cancel: threading.Event) -> Prediction:
+        if one.id == "i0":
+            free.wait(20)
+        time.sleep(0.05)
+        return Prediction(id=one.id)
+
+    pool = workers_module.Threads(work, 2, lambda one: Prediction(id=one.id, status="timeout"), timeout_s=0.3)
+    order = [each.status for each in pool.answers(item(id=f"i{n}") for n in range(30))]
+    free.set()
+    assert order.count("timeout") == 1 and order.index("timeout") < 15, "its worker is at work again"
+
+
+def test_what_was_ready_in_time_is_no_timeout_where_the_caller_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "GRACE_S", 0.0)
+    pool = workers_module.Threads(
+        lambda one, cancel: Prediction(id=one.id), 2, lambda one: Prediction(id=one.id, status="timeout"), timeout_s=0.2
+    )
+    found = []
+    for each in pool.answers(item(id=f"i{n}") for n in range(6)):
+        found.append(each.status)
+        time.sleep(0.3)
+    assert found == ["answered"] * 6
+
+
 def test_what_is_ready_at_ctrl_c_is_kept(bench: Path, tmp_path: Path) -> None:
     def stop(standing: Standing) -> None:
         if standing.done == 1:

@@ -29,6 +29,7 @@ class _Job:
     item: Item
     cancel: threading.Event = field(default_factory=threading.Event)
     started: float | None = None
+    has_ended: bool = False
     given_up: bool = False
 
 
@@ -86,10 +87,10 @@ class Threads:
                 yield found
 
     def _next(self) -> Iterator[Prediction]:
+        yield from self._given_up()
         try:
             job, found = self._ended.get(timeout=_TICK_S)
         except queue.Empty:
-            yield from self._given_up()
             return
         if job.given_up:
             return
@@ -103,7 +104,8 @@ class Threads:
         if self._limit_s is None:
             return
         now = time.monotonic()
-        for job in [job for job in self._out if job.started is not None and now - job.started > self._limit_s]:
+        late = [each for each in self._out if each.started is not None and now - each.started > self._limit_s]
+        for job in [each for each in late if not each.has_ended]:  # what has ended waits for its turn, in time or not
             job.given_up = True
             job.cancel.set()
             self._out.discard(job)
@@ -123,6 +125,7 @@ class Threads:
                 found = self._work(job.item, job.cancel)
             except BaseException as error:  # handed on to the thread that waits for it
                 found = error
+            job.has_ended = True
             self._ended.put((job, found))
             if job.given_up:
                 return
