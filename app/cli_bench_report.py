@@ -83,15 +83,21 @@ def report(dirs: ManyRuns, out: Out, items: ItemsNow = None, images: DataNow = N
 def _print_scores(found: dict[str, Any], screen: Any, *, by_tags: bool) -> None:
     from rich.text import Text
 
+    from ..evals.report.report_words import FEW, reason_lines
+
     whole = not screen.is_terminal
     screen.print(Text(_headline(found), style="bold"), soft_wrap=whole)
     screen.print(Text(_statuses(found)), soft_wrap=whole)
+    for line in reason_lines(found["reasons"]):
+        screen.print(Text(f"  {line}", style="yellow"), soft_wrap=whole)
     for note in found["notes"]:
         screen.print(Text(note, style="bold red"), soft_wrap=whole)
     tables = [_metrics_table(name, track["metrics"]) for name, track in found["tracks"].items()]
     for table in [*tables, *_side_tables(found), *(_tag_tables(found) if by_tags else [])]:
         screen.print()
         screen.print(table)
+    if by_tags and any(row["items"] < FEW for row in found["tags"]):
+        screen.print(Text(f"\n† fewer than {FEW} items: such a figure says little", style="dim"), soft_wrap=whole)
 
 
 def _headline(found: dict[str, Any]) -> str:
@@ -139,7 +145,7 @@ def _side_tables(found: dict[str, Any]) -> list[Table]:
 def _tag_tables(found: dict[str, Any]) -> list[Table]:
     from rich.markup import escape
 
-    from ..evals.report.report_words import figure, tag_words, telling
+    from ..evals.report.report_words import FEW, figure, tag_words, telling
 
     track, first = next(iter(found["tracks"].items()))
     metrics = telling(track, list(first["metrics"]))
@@ -151,7 +157,10 @@ def _tag_tables(found: dict[str, Any]) -> list[Table]:
             tables.append(_table(escape(f"{track} by {group}"), "items", *metrics, "", right=len(metrics) + 1))
         values = row["tracks"][track]
         figures = (figure(values[name], name) for name in metrics)
-        tables[-1].add_row(escape(row["tag"]), f"{row['items']:,}", *figures, escape(tag_words(row["tag"])))
+        few = row["items"] < FEW
+        count = f"{row['items']:,}{' †' if few else ''}"
+        words = escape(tag_words(row["tag"]))
+        tables[-1].add_row(escape(row["tag"]), count, *figures, words, style="dim" if few else None)
     return tables
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,11 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.evals.bench.items import FieldItem, Image
 from surveyor.evals.bench.predictions import Prediction
-from surveyor.evals.report.report_words import figure, group_of, headlines, limits, ranged, tag_words
-from surveyor.evals.report.scoring import score_run, scorer_of, scores, tags_of
+from surveyor.evals.report.report import report_data
+from surveyor.evals.report.report_html import html_report
+from surveyor.evals.report.report_markdown import markdown_report
+from surveyor.evals.report.report_words import figure, group_of, headlines, limits, ranged, reason_lines, tag_words
+from surveyor.evals.report.scoring import reasons, score_run, scorer_of, scores, tags_of
 
 Capture = pytest.CaptureFixture[str]
 A, B, C = square(0), square(30), square(60)
@@ -227,6 +232,63 @@ def test_scores_are_shown_where_they_cannot_be_kept(items: Path, tmp_path: Path,
     assert main(["bench", "score", str(folder)]) == 0
     told = capsys.readouterr()
     assert "f1_macro@0.5" in told.out and "scores.json is not written" in told.err
+
+
+def test_why_items_have_no_answer_is_told_with_counts(items: Path, tmp_path: Path, capsys: Capture) -> None:
+    given = [
+        Prediction(id="i0", status="failed", said="there is no image 'a b/1.png' at 10.5 m\nand more"),
+        Prediction(id="i1", status="refused", said="  \n'near' lacks what it is near to: [/b] is no thing"),
+        Prediction(id="i2", status="failed", said="there is no image 'c.png' at 7 m"),
+        no_answer("i3").model_copy(update={"said": ""}),
+    ]
+    folder = run_folder(tmp_path / "run", items, given)
+    assert reasons(score_run(folder)) == [
+        {"status": "failed", "reason": "there is no image 'a b/1.png' at 10.5 m", "items": 2, "first": "i0"},
+        {
+            "status": "refused",
+            "reason": "'near' lacks what it is near to: [/b] is no thing",
+            "items": 1,
+            "first": "i1",
+        },
+        {"status": "unreadable", "reason": "no reason was kept", "items": 1, "first": "i3"},
+    ]
+    assert main(["bench", "score", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "2 failed: there is no image 'a b/1.png' at 10.5 m (first: i0)" in told
+    assert "1 refused: 'near' lacks what it is near to: [/b] is no thing (i1)" in told
+    content = report_data([score_run(folder)])
+    for page in (unescape(html_report(content, {})), markdown_report(content, {})):
+        assert "2 failed: there is no image 'a b/1.png' at 10.5 m (first: i0)" in page
+
+
+def test_many_reasons_are_cut_and_counted() -> None:
+    found = [{"status": "failed", "reason": "ab"[i % 2] * i, "items": 9 - i, "first": "x"} for i in range(1, 9)]
+    assert reason_lines(found)[-1] == "3 more for 2 other reasons" and len(reason_lines(found)) == 7
+    assert reason_lines([]) == []
+
+
+def test_figures_of_few_items_are_marked(tmp_path: Path, capsys: Capture) -> None:
+    made = [make_item(f"i{k}", [A], tags=("P1", *(["R2"] if k < 4 else [])), family=f"f{k}") for k in range(5)]
+    items = items_file(tmp_path, made)
+    folder = run_folder(tmp_path / "run", items, [answer(f"i{k}", [A]) for k in range(5)])
+    assert main(["bench", "score", str(folder), "--by", "tags"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"R2 +4 † +100", told) and re.search(r"P1 +5 +100", told)
+    assert "† fewer than 5 items: such a figure says little" in told
+    content = report_data([score_run(folder)])
+    markdown, page = markdown_report(content, {}), html_report(content, {})
+    assert "| 4 † |" in markdown and "| 5 |" in markdown and "† fewer than 5 items" in markdown
+    assert page.count("<tr class='few'>") == 1 and "grey: fewer than 5 items" in page
+    assert "tr.few td" in page
+
+
+def test_no_word_of_few_items_where_there_are_enough(tmp_path: Path, capsys: Capture) -> None:
+    items = items_file(tmp_path, [make_item(f"i{k}", [A], tags=("P1",)) for k in range(5)])
+    folder = run_folder(tmp_path / "run", items, [])
+    assert main(["bench", "score", str(folder), "--by", "tags"]) == 0
+    assert "†" not in capsys.readouterr().out
+    content = report_data([score_run(folder)])
+    assert "†" not in markdown_report(content, {}) and "fewer than 5" not in html_report(content, {})
 
 
 def test_what_looks_like_markup_is_printed_as_it_is(tmp_path: Path, capsys: Capture) -> None:

@@ -26,7 +26,7 @@ from .published import NONE_PUBLISHED, OURS, published
 from .report_waterfall import unused_runs, waterfalls
 from .report_words import METRIC_WORDS, headlines, item_column, tag_words, telling, version_words
 from .report_worst import kinds, told, worst
-from .scoring import Run, score_run, tags_of
+from .scoring import Run, reasons, score_run, tags_of
 
 REPORT_FORMAT = 1
 WORST = 12
@@ -161,6 +161,7 @@ def _section(runs: Sequence[Run], most_worst: int, draws: int) -> Json:
         "parser": _rows([run.parsed for run in runs], ("exact", "dropped", "understood", "items"), draws),
         "twins": _rows([run.contrast for run in runs], ("contrast", "one_right", "pairs"), draws),
         "failures": _failure_kinds(runs),
+        "reasons": [{"run": name, **each} for run, name in zip(runs, names, strict=True) for each in reasons(run)],
         "waterfalls": waterfalls(runs, names, draws=draws),
         "unused": unused_runs(runs, names),
         "worst": _worst(runs, names, most_worst),

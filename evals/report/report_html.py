@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from .report_markdown import READING, difference_words, run_columns, share_name, summary, unused_words
+from .report_markdown import (
+    FEW_ITEMS,
+    READING,
+    difference_words,
+    is_few,
+    reasons_by_run,
+    run_columns,
+    share_name,
+    summary,
+    unused_words,
+)
 from .report_style import CSS
 from .report_words import METRIC_WORDS, figure, is_share, ranged
 
@@ -81,6 +91,9 @@ def _section(section: Json, anchor: str, pictures: Mapping[str, str]) -> str:
             for row in section["failures"]
         ]
         parts += ["<h3>How answers went wrong</h3>", _table(["items", *names], rows)]
+    for name, told in reasons_by_run(section):
+        lines = "".join(f"<li>{_text(line)}</li>" for line in told)
+        parts.append(f"<p>Why items of {_text(name)} have no answer:</p><ul>{lines}</ul>")
     parts.append(_tags(section["tracks"][0], names))
     if section["worst"]:
         cards = "".join(_card(each, pictures) for each in section["worst"])
@@ -175,9 +188,11 @@ def _tags(track: Json, names: Sequence[str]) -> str:
             rows.append([f"<tr class='group'><td colspan='{len(names) + 2}'>{_text(group)}</td></tr>"])
         words = f" <span class='soft'>{_text(row['words'])}</span>" if row["words"] else ""
         cells = [_cell(_text(row["tag"]) + words), _cell(f"{max(row['items']):,}")]
-        rows.append(cells + [_heat(value, metric) for value in row["values"][metric]])
+        cells += [_heat(value, metric) for value in row["values"][metric]]
+        rows.append([f"<tr class='few'>{''.join(cells)}</tr>"] if is_few(row) else cells)
     words = METRIC_WORDS.get(metric, metric)
-    return f"<h3>By kind</h3><p class='soft'>{_text(words)}</p>" + _table(["", "items", *names], rows)
+    few = f"; grey: {FEW_ITEMS}" if any(map(is_few, track["tags"])) else ""
+    return f"<h3>By kind</h3><p class='soft'>{_text(words + few)}</p>" + _table(["", "items", *names], rows)
 
 
 def _heat(value: float | None, metric: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .report_words import METRIC_WORDS, figure, limits, ranged
+from .report_words import FEW, METRIC_WORDS, figure, limits, ranged, reason_lines
 
 Json = Mapping[str, Any]
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -79,6 +79,7 @@ def _section(section: Json, pictures: Mapping[str, str]) -> list[str]:
     lines += [line for each in section["unused"] for line in ("", f"> **{text(unused_words(each))}**")]
     rows = [(text(row["kind"]), *(f"{n:,}" if n else "" for n in row["runs"])) for row in section["failures"]]
     lines += ["", "### How answers went wrong", "", *table(["items", *names], rows)] if rows else []
+    lines += _reasons(section)
     lines += ["", "### By kind", "", *_tags(section["tracks"][0], names)] if section["tracks"][0]["tags"] else []
     lines += _worst(section["worst"], pictures)
     return [*lines, "", *_published(section["published"], names)]
@@ -216,13 +217,35 @@ def _missing(found: Sequence[Json]) -> list[str]:
     return ["", "Runs that would complete this:", "", *_code(*commands)] if commands else []
 
 
+def reasons_by_run(section: Json) -> list[tuple[str, list[str]]]:
+    """Run -> why its items have no answer; runs where all have one are left out."""
+    names = dict.fromkeys(each["run"] for each in section["reasons"])
+    return [(name, reason_lines([each for each in section["reasons"] if each["run"] == name])) for name in names]
+
+
+def _reasons(section: Json) -> list[str]:
+    found = reasons_by_run(section)
+    lines = ["", "Why items have no answer:", ""] if found else []
+    return lines + [f"- {text(name)}: {text(line)}" for name, told in found for line in told]
+
+
+FEW_ITEMS = f"fewer than {FEW} items: such a figure says little"
+
+
+def is_few(row: Json) -> bool:
+    """Whether a row of the table by kind is of so few items that its figures say little."""
+    return max(row["items"]) < FEW
+
+
 def _tags(track: Json, names: Sequence[str]) -> list[str]:
     metric = next(iter(track["tags"][0]["values"]))
     rows = []
     for row in track["tags"]:
         told = text(row["tag"] + (f" ({row['words']})" if row["words"] else ""))
-        rows.append((told, f"{max(row['items']):,}", *(figure(value, metric) for value in row["values"][metric])))
-    return [f"`{metric}`", "", *table(["", "items", *names], rows)]
+        count = f"{max(row['items']):,}{' †' if is_few(row) else ''}"
+        rows.append((told, count, *(figure(value, metric) for value in row["values"][metric])))
+    few = ["", f"† {FEW_ITEMS}."] if any(map(is_few, track["tags"])) else []
+    return [f"`{metric}`", "", *table(["", "items", *names], rows), *few]
 
 
 def _worst(found: Sequence[Json], pictures: Mapping[str, str]) -> list[str]:

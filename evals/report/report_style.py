@@ -36,6 +36,7 @@ td small { display: block; color: var(--soft); white-space: nowrap; } td.fig { w
 th code, td code { color: var(--soft); }
 td.heat { background: linear-gradient(to right, var(--heat) var(--v), transparent var(--v)); }
 tr.group td { font-weight: 600; background: var(--band); }
+tr.few td { color: var(--soft); } tr.few td.heat { background: none; }
 tr.paper td { font-style: italic; color: var(--soft); }
 .up { color: var(--good); font-weight: 600; } .down { color: var(--bad); font-weight: 600; }
 details { margin: .5rem 0; } summary { cursor: pointer; color: var(--link); }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 HEADLINES: dict[str, tuple[str, ...]] = {
     "boxes": (
@@ -111,6 +112,9 @@ _MOST_TELLING = 2
 _ITEM_SCORES = ("f1@0.5", "iou", "right", "strict", "rouge")
 _NO_SHARES = ("items", "pairs", "CIDEr", "extra_boxes")
 _MOST_HEADLINES = 10
+_MOST_REASONS = 6
+FEW = 5
+"""Figures of fewer items are shown as such: they say little."""
 _ROUNDING = 1e-9
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 _CODE = re.compile(r"[A-Z]\d*(:.*)?")
@@ -193,6 +197,27 @@ def limits(low: float, high: float, metric: str = "", *, signed: bool = False) -
 def _limit(value: float, metric: str, signed: bool) -> str:
     text = figure(value, metric, signed=signed)
     return f"{100 * value:+.1g}" if signed and text == "0.0" and abs(value) > _ROUNDING else text
+
+
+def shortened(words: str, most: int = 240) -> str:
+    """Words on one line, cut where they are long.
+
+    Example:
+        >>> shortened("a\\n  b"), shortened("abcdef", 4)
+        ('a b', 'abc…')
+    """
+    line = " ".join(words.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def reason_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Why items have no answer, a line each: "2 failed: no such image (first: item-7)"; of many the first ones."""
+    lines = [
+        f"{each['items']:,} {each['status']}: {each['reason']} ({'first: ' * (each['items'] > 1)}{each['first']})"
+        for each in found[:_MOST_REASONS]
+    ]
+    left = found[_MOST_REASONS:]
+    return [*lines, f"{sum(each['items'] for each in left):,} more for {len(left):,} other reasons"] if left else lines
 
 
 def group_of(tag: str) -> str:

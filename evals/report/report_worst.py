@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ...core.conditions import Request
 from ...core.wording import words
 from ..scores.scored import ANSWERED, MISSING, Scored
-from .report_words import item_column
+from .report_words import item_column, shortened
 from .scoring import Run
 
 MOST_SAID = 400
@@ -159,7 +159,9 @@ def told(run: Run, failure: Failure) -> dict[str, Any]:
         "truth": _truth(run, item),
         "answer": _answer(run, item, prediction),
         "understood": None if prediction is None else _understood(item, prediction.request),
-        "said": "" if prediction is None or (answered and item.task in _IN_WORDS) else _cut(prediction.said),
+        "said": ""
+        if prediction is None or (answered and item.task in _IN_WORDS)
+        else shortened(prediction.said, MOST_SAID),
         "status": MISSING if prediction is None else prediction.status,
         "image": item.image.path,
         "tags": list(item.tags),
@@ -174,7 +176,7 @@ def _truth(run: Run, item: Any) -> str:
     if item.task in ("CREC", "CRES"):
         return _objects(len(item.answer_ids), f" of {len(item.universe_ids)}")
     if getattr(item, "answers", ()):
-        return _cut("; ".join(item.answers))
+        return shortened("; ".join(item.answers), MOST_SAID)
     return _objects(len(item.objects), "") if item.objects else "pixels"
 
 
@@ -185,7 +187,7 @@ def _answer(run: Run, item: Any, prediction: Any) -> str:
     if item.task == "RCD":
         return _pixels(adds["tp"] + adds["fp"])
     if item.task in _IN_WORDS:
-        return _cut(prediction.said) or "no words"
+        return shortened(prediction.said, MOST_SAID) or "no words"
     told = _objects(len(prediction.regions), "")
     if "tp@0.5" in adds and prediction.regions:
         hits, extra, missed = (int(adds[f"{name}@0.5"]) for name in ("tp", "fp", "fn"))
@@ -210,8 +212,3 @@ def _understood(item: Any, request: Mapping[str, Any] | None) -> str | None:
     except ValidationError:
         return "(a tree that cannot be read)"
     return None if tree == item.request else words(tree)
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MOST_SAID else f"{line[: MOST_SAID - 1]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +23,12 @@ from ..scores.crec import score_crec
 from ..scores.cres import score_cres
 from ..scores.parsed import score_parsed
 from ..scores.rcd import score_rcd
-from ..scores.scored import MISSING, Scored
-from .report_words import group_of, headlines
+from ..scores.scored import ANSWERED, MISSING, Scored
+from .report_words import group_of, headlines, shortened
 
 SCORES_FORMAT = 1
 SCORES_FILE = "scores.json"
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+(\.\d+)?")
 _SCORERS: dict[str, tuple[str, Callable[..., Scored]]] = {
     "CREC": ("boxes", score_crec),
     "CRES": ("masks", score_cres),
@@ -189,6 +191,7 @@ def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
         "notes": list(run.notes),
         "seconds": round(run.seconds, 3),
         "statuses": run.statuses,
+        "reasons": reasons(run),
         "tracks": {
             name: {"items": len(table.ids), "metrics": _figures(table, draws)} for name, table in run.tables.items()
         },
@@ -196,6 +199,22 @@ def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
         "parser": None if run.parsed is None else _figures(run.parsed, draws),
         "tags": [_tag_figures(run, each) for each in tags_of(run.items)],
     }
+
+
+def reasons(run: Run) -> list[dict[str, Any]]:
+    """Why items have no answer, most frequent first: "status", "reason", "items" (how many), "first" (an id).
+
+    Reasons that differ only in numbers and in what stands in quotes are one; the words are those of the first item.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in run.items:
+        given = run.predictions.get(item.id)
+        if given is None or given.status == ANSWERED:
+            continue
+        line = next((line.strip() for line in given.said.splitlines() if line.strip()), "no reason was kept")
+        told = {"status": given.status, "reason": shortened(line), "items": 0, "first": item.id}
+        found.setdefault((given.status, _VARYING.sub("…", line)), told)["items"] += 1
+    return sorted(found.values(), key=lambda each: -each["items"])
 
 
 # ---- tags -----------------------------------------------------------------------------------------------------
