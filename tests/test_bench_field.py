@@ -228,6 +228,8 @@ def test_rotations_of_a_question_belong_together(tmp_path: Path) -> None:
     chats.lines(tmp_path / "FIT-RSRC_Questions_2k.jsonl", ask, ask | {"ground_truth": "B"}, ask | {"question_id": 10})
     _, items = field_items(reader_named("fitrs").read(tmp_path), "VQA")
     assert [(made.group, made.answers) for made in items] == [("9", ("A",)), ("9", ("B",)), ("10", ("A",))]
+    counts = [[tag for tag in made.tags if tag.startswith("rotations:")] for made in items]
+    assert counts == [["rotations:2"], ["rotations:2"], ["rotations:1"]]
     twice = record(Said("9", "question", "x", "y"), Said("9#2", "question", "x", "z"), id="rsrc/a")
     assert [made.group for made in field_items([twice], "VQA")[1]] == [None, None], "elsewhere an id is given twice"
 
@@ -748,6 +750,26 @@ def test_vqa_by_type_and_rotations() -> None:
     ]
     tables = score_field(rotations, answers)
     assert tables["circular"].values() == {"circular": 0.5, "items": 2}
+
+
+@pytest.mark.parametrize("lost", ["asked of a few", "built of a few"])
+def test_a_question_that_was_not_asked_in_all_orders_is_left_out_of_circular(lost: str, tmp_path: Path) -> None:
+    ask = {"question_id": 9, "image": chats.NAME, "category": "exist", "text": "Which? A. x B. y", "ground_truth": "A"}
+    orders = [ask | {"question_id": id, "ground_truth": letter} for id in (9, 10) for letter in "AB"]
+    chats.lines(tmp_path / "FIT-RSRC_Questions_2k.jsonl", *orders)
+    n = 3 if lost == "built of a few" else None
+    items: Any = field_items(reader_named("fitrs").read(tmp_path), "VQA", n=n)[1][:3]
+    told: list[str] = []
+    with noting(told):
+        tables = score_field(items, [found(each.id, said=each.answers[0]) for each in items])
+    assert tables["circular"].values() == {"circular": 1, "items": 1}, "the cut one is no question of one order"
+    assert any("1 of 2 questions were not asked in all orders" in each for each in told), told
+    with noting([]):
+        assert set(score_field(items[2:], [])) == {"questions"}, "no question is left"
+    whole: list[str] = []
+    with noting(whole):
+        assert score_field(items[:2], [])["circular"].values() == {"circular": 0, "items": 1}, "no answer is wrong"
+    assert not whole
 
 
 def test_scenes_and_unknown_classes() -> None:

@@ -40,6 +40,7 @@ from ..datasets.reading import fresh_id, image_size, leave_out
 from ..datasets.record import Record, Said, Tally, Thing
 from ..datasets.vrsbench import SOURCE as VRSBENCH
 from ..datasets.vrsbench import scored_type
+from ..scores.vqa import ROTATIONS
 from .rcd_components import changed_objects
 from .rcd_views import label_of
 
@@ -365,6 +366,7 @@ def _union(masks: Sequence[Mask]) -> Mask:
 
 
 def _vqa(making: _Making, record: Record) -> Iterator[AnyItem]:
+    rotations = Counter(_rotation_of(record, said) for said in record.said)
     for said in record.said:
         if said.kind != "question":
             continue
@@ -373,7 +375,7 @@ def _vqa(making: _Making, record: Record) -> Iterator[AnyItem]:
             continue
         type = scored_type(said.type) if record.source.name == VRSBENCH.name else said.type
         group = _rotation_of(record, said)
-        tags = ["circular"] if group else []
+        tags = ["circular", f"{ROTATIONS}{rotations[group]}"] if group else []
         yield making.field(
             record, said.id, tags, text=said.text, type=type, answers=(str(said.answer).strip(),), group=group
         )

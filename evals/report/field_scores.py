@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,7 +33,7 @@ from ..scores.rec import Referred, score_rec
 from ..scores.res import NO_MASK, Segmented, score_res
 from ..scores.scene import Classified, class_key, score_scenes
 from ..scores.scored import ANSWERED, MISSING, Row, Scored, Sums, ratio, scored
-from ..scores.vqa import Questioned, score_circular, score_vqa
+from ..scores.vqa import ROTATIONS, Questioned, score_circular, score_vqa
 
 PLAIN_CAPTIONS = "captions (plain tokens)"
 """The track of captions where there is no Java: other words are counted than in papers, and METEOR is left out."""
@@ -233,7 +234,7 @@ def _vqa(asked: Sequence[Asked]) -> dict[str, Scored]:
         for item, answer, status in asked
     ]
     tables = {"questions": score_vqa(questions)}
-    groups = {item.id: item.group for item, _, _ in asked if item.group is not None}
+    groups = _whole_groups([item for item, _, _ in asked])
     if groups:
         rotations = [
             replace(
@@ -244,6 +245,25 @@ def _vqa(asked: Sequence[Asked]) -> dict[str, Scored]:
         ]
         tables["circular"] = score_circular(rotations, groups)
     return tables
+
+
+def _whole_groups(items: Sequence[FieldItem]) -> dict[str, str]:
+    """Id of a rotation -> its question, of the questions that were asked in all orders of their options."""
+    groups = {item.id: item.group for item in items if item.group is not None}
+    asked = Counter(groups.values())
+    cut = {item.group for item in items if item.group is not None and asked[item.group] < _rotations(item)}
+    if cut:
+        note(
+            f"{len(cut)} of {len(asked)} questions were not asked in all orders of their options (a limit, a shard, or "
+            "n when the items were built); circular leaves them out"
+        )
+    return {id: group for id, group in groups.items() if group not in cut}
+
+
+def _rotations(item: FieldItem) -> int:
+    """How many orders of its options a question has; 1 where its item does not tell."""
+    told = [tag.removeprefix(ROTATIONS) for tag in item.tags if tag.startswith(ROTATIONS)]
+    return int(told[0]) if told and told[0].isdecimal() else 1
 
 
 def _letter(text: str) -> str | None:

@@ -18,6 +18,8 @@ from .scene import mean_known
 from .scored import ANSWERED, Row, Scored, Sums, ratio, scored
 
 _PLAIN = {"yes", "no", *(str(n) for n in range(100))}
+ROTATIONS = "rotations:"
+"""Tag of an item whose question is asked in several orders of its options; how many there are stands behind it."""
 Judge = Callable[[str, str, str], bool]
 """(question, truth, answer) -> whether the answer means the truth."""
 
@@ -120,7 +122,8 @@ def score_circular(questions: Iterable[Questioned], groups: dict[str, str]) -> S
     Its script skips answers without a letter, which can make a group smaller; here they are wrong.
 
     Args:
-        questions: one a rotation; truth and answer are letters, strictly compared.
+        questions: one a rotation; truth and answer are letters, strictly compared. All rotations of a question should
+            be here: one that was asked in fewer is judged by those.
         groups: id of a rotation -> id of its question.
 
     Returns:
