@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +21,19 @@ from surveyor.core.conditions import (
     Quantity,
     Relation,
     Selection,
+    conjuncts,
     walk,
 )
 from surveyor.evals.bench.execute import executor_of
+from surveyor.evals.construction.atoms import Site
 from surveyor.evals.construction.builder import build
-from surveyor.evals.construction.compose import _says_too_much
+from surveyor.evals.construction.compose import proposals, says_too_much
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.crops import View, views_of
 from surveyor.evals.construction.phrasing import is_read_alike, means, request_for, spoken, wordings
+from surveyor.evals.construction.referents import referents_of
 from surveyor.evals.construction.synth_source import synth_records
-from surveyor.evals.construction.twins import _said
+from surveyor.evals.construction.twins import _said, is_impossible, twins
 from surveyor.evals.datasets.record import Record, Source, Thing
 
 
@@ -131,7 +136,7 @@ def test_nearest_holds_between_centres_too() -> None:
     assert doubt(clear, ships(None, nearest)) is None
     large = thing("large", 560, 440, 680, 560)  # its edge is nearest, its centre is 120 px away, as far as the other's
     assert doubt(view(bridge, large, *row((500, 620))), ships(None, nearest)) == "nearest by outlines, not by centres"
-    left = view(bridge, large, *row((500, 620)))
+    left = view(bridge, large, *row((500, 620), (500, 900)))
     assert doubt(left, ships(Position(frame="half", place="bottom"), nearest)) is None  # the other is out anyway
 
 
@@ -153,6 +158,11 @@ def test_a_rank_is_not_asked_twice() -> None:
     assert doubt(seen, ships(bridge, top)) is None  # a rank of another class
 
 
+CORNER = Position(frame="cell", place="top left")
+IN_CORNER = Selection(phrases=("ship",), where=CORNER, expected=1)
+LARGER_THAN_CORNER = CompareWith(attribute="area", op=">", reference=IN_CORNER)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "too_much"),
     [
@@ -161,10 +171,140 @@ def test_a_rank_is_not_asked_twice() -> None:
         pytest.param(NEAR_TOP, Relation(relation="inside", reference=TOP), True, id="twice of the same thing"),
         pytest.param(NEAR_TOP, LEFT, False, id="a relation and a place"),
         pytest.param(LEFT, Group(form="group"), False, id="no reference at all"),
+        pytest.param(CORNER, LARGER_THAN_CORNER, True, id="the place of the reference again"),
+        pytest.param(Position(frame="cell", place="top"), LARGER_THAN_CORNER, False, id="another place"),
     ],
 )
 def test_nobody_asks_both(one: Condition, other: Condition, too_much: bool) -> None:
-    assert _says_too_much(one, other) is too_much is _says_too_much(other, one)
+    assert says_too_much(one, other) is too_much is says_too_much(other, one)
+
+
+def site(seen: View, name: str = "ship", seed: int = 0) -> Site:
+    names = {label: label for label in seen.labels}
+    return Site(seen, name, (name,), tuple(referents_of(seen, names, random.Random(seed))), names)
+
+
+def test_a_place_of_a_reference_is_not_an_alternative_to_it() -> None:
+    """Not "larger than the ship in the top left corner or in the top left corner", nor in any other place."""
+    sizes = (30, 34, 46, 60, 80, 105, 140)
+    places = ((100, 100), (500, 100), (900, 900), (500, 500), (150, 800), (850, 150), (800, 500))
+    ships_here = [thing(f"s{n}", x - side / 2, y - side / 4, x + side / 2, y + side / 4)
+                  for n, (side, (x, y)) in enumerate(zip(sizes, places, strict=True))]  # fmt: skip
+    seen = view(*ships_here)
+    either = 0
+    for seed in range(60):
+        for proposal in proposals(site(seen, seed=seed), random.Random(seed), ["R11:compared", "P1", "P2"]):
+            if proposal.form == "or":
+                first, second = proposal.selection.where.conditions  # type: ignore[union-attr]
+                either += 1
+                assert not says_too_much(first, second) and not (
+                    any(isinstance(each, Position) for each in (first, second))
+                    and any(
+                        isinstance(each, Position)
+                        for part in (first, second)
+                        for each in walk(part)
+                        if each is not part
+                    )
+                ), proposal.selection
+    assert either
+
+
+def toward(kind: str, direction: str) -> Relation:
+    return Relation(relation=kind, direction=direction, reference=TOP)  # type: ignore[arg-type]
+
+
+def than(attribute: str, op: str, factor: float = 1) -> CompareWith:
+    return CompareWith(attribute=attribute, op=op, factor=factor, reference=TOP)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("by", "order", "impossible", "possible"),
+    [
+        pytest.param("y", "min", toward("further", "above"), toward("further", "below"), id="up, the topmost"),
+        pytest.param("x", "max", toward("toward", "above right"), toward("toward", "above left"), id="a diagonal"),
+        pytest.param("y", "max", toward("toward", "below"), toward("toward", "left"), id="below the lowest"),
+        pytest.param("x", "min", toward("toward", "left"), toward("toward", "right"), id="left of the leftmost"),
+        pytest.param("area", "max", than("area", ">"), than("length", ">"), id="larger than the largest"),
+        pytest.param("area", "max", than("area", ">=", 2), than("area", "=="), id="twice as large as the largest"),
+        pytest.param("length", "min", than("length", "<"), than("length", ">"), id="shorter than the shortest"),
+        pytest.param("length", "min", than("length", "<="), than("length", "<=", 2), id="up to twice the shortest"),
+    ],
+)
+def test_what_no_scene_can_show_is_no_twin(by: str, order: str, impossible: Condition, possible: Condition) -> None:
+    pick = Pick(by=by, order=order)  # type: ignore[arg-type]
+    seen = view(*FAR_APART, *row((300, 300), (600, 300), label="plane"))
+    rank = Selection(phrases=("ship",), picks=(pick,))
+    told = ships(impossible.model_copy(update={"reference": rank}))
+    assert is_impossible(seen, told)
+    assert is_impossible(seen, ships(And(conditions=(LEFT, told.where))))  # type: ignore[arg-type]
+    assert not is_impossible(seen, ships(possible.model_copy(update={"reference": rank})))
+    assert not is_impossible(seen, told.model_copy(update={"phrases": ("plane",)}))  # of another class
+    second = rank.model_copy(update={"picks": (pick.model_copy(update={"first": 2}),)})
+    assert not is_impossible(seen, ships(impossible.model_copy(update={"reference": second})))
+    within = rank.model_copy(update={"where": LEFT})
+    assert not is_impossible(seen, ships(impossible.model_copy(update={"reference": within})))
+
+
+def test_twins_are_possible_and_say_nothing_twice() -> None:
+    seen = view(*FAR_APART, thing("long", 700, 300, 820, 330), *row((300, 300), (600, 300), label="plane"))
+    largest = Selection(phrases=("ship",), picks=(Pick(by="area", order="max"),))
+    positives = [
+        ships(CompareWith(attribute="area", op="<", reference=largest)),
+        ships(Not(condition=Relation(relation="further", direction="above", reference=TOP))),
+        ships(And(conditions=(LARGER_THAN_CORNER, Position(frame="cell", place="bottom")))),
+        ships(Relation(relation="further", direction="right", reference=IN_CORNER)),
+    ]
+    found = [each for seed in range(40) for one in positives for each in twins(site(seen, seed=seed), one, (), random.Random(seed))]  # fmt: skip  # noqa: E501
+    assert len(found) > 40
+    for _, other in found:
+        parts = conjuncts(other.where)
+        assert not is_impossible(seen, other)
+        assert not any(says_too_much(a, b) for n, a in enumerate(parts) for b in parts[n + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("centre", "is_contested"),
+    [
+        pytest.param((500, 500), False, id="in the middle"),
+        pytest.param((35, 500), True, id="no tree could stand on its left"),
+        pytest.param((10, 500), True, id="cut"),
+        pytest.param((62, 500), False, id="one could"),
+        pytest.param((500, 970), True, id="nor below"),
+    ],
+)
+def test_what_is_at_the_border_is_not_surrounded(centre: tuple[float, float], is_contested: bool) -> None:
+    x, y = centre
+    trees = row((x + 50, y - 40), (x + 50, y + 40), (x - 50, y - 40), (x - 20, y + 45), size=(40, 40), label="tree")
+    far = row((700, 100), (800, 900), size=(40, 20), label="ship")
+    seen = view(*row(centre), *(each for each in trees if each.box_px.min() >= 0 and each.box_px.max() <= 1000), *far)
+    asked = ships(Relation(relation="surrounded", reference=Selection(phrases=("tree",))))
+    found = seen.everything.selection(asked)
+    assert (contested(seen, asked, replace(found, codes=np.array([2, 0, 0]))) is not None) is is_contested
+
+
+@pytest.mark.parametrize(
+    ("others", "goal", "count", "is_contested"),
+    [
+        pytest.param(2, "ship", 2, True, id="the two nearest to the topmost, of three with it"),
+        pytest.param(3, "ship", 2, False, id="of four with it"),
+        pytest.param(1, "ship", 1, True, id="the nearest, of two with it"),
+        pytest.param(3, "bridge", 2, True, id="the two nearest to the bridge, of three"),
+        pytest.param(4, "bridge", 2, False, id="of four"),
+        pytest.param(2, "bridge", 1, False, id="the nearest of two"),
+        pytest.param(4, "bridge", 3, True, id="three of four"),
+    ],
+)
+@pytest.mark.parametrize("order", ["min", "max"])
+def test_the_others_are_not_told_by_distance(
+    others: int, goal: str, count: int, order: str, is_contested: bool
+) -> None:
+    things = row(*[(500, 35 * (n + 1) * (n + 2) + 100) for n in range(others)])
+    seen = view(thing("goal", 480, 40, 520, 60, goal), *things)
+    reference = TOP if goal == "ship" else Selection(phrases=("bridge",), expected=1)
+    pick = Pick(by="distance", order=order, count=count, reference=reference)  # type: ignore[arg-type]
+    found = seen.certain.selection(ships(None, pick))
+    assert len(found.kept) == count and found.is_definite
+    assert (doubt(seen, ships(None, pick)) == "all the others, told by distance") is is_contested
 
 
 # ---- wordings -------------------------------------------------------------------------------------------------

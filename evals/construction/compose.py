@@ -138,30 +138,47 @@ def _joined(site: Site, known: list[Known], kinds: Sequence[str], rng: random.Ra
     ranks = {kind: place for place, kind in reversed(list(enumerate(kinds)))}
     pairs.sort(key=lambda pair: min(ranks[pair[0].kind], ranks[pair[1].kind]))
     for a, b in pairs[:_PAIRS]:
-        if _says_too_much(a.condition, b.condition):
+        if says_too_much(a.condition, b.condition):
             continue
         first, second = (b, a) if _is_word(b.condition) and not _is_word(a.condition) else (a, b)
         if _together(first, second):
             yield _all_of(site, [first, second], "and")
             third = rng.choice(known)
             fits = third not in (first, second) and not _is_word(third.condition)
-            fits = fits and not any(_says_too_much(one.condition, third.condition) for one in (first, second))
+            fits = fits and not any(says_too_much(one.condition, third.condition) for one in (first, second))
             if fits and _together(first, second, third):
                 yield _all_of(site, [first, second, third], "and")
         if not _looks_odd_denied(second.condition) and _together(first, second.denied):
             yield _all_of(site, [first, second.denied], "and not")
         if _together(first.denied, second.denied):  # either: not (neither)
             either = Or(conditions=(first.condition, second.condition))
-            if _excludes(np.maximum(first.doubtful, second.doubtful)):
+            odd = _goes_with_either(first.condition, second.condition)
+            if not odd and _excludes(np.maximum(first.doubtful, second.doubtful)):
                 yield _of(site, either, [first.kind, second.kind], "or")
 
 
-def _says_too_much(one: Condition, other: Condition) -> bool:
-    """Whether nobody would ask both at once: a place and its refinement, or two relations to the same thing."""
+def says_too_much(one: Condition, other: Condition) -> bool:
+    """Whether nobody would ask both at once.
+
+    A place and its refinement; two relations to the same thing; a place that also tells what the other relates to
+    ("larger than the ship in the top left corner and in the top left corner").
+    """
     if isinstance(one, Position) and isinstance(other, Position):
         return "edge" not in (one.frame, other.frame)
+    if any(isinstance(a, Position) and a in _places_within(b) for a, b in ((one, other), (other, one))):
+        return True
     references = [getattr(each, "reference", None) for each in (one, other)]
     return references[0] is not None and references[0] == references[1]
+
+
+def _places_within(condition: Condition) -> list[Position]:
+    """The places that a condition names besides itself, those of its references."""
+    return [each for each in walk(condition) if isinstance(each, Position) and each is not condition]
+
+
+def _goes_with_either(one: Condition, other: Condition) -> bool:
+    """Whether "or" and a place could go on with the reference: "near the ship in the top half or in the left half"."""
+    return any(isinstance(a, Position) and _places_within(b) for a, b in ((one, other), (other, one)))
 
 
 def _together(*parts: Known) -> bool:
@@ -206,10 +223,6 @@ def _picked_of_some(
 
 def _of(site: Site, where: Condition, kinds: list[str], form: str) -> Proposal:
     return Proposal(Selection(phrases=(site.name,), where=where), tuple(kinds), form)
-
-
-def _differ(holds: np.ndarray, *others: np.ndarray) -> bool:
-    return all(not np.array_equal(holds, other) for other in others)
 
 
 def _is_word(condition: Node) -> bool:

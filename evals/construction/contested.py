@@ -45,17 +45,18 @@ def contested(view: View, selection: Selection, sure: Found) -> str | None:
                 return "one thing on either side, or in a row"
             if node.relation == "aligned" and not rows_are_plain(view, sure.layout):
                 return "a row that is none to the eye"
+            if node.relation == "surrounded" and not denied and not _has_room(view, node, sure):
+                return "surrounded at the border of the image"
         elif isinstance(node, Group):
             if node.form == "row" and not rows_are_plain(view, sure.layout):
                 return "a row that is none to the eye"
             if node.form == "group" and not groups_are_plain(view, sure.layout, node):
                 return "groups that are not the same to everybody"
-        elif (
-            isinstance(node, Pick)
-            and node.by == "distance"
-            and not _is_nearest_by_centres(view.certain, selection, node, sure)
-        ):
-            return "nearest by outlines, not by centres"
+        elif isinstance(node, Pick) and node.by == "distance":
+            if _are_the_others(view.certain, selection, node):
+                return "all the others, told by distance"
+            if not _is_nearest_by_centres(view.certain, selection, node, sure):
+                return "nearest by outlines, not by centres"
     return None
 
 
@@ -115,6 +116,25 @@ def groups_are_plain(view: View, layout: Layout, group: Group) -> bool:
         return True
     low, high = sizes[:2] if group.which == "smallest" else sizes[-2:]
     return high >= _MORE * low
+
+
+def _has_room(view: View, relation: Relation, sure: Found) -> bool:
+    """Whether one of the things around could stand on each side of every answer, within the image."""
+    assert relation.reference is not None
+    sizes = view.certain.members(relation.reference).layout.sizes
+    boxes = [view.by_id[name].box for name in sure.kept]
+    width, height = view.image.size_wh
+    gaps = (min(x0, y0, width - x1, height - y1) for x0, y0, x1, y1 in boxes)
+    return not len(sizes) or all(gap >= np.median(sizes) for gap in gaps)
+
+
+def _are_the_others(executor: Executor, selection: Selection, pick: Pick) -> bool:
+    """Whether a rank by distance takes all, or all but one: "the two nearest to the topmost" where there are three."""
+    assert pick.reference is not None
+    pool = executor.selection(selection.model_copy(update={"picks": ()})).kept
+    goals = {region.id for region in executor.members(pick.reference).layout.regions}
+    taken = pick.first - 1 + pick.count
+    return taken >= len(set(pool) - goals) or (taken > 1 and taken >= len(pool) - 1)
 
 
 def _is_nearest_by_centres(executor: Executor, selection: Selection, pick: Pick, sure: Found) -> bool:

@@ -29,6 +29,8 @@ from ...core.conditions import (
     walk,
 )
 from .atoms import CELLS, COLOURS, DIRECTIONS, ROUND, Site
+from .compose import says_too_much
+from .crops import View
 
 _PLACES = {
     "cell": CELLS,
@@ -36,6 +38,8 @@ _PLACES = {
     "quadrant": tuple(each for each in CELLS if " " in each),
     "edge": ("left", "right", "top", "bottom"),
 }
+_LAST_IN = {("x", "min"): "left", ("x", "max"): "right", ("y", "min"): "above", ("y", "max"): "below"}
+"""What orders a class -> the direction in which nothing of it lies beyond the first."""
 _SHRUNK, _GROWN = (2.0, 3.0, 4.0), (1.5, 2.0, 3.0)
 _LAST = 8  # nobody counts further: "the eighth parking lot from the top"
 
@@ -71,7 +75,37 @@ def twins(site: Site, selection: Selection, absent: tuple[str, ...], rng: random
                 if first <= _LAST:
                     found.append(("Z:ordinal", selection.model_copy(update={"picks": picks})))
     rng.shuffle(found)
-    yield from found
+    yield from (each for each in found if not is_impossible(site.view, each[1]) and not _says_twice(each[1]))
+
+
+def is_impossible(view: View, selection: Selection) -> bool:
+    """Whether no scene could answer it: "further up than the topmost", "larger than the largest" of the same class."""
+    heads = set(view.certain.labels(selection.phrases))
+    return any(heads and _is_beyond_last(view, heads, part) for part in conjuncts(selection.where))
+
+
+def _is_beyond_last(view: View, heads: set[str], part: Condition) -> bool:
+    """Whether a thing of these classes would have to be beyond the last of them in its own direction."""
+    if not isinstance(part, Relation | CompareWith) or part.reference is None:
+        return False
+    last = part.reference
+    if last.where is not None or len(last.picks) != 1 or last.picks[0].first != 1 or last.picks[0].count != 1:
+        return False
+    if not heads <= set(view.certain.labels(last.phrases)):
+        return False
+    pick = last.picks[0]
+    if isinstance(part, Relation):
+        return _LAST_IN.get((pick.by, pick.order), "none") in (part.direction or "").split()
+    if pick.by != part.attribute or part.quantifier == "mean":
+        return False
+    if pick.order == "max":
+        return part.op in (">", ">=") and part.factor >= 1
+    return part.op in ("<", "<=") and part.factor <= 1
+
+
+def _says_twice(selection: Selection) -> bool:
+    parts = conjuncts(selection.where)
+    return any(says_too_much(one, other) for place, one in enumerate(parts) for other in parts[place + 1 :])
 
 
 def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[tuple[str, Condition]]:
