@@ -206,6 +206,22 @@ def test_change_is_shown_on_both_scenes_and_shaded_on_the_later_one(folder: Path
         assert far(at(view, 110, 20), rgb(REFERENCE)) <= 6
 
 
+@pytest.mark.parametrize(("names", "told"), [(("p3",), "1 other change"), (("p3", "p4"), "2 other changes")])
+def test_other_changes_are_counted_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], told: str
+) -> None:
+    said: list[str] = []
+    strip = pictures.legend_strip
+    monkeypatch.setattr(
+        pictures,
+        "legend_strip",
+        lambda entries, *rest: [said.extend(each[1] for each in entries), strip(entries, *rest)][1],
+    )
+    changed = pair(folder).model_copy(update={"objects": tuple(truth(name, mask=True) for name in names)})
+    item_picture(changed, folder, side_px=SIDE)
+    assert told in said
+
+
 def test_the_earlier_scene_is_on_the_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = pair(folder)
     cv2.imwrite(str(folder / "later.png"), np.full((H, W, 3), 90, dtype=np.uint8))
@@ -448,6 +464,18 @@ def test_an_entry_tells_the_twin_and_where_the_item_comes_from() -> None:
     assert ["image", "photo.png"] in told["provenance"] and ["source", "hand"] in told["provenance"]
     assert told["answers"] == [["p1", "plane", "10 10 30 20"]] and told["run"] is None
     assert entry(item(answer_ids=()), {}, picture="")["none"] == "nothing is right"
+
+
+@pytest.mark.parametrize(
+    ("template", "wording"),
+    [("{0}", []), ("", []), ("show me {1}", [["wording", "show me …"]]), ("whole pair", [["wording", "whole pair"]])],
+)
+def test_an_entry_says_in_words_how_it_was_made(template: str, wording: list[list[str]]) -> None:
+    told = entry(item(made=Made(version=2, seed=7, template=template)), {}, picture="")["provenance"]
+    assert ["built by", "version 2 of the builder, with seed 7"] in told
+    assert ["objects", "5 known, 3 of the class that is asked for, 1 counts neither way"] in told
+    assert [row for row in told if row[0] == "wording"] == wording
+    assert not any("{" in value for _, value in told)
 
 
 @pytest.mark.parametrize(

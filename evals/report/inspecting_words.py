@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -138,9 +139,15 @@ def _provenance(item: AnyItem) -> list[list[str]]:
     rows += [["source", image.source], ["family", image.family]]
     if isinstance(item, FieldItem):
         return rows + [[name, str(value)] for name in ("split", "type", "group") if (value := getattr(item, name))]
-    rows.append(["objects", f"{len(item.objects)}, judged {len(item.universe_ids)}, ignored {len(item.ignored_ids)}"])
-    rows.append(["builder", f"version {item.made.version}, seed {item.made.seed}, {item.made.template}".rstrip(", ")])
-    return rows
+    judged, ignored = len(item.universe_ids), len(item.ignored_ids)
+    told = [f"{len(item.objects)} known", f"{judged} of the class that is asked for"]
+    told += [f"{ignored} {'counts' if ignored == 1 else 'count'} neither way"] if ignored else []
+    rows += [
+        ["objects", ", ".join(told)],
+        ["built by", f"version {item.made.version} of the builder, with seed {item.made.seed}"],
+    ]
+    wording = re.sub(r"\{\d\}", "…", item.made.template)
+    return rows + ([["wording", wording]] if wording.strip("…") else [])
 
 
 def _told(item: AnyItem, given: Prediction | None) -> dict[str, Any]:

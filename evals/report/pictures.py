@@ -415,7 +415,7 @@ def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | No
             view.tint(Mask.from_array(~asked.to_array()), INK, _DIM)
     _mark_references(last, parts, [by_id[name] for name in parts.referred], True)
     entries: list[Entry] = [(RIGHT, "asked for")] if truth.area_px else [(INK, "nothing is right")]
-    entries += [(WRONG, f"{len(others)} other changes")] if others else []
+    entries += [(WRONG, f"{len(others)} other change{'s' * (len(others) != 1)}")] if others else []
     entries += [(IGNORED, f"{len(parts.ignored)} ignored")] if parts.ignored else []
     entries += [(REFERENCE, "where it is asked")] if asked is not None else []
     entries += [(REFERENCE, "named: referred to")] if parts.referred else []
