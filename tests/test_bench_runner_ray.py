@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from killed_bench import comparable, make_items
 from surveyor.core.errors import MissingDependency, ToolFailed, UsageError
+from surveyor.core.progress import noting
 from surveyor.evals.bench import rays
 from surveyor.evals.bench.items import read_items
 from surveyor.evals.bench.predict import How
@@ -68,6 +69,12 @@ def test_auto_starts_a_cluster_from_the_command_line(bench: Path, alone: Any, tm
     assert done.returncode == 0, done.stderr
     assert "12 of 12 items" in done.stderr
     assert comparable(tmp_path) == alone
+
+
+@pytest.mark.parametrize("gpus", [-1.0, 1.5])
+def test_gpus_that_mean_nothing(bench: Path, tmp_path: Path, gpus: float) -> None:
+    with pytest.raises(UsageError, match=r"--worker-gpus is .*expected a whole number"):
+        run(bench, tmp_path, how=HOW, ray="auto", worker_gpus=gpus)
 
 
 # ---- with Ray -------------------------------------------------------------------------------------------------
@@ -226,3 +233,25 @@ def test_workers_that_never_start_end_the_run(
     with pytest.raises(ToolFailed, match="do not start"):
         run(bench, tmp_path, how=HOW, workers=1, ray="auto")
     assert (tmp_path / "predictions.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("gpus", [0.5, 2.0])
+def test_gpus_that_no_machine_has_are_not_waited_for(cluster: Any, bench: Path, tmp_path: Path, gpus: float) -> None:
+    most = max(node["Resources"].get("GPU", 0.0) for node in cluster.nodes())
+    if gpus <= most:
+        pytest.skip(f"this machine has {most:g} GPUs")
+    with pytest.raises(UsageError, match=f"--worker-gpus is {gpus:g}, but no machine"):
+        run(bench, tmp_path, how=HOW, ray="auto", worker_gpus=gpus)
+
+
+def test_workers_without_room_are_told_of_and_the_others_answer(
+    cluster: Any, bench: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rays, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(rays, "Holder", by_value(type("Holder", (Slow,), {})))
+    notes: list[str] = []
+    with noting(notes):
+        run(bench, tmp_path, how=HOW, workers=5, ray="auto")
+    assert comparable(tmp_path) == alone
+    assert len(notes) == 1 and "of 5 workers are not ready after 0 s" in notes[0]
+    assert "1 CPU and 0 GPU each" in notes[0]

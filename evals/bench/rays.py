@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import MissingDependency, SurveyorError, ToolFailed, UsageError
+from ...core.progress import note
 from .field_predict import answer_item, warm_up
 from .items import AnyItem, item_from_json
 from .predict import How, timed_out
@@ -26,6 +27,7 @@ TRIES = 3
 """How often an item is given to an actor that then dies, and how often actors in a row may fail to start."""
 _TICK_S = 0.5
 _CONNECT_S = 10.0
+_PATIENCE_S = 30.0
 
 
 class Holder:
@@ -79,18 +81,26 @@ class Actors:
 
     Raises:
         MissingDependency: Ray is not installed.
-        UsageError: no cluster at that address.
+        UsageError: no cluster at that address, or none of its machines has so many GPUs.
     """
 
     def __init__(
         self, address: str, spec: str | None, how: How, root: Path, workers: int, gpus: float = 0.0, cache: bool = False
     ) -> None:
+        if gpus < 0 or (gpus > 1 and gpus % 1):
+            raise UsageError(f"--worker-gpus is {gpus!r}, expected a whole number, or a share of one GPU such as 0.5")
         try:
             import ray
         except ImportError:
             raise MissingDependency("--ray", 'pip install "surveyor[ray]"') from None
         self._ray, self._how, self._workers = ray, how, workers
         self._own = _connect(ray, address, workers)
+        try:
+            _check_gpus(ray, gpus)
+        except UsageError:
+            self._leave()
+            raise
+        self._gpus, self._patient = gpus, True
         self._made_of = (spec, how.model_dump_json(), str(root), cache)
         self._actor_class = ray.remote(num_cpus=1, num_gpus=gpus)(Holder)
         self._tasks: dict[Any, _Task] = {}
@@ -110,6 +120,7 @@ class Actors:
         """
         self._waiting = iter(items)
         try:
+            begun = time.monotonic()
             for _ in range(self._workers):
                 self._start()
             while self._tasks and (self._again or any(task.item for task in self._tasks.values()) or self._peek()):
@@ -117,6 +128,8 @@ class Actors:
                 for reference in ready:
                     yield from self._ended(reference)
                 yield from self._given_up()
+                if self._patient and time.monotonic() - begun > _PATIENCE_S:
+                    self._tell_pending()
         finally:
             self._stop()
 
@@ -191,6 +204,18 @@ class Actors:
                 self._start()
                 yield timed_out(task.item.id, self._how)
 
+    def _tell_pending(self) -> None:
+        """Says once that workers are waited for."""
+        self._patient = False
+        pending = sum(task.item is None for task in self._tasks.values())
+        if pending:
+            free = self._ray.available_resources()
+            note(
+                f"{pending} of {self._workers} workers are not ready after {_PATIENCE_S:g} s: they load models, or "
+                f"wait for room on the Ray cluster (1 CPU and {self._gpus:g} GPU each; "
+                f"{free.get('CPU', 0):g} CPU and {free.get('GPU', 0):g} GPU are free)"
+            )
+
     def _kill(self, actor: Any) -> None:
         self._ray.kill(actor)
 
@@ -198,6 +223,9 @@ class Actors:
         for task in self._tasks.values():
             self._kill(task.actor)
         self._tasks.clear()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._own:
             self._ray.shutdown()
 
@@ -217,6 +245,17 @@ def _connect(ray: Any, address: str, workers: int) -> bool:
             raise UsageError(f"no Ray cluster answers at {address!r}: {_line(error)}") from None
     ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
     return True
+
+
+def _check_gpus(ray: Any, gpus: float) -> None:
+    """Raises UsageError where no machine of the cluster has so many: its workers would be waited for without end."""
+    most = max((node["Resources"].get("GPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    if gpus > most:
+        there = f"its machines have {most:g} at most" if most else "it has none"
+        raise UsageError(
+            f"--worker-gpus is {gpus:g}, but no machine of the Ray cluster has so many GPUs: {there}; give a smaller "
+            "number, or leave it out to answer on CPUs"
+        )
 
 
 def _check_address(address: str) -> None:
