@@ -195,6 +195,28 @@ class TestRcd:
         run = score_rcd([changed("a", TEN)], [repainted("a", HALF, (50, 50, 54, 54))], least_part_px=16)
         assert (run.item("a")["parts_found"], run.item("a")["parts_extra"]) == (1, 1)
 
+    @pytest.mark.parametrize(("side", "least"), [(256, 20), (640, 43), (1023, 64), (1024, 64)])
+    def test_the_least_part_is_the_builders(self, side: int, least: int) -> None:
+        """A part that the builder holds in doubt costs nothing, one that is an object does."""
+        item = changed("a", size_wh=(side, side))
+        for px, extra in ((least - 1, 0), (least, 1)):
+            speck = filled((0, 0, 1, px), size_wh=(side, side))
+            found = score_rcd([item], [Prediction(id="a", mask_rle=speck)]).item("a")
+            assert (found["parts_extra"], found["fp"]) == (extra, px)
+
+    def test_ignored_parts_count_neither_way_as_components(self) -> None:
+        """Right is 10 x 10; ignored 10 x 6 at (50, 0). Answered: the right one; the ignored one, two rows too tall,
+        so 60 of 80 px are on it; 5 x 5 elsewhere, which is extra; 4 of 8 rows on the second ignored one: extra."""
+        doubtful = [(50, 0, 60, 6), (80, 80, 90, 84)]
+        item = changed("a", TEN, ignored=doubtful)
+        rles = [filled(box) for box in doubtful]
+        objects = [each.model_copy(update={"rle": rle}) for each, rle in zip(item.objects, rles, strict=True)]
+        item = item.model_copy(update={"objects": tuple(objects)})
+        found = score_rcd([item], [repainted("a", TEN, (50, 0, 60, 8), (20, 50, 25, 55), (80, 80, 90, 88))]).item("a")
+        assert (found["parts_found"], found["parts_extra"], found["parts_missed"]) == (1, 2, 0)
+        assert found["fp"] == 80 + 25 + 80, "pixels are BIT_CD's: all that is not asked for is wrong"
+        assert score_rcd([item], [Prediction(id="a")]).item("a")["parts_missed"] == 1
+
     def test_two_parts_answered_as_one(self) -> None:
         item = changed("a", TEN, (12, 0, 22, 10))
         found = score_rcd([item], [repainted("a", (0, 0, 22, 10))]).item("a")  # 100 / 220 with either

@@ -1,6 +1,6 @@
 """What changed, as objects: the 8-connected parts of a change mask (FORMATS.md section 8).
 
-Parts that are smaller than 20 px (64 px in scenes of 1,024 px) are in doubt. A gap of a pixel or two between two parts
+Parts that are smaller than `least_area_px` are in doubt. A gap of a pixel or two between two parts
 is as often an annotator's slip as two objects, so there is a second reading in which such gaps are closed. It is only
 used to ask whether an answer would differ; the pixels of the truth are never closed.
 """
@@ -16,24 +16,13 @@ import shapely
 
 from ...core.geometry import min_area_rect
 from ...core.masks import Mask
+from ..scores.components import least_area_px
 from .crops import Doubt, Seen
 
-_SMALL_SIDE, _LARGE_SIDE = 256, 1024
-_SMALL_PX, _LARGE_PX = 20, 64
+_SMALL_SIDE = 256
 _LEAST_VISIBLE = 0.7
+_REST = 16
 _CONNECTED = 8
-
-
-def least_area_px(size_wh: tuple[int, int]) -> int:
-    """Pixels from which on a part is an object: 20 up to a side of 256 px, 64 from 1,024 px on, a power between.
-
-    Example:
-        >>> [least_area_px((side, side)) for side in (100, 256, 512, 1024, 4000)]
-        [20, 20, 36, 64, 64]
-    """
-    side = min(max(*size_wh, _SMALL_SIDE), _LARGE_SIDE)
-    power = np.log(_LARGE_PX / _SMALL_PX) / np.log(_LARGE_SIDE / _SMALL_SIDE)
-    return round(_SMALL_PX * (side / _SMALL_SIDE) ** power)
 
 
 def gap_px(size_wh: tuple[int, int]) -> int:
@@ -44,6 +33,21 @@ def gap_px(size_wh: tuple[int, int]) -> int:
         [2, 2, 2, 4]
     """
     return 2 * max(1, int(np.sqrt(max(size_wh) / _SMALL_SIDE)))
+
+
+def touches_border(seen: Seen) -> bool:
+    """Whether a thing reaches the border of what is seen, which may cut it."""
+    left, top, right, bottom = seen.box
+    return left <= 0 or top <= 0 or right >= seen.size_wh[0] or bottom >= seen.size_wh[1]
+
+
+def is_tiny_rest(seen: Seen) -> bool:
+    """Whether a thing at the border has less than 16 times the least area: 320 px up to a side of 256 px.
+
+    Of something that the border cuts, so little is seen that nobody could say that it changed.
+    """
+    area = 0 if seen.mask is None else seen.mask.area_px
+    return touches_border(seen) and area < _REST * least_area_px(seen.size_wh)
 
 
 @dataclass(frozen=True, eq=False)

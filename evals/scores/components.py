@@ -13,6 +13,21 @@ import numpy as np
 from ...core.rle import counts_from_rle
 from .pixels import Packed
 
+_SMALL_SIDE, _LARGE_SIDE = 256, 1024
+_SMALL_PX, _LARGE_PX = 20, 64
+
+
+def least_area_px(size_wh: tuple[int, int]) -> int:
+    """Pixels from which on a part is an object: 20 up to a side of 256 px, 64 from 1,024 px on, a power between.
+
+    Example:
+        >>> [least_area_px((side, side)) for side in (100, 256, 512, 1024, 4000)]
+        [20, 20, 36, 64, 64]
+    """
+    side = min(max(*size_wh, _SMALL_SIDE), _LARGE_SIDE)
+    power = np.log(_LARGE_PX / _SMALL_PX) / np.log(_LARGE_SIDE / _SMALL_SIDE)
+    return round(_SMALL_PX * (side / _SMALL_SIDE) ** power)
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:

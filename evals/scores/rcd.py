@@ -3,7 +3,8 @@
 The rule (FORMATS 6.8, 8). Pixels are summed over all items and divided once, with BIT_CD's formula. `F1_1` and `IoU_1`
 look at the whole scene: change answered outside the asked region is wrong, whether it is change or not. With `_inside`
 only the asked region is looked at (and what is right, where whole objects reach beyond it): the difference tells what
-the phrase was worth. `component_f1@0.5` compares 8-connected parts one to one. An answer that is not there is wrong per
+the phrase was worth. `component_f1@0.5` compares 8-connected parts one to one; an answered part that lies for the most
+part on ignored ones counts neither way, in these figures alone. An answer that is not there is wrong per
 item and misses all that is right; where nothing is right it has no pixels that the sums could hold against it.
 """
 
@@ -19,7 +20,7 @@ from ..bench.items import Item
 from ..bench.predictions import Prediction
 from .answers import Asked, join
 from .change import bit_cd
-from .components import parts_of, shared_px
+from .components import least_area_px, parts_of, shared_px
 from .matching import TOLERANCE, best_pairs
 from .pixels import Packed, area, both, joined, nothing, packed
 from .scored import Row, Scored, Sums, at, ratio, scored
@@ -27,7 +28,6 @@ from .scored import Row, Scored, Sums, at, ratio, scored
 COMPONENT_IOU = 0.5
 NONE_BELOW_PX = 50
 NO_MASK = "no mask"
-_LARGE_SCENE_PX = 1024
 _COLUMNS = (
     "items", "answered", "right", "iou", "targets", "target_iou", "target_answered", "zeros", "zero_right",
     "tp", "fp", "fn", "tn", "tp_inside", "fp_inside", "fn_inside", "tn_inside",
@@ -49,8 +49,8 @@ def score_rcd(
         predictions: at most one an item: `mask_rle`, or the masks of its regions where that is None. None of either is
             an explicit none. A mask of another size, or one that cannot be read, counts as wrong, status "no mask".
         none_below_px: an answer with fewer pixels counts as none in `n_acc` and `t_acc`.
-        least_part_px: smaller parts are no components, in truth and answer alike; None for 20, and 64 in scenes of
-            1,024 px and more (the annotation's own rule).
+        least_part_px: smaller parts are no components, in truth and answer alike; None for `least_area_px`, from which
+            on the builder holds a part to be an object.
 
     Returns:
         `F1_1`, `IoU_1`, `precision_1`, `recall_1`, the same with `_inside`; `giou` (mean IoU of the items, 1 where both
@@ -70,7 +70,7 @@ def _row(asked: Asked, none_below_px: int, least_part_px: int | None) -> Row:
     truth = nothing(shape) if item.answer_rle is None else packed(item.answer_rle, shape)
     region = None if item.asked_rle is None else joined([packed(item.asked_rle, shape), truth], shape)
     wanted = area(truth)
-    least = least_part_px if least_part_px is not None else (64 if max(shape) >= _LARGE_SCENE_PX else 20)
+    least = least_area_px(item.image.size_wh) if least_part_px is None else least_part_px
     found, status = _found(asked, shape)
     answer = nothing(shape) if found is None else found
     given, shared = area(answer), both(answer, truth)
@@ -79,7 +79,7 @@ def _row(asked: Asked, none_below_px: int, least_part_px: int | None) -> Row:
     adds = {"items": 1.0, "targets": float(wanted > 0), "zeros": float(wanted == 0)}
     adds |= _cells(shared, given, wanted, shape[0] * shape[1], "")
     adds |= _cells(shared, inside, wanted, looked_at, "_inside")
-    adds |= _parts(truth, answer, least)
+    adds |= _parts(truth, answer, _ignored(item), least)
     if found is None:
         return Row(item.id, item.image.family, status, adds)
     union = given + wanted - shared
@@ -108,11 +108,21 @@ def _found(asked: Asked, shape: tuple[int, int]) -> tuple[Packed | None, str]:
         return None, NO_MASK
 
 
-def _parts(truth: Packed, answer: Packed, least: int) -> dict[str, float]:
+def _ignored(item: Item) -> Packed | None:
+    """The pixels of ignored parts; None without any."""
+    shape, ignored = item.image.size_wh[::-1], set(item.ignored_ids)
+    masks = [packed(each.rle, shape) for each in item.objects if each.id in ignored and each.rle is not None]
+    return joined(masks, shape) if masks else None
+
+
+def _parts(truth: Packed, answer: Packed, ignored: Packed | None, least: int) -> dict[str, float]:
     """How many components are found, answered too much, and missed."""
     found, wanted = parts_of(answer, least), parts_of(truth, least)
+    counted = np.ones(len(found.area_px), dtype=bool)
+    if ignored is not None:
+        counted = 2 * shared_px(found, parts_of(ignored)).sum(axis=1) <= found.area_px
     shared = shared_px(found, wanted)
-    iou = shared / (found.area_px[:, None] + wanted.area_px[None] - shared)
+    iou = (shared / (found.area_px[:, None] + wanted.area_px[None] - shared))[counted]
     hits = int((iou[best_pairs(iou, (COMPONENT_IOU,))] >= COMPONENT_IOU - TOLERANCE).sum())
     return {"parts_found": hits, "parts_extra": iou.shape[0] - hits, "parts_missed": iou.shape[1] - hits}
 
