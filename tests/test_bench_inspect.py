@@ -32,6 +32,8 @@ from surveyor.evals.report import pictures
 from surveyor.evals.report.inspecting import ITEMS_A_SHEET, choose, contact_sheet, inspect
 from surveyor.evals.report.inspecting_page import page_html
 from surveyor.evals.report.inspecting_words import entry, tree_lines
+from surveyor.evals.report.item_roles import compared, roles
+from surveyor.evals.report.labels import best_place
 from surveyor.evals.report.pictures import (
     FALSE,
     HIT,
@@ -40,10 +42,9 @@ from surveyor.evals.report.pictures import (
     REFERENCE,
     RIGHT,
     WRONG,
-    compared,
     item_picture,
-    roles,
 )
+from surveyor.evals.report.view import TINT, View
 from surveyor.evals.scores.crec import score_crec
 
 W, H = 200, 100
@@ -164,7 +165,7 @@ def test_hits_false_ones_and_misses_have_colours_of_their_own(folder: Path) -> N
 def test_masks_are_shaded_and_compared_by_pixels(folder: Path) -> None:
     asked = item(task="CRES", answer_ids=("p2",))
     inside = at(item_picture(asked, folder, side_px=SIDE), 80, 60)
-    mixed = np.round(GREY * (1 - pictures._TINT) + np.array(rgb(RIGHT)) * pictures._TINT)
+    mixed = np.round(GREY * (1 - TINT) + np.array(rgb(RIGHT)) * TINT)
     assert far(inside, mixed) <= 2
     half = Mask.from_polygon(box_to_corners(np.array((60.0, 45, 80, 80))), (H, W)).to_rle()
     answered = Prediction(id="one", regions=(Predicted(hbb=(60, 45, 80, 80), rle=half),))
@@ -179,6 +180,45 @@ def test_what_a_relation_singles_out_in_its_own_class_is_framed(folder: Path) ->
     assert parts.right == ("p2",) and parts.referred == ("p3",) and "p3" in parts.wrong and parts.beside == ("s1",)
     picture = item_picture(asked, folder, side_px=SIDE)
     assert has(picture, REFERENCE, BOXES["p3"], margin=6) and not has(picture, REFERENCE, BOXES["p2"], margin=6)
+
+
+def test_the_label_of_what_is_referred_to_hides_no_answer(folder: Path) -> None:
+    """The reference fills the image, so that its label has no place outside of it; answers are in three corners."""
+    whole = truth("s1").model_copy(update={"hbb": (0.0, 0.0, float(W), float(H))})
+    corners = {"p1": (3.0, 3.0, 60.0, 30.0), "p2": (140.0, 3.0, 197.0, 30.0), "p3": (3.0, 70.0, 60.0, 97.0)}
+    planes = [truth(name).model_copy(update={"hbb": box}) for name, box in corners.items()]
+    asked = item("detect all planes near the ship", objects=(*planes, whole), answer_ids=tuple(corners), ignored_ids=())
+    bare = item_picture(asked.model_copy(update={"request": parse("detect all planes")}), folder, side_px=480)
+    picture = item_picture(asked, folder, side_px=480)
+    plate = np.round(0.22 * GREY + 0.78 * np.array(rgb(INK)))
+    assert (np.abs(picture[: 480 * H // W] - plate).max(axis=2) <= 2).sum() > 200  # it has its label
+    for x0, y0, x1, y1 in (np.array(box) * 480 / W for box in corners.values()):
+        part = np.s_[int(y0) + 1 : int(y1) - 1, int(x0) + 1 : int(x1) - 1]
+        assert (picture[part] == bare[part]).all()
+
+
+@given(
+    st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 90), st.integers(1, 90)),
+    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(1, 20), st.integers(1, 20)), max_size=4),
+)
+def test_a_label_is_free_of_answers_wherever_a_place_is(
+    box: tuple[int, int, int, int], answers: list[tuple[int, int, int, int]]
+) -> None:
+    hidden, taken = np.zeros((100, 100)), np.zeros((100, 100))
+    for x, y, w, h in answers:
+        hidden[y : y + h, x : x + w] = 100
+    place = best_place((box[0], box[1], box[0] + box[2], box[1] + box[3]), (20, 10), hidden, taken)
+    assert place is not None
+    x0, y0, x1, y1 = place
+    assert 0 <= x0 < x1 <= 100 and 0 <= y0 < y1 <= 100 and (x1 - x0, y1 - y0) == (20, 10)
+    assert not hidden[y0:y1, x0:x1].any()  # four answers of 20 px leave room in 100
+
+
+def test_a_label_goes_nowhere_where_all_is_taken_or_too_small() -> None:
+    free, full = np.zeros((30, 30)), np.ones((30, 30))
+    assert best_place((5, 5, 9, 9), (10, 8), free, full) is None
+    assert best_place((5, 5, 9, 9), (31, 8), free, free) is None
+    assert best_place((0, 0, 30, 30), (30, 30), full, free) == (0, 0, 30, 30)  # everything is hidden: still one
 
 
 def test_every_part_of_a_class_is_no_reference_in_it() -> None:
@@ -200,7 +240,7 @@ def test_change_is_shown_on_both_scenes_and_shaded_on_the_later_one(folder: Path
     assert picture.shape[1] == 2 * SIDE + 4
     before, after = picture[:, :SIDE], picture[:, SIDE + 4 :]
     assert far(at(before, 80, 60), (GREY,) * 3) <= 1
-    assert far(at(after, 80, 60), np.round(GREY * (1 - pictures._TINT) + np.array(rgb(RIGHT)) * pictures._TINT)) <= 2
+    assert far(at(after, 80, 60), np.round(GREY * (1 - TINT) + np.array(rgb(RIGHT)) * TINT)) <= 2
     for view in (before, after):
         assert has(view, RIGHT, BOXES["p2"]) and has(view, WRONG, BOXES["p3"])
         assert far(at(view, 110, 20), rgb(REFERENCE)) <= 6
@@ -226,9 +266,7 @@ def test_the_earlier_scene_is_on_the_left(folder: Path, monkeypatch: pytest.Monk
     asked = pair(folder)
     cv2.imwrite(str(folder / "later.png"), np.full((H, W, 3), 90, dtype=np.uint8))
     names: list[tuple[str, int]] = []
-    monkeypatch.setattr(
-        pictures._View, "name", lambda view, text: names.append((text, int(at(view.picture, 5, 50)[0])))
-    )
+    monkeypatch.setattr(View, "name", lambda view, text: names.append((text, int(at(view.picture, 5, 50)[0]))))
     picture = item_picture(asked, folder, side_px=SIDE)
     assert names == [("before", GREY), ("after", 90)]
     assert at(picture, 5, 50)[0] == GREY and at(picture[:, SIDE + 4 :], 5, 50)[0] == 90

@@ -25,7 +25,8 @@ from ..bench.predictions import Prediction
 from ..bench.store import read_predictions, read_run
 from .inspecting_page import MARK, page_html
 from .inspecting_words import asked, entry
-from .pictures import SIDE_PX, item_picture
+from .pictures import item_picture
+from .view import SIDE_PX
 
 PAGE_FILE, SHEET_FILE, PICTURES = "index.html", "contact.png", "pictures"
 PAGE_SIDE_PX = 800

@@ -13,7 +13,7 @@ from ...core.inflection import plural
 from ...core.wording import words
 from ..bench.items import AnyItem, FieldItem
 from ..bench.predictions import Prediction
-from .pictures import compared
+from .item_roles import compared
 from .scoring import scorer_of
 
 _ASKED = {

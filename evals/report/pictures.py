@@ -6,42 +6,24 @@ Colours differ by 30 CIELAB units or more for every pair, also for people with p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from ...agent.drawing import (
-    INK,
-    WHITE,
-    Colour,
-    Picture,
-    Points,
-    Tag,
-    draw_dashed,
-    draw_outline,
-    fill_areas,
-    place_tags,
-    put_text,
-    text_size_wh,
-)
+from ...agent.drawing import INK, Colour, Points
 from ...agent.overlay import REJECTED, Entry, legend_strip
-from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
-from ...core.geometry import box_iou_matrix, box_to_corners
+from ...core.geometry import box_to_corners
 from ...core.masks import Mask
-from ...core.scene import Scene
-from ..bench.execute import executor_of
 from ..bench.items import AnyItem, FieldItem, Item, Truth
 from ..bench.predict import open_image
 from ..bench.predictions import Predicted, Prediction
-from ..scores.crec import IGNORED_IOU, MOST_BOXES
-from ..scores.matching import TOLERANCE, best_pairs
+from .item_roles import Compared, Roles, compared, roles
+from .view import SIDE_PX, View, side_by_side
 
 # BGR, as in agent/drawing.py
 RIGHT: Colour = (200, 250, 64)
@@ -53,47 +35,9 @@ MISSED: Colour = (40, 252, 250)
 IGNORED: Colour = REJECTED
 """Drawn as dashes, as `overlay.DASHES` says."""
 
-HIT_IOU = 0.5
-SIDE_PX = 480
 _LEAST_SIDE_PX, _MOST_SIDE_PX = 96, 4096
 _MOST_TAGS = 12
-_TINT, _DIM = 0.38, 0.4
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Who plays which part in an item: ids, each in one field at most.
-
-    Attributes:
-        right: the answers.
-        wrong: others of the head class.
-        ignored: those that count neither way.
-        referred: those that the words inside relations single out; they may be right or wrong as well.
-        beside: others of classes that are referred to.
-    """
-
-    right: tuple[str, ...]
-    wrong: tuple[str, ...]
-    ignored: tuple[str, ...]
-    referred: tuple[str, ...]
-    beside: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What of a prediction is right at an IoU of 0.5 of upright boxes, matched as `score_crec` does.
-
-    Attributes:
-        hits: places of the predicted regions that fit a right object, one to one.
-        false: places of those that fit none.
-        uncounted: places of those on an ignored object, and of those after the hundredth.
-        missed: ids of right objects without a hit.
-    """
-
-    hits: tuple[int, ...] = ()
-    false: tuple[int, ...] = ()
-    uncounted: tuple[int, ...] = ()
-    missed: tuple[str, ...] = ()
+_DIM = 0.4
 
 
 def item_picture(
@@ -115,9 +59,9 @@ def item_picture(
     """
     if not _LEAST_SIDE_PX <= side_px <= _MOST_SIDE_PX:
         raise UsageError(f"side_px is {side_px!r}, expected {_LEAST_SIDE_PX} to {_MOST_SIDE_PX}")
-    views = [_View(open_image(item.image, root), side_px)]
+    views = [View(open_image(item.image, root), side_px)]
     if item.after is not None:
-        views.append(_View(open_image(item.after, root), side_px))
+        views.append(View(open_image(item.after, root), side_px))
     if isinstance(item, FieldItem):
         entries = _draw_field(views[0], item, prediction)
     elif item.task == "RCD":
@@ -127,149 +71,20 @@ def item_picture(
         entries += _shade(views[0], item, prediction) if item.task == "CRES" else []
     if prediction is not None and prediction.status != "answered":
         entries.append((INK, f"no answer: {prediction.status}"))
-    for view in views:
-        view.finish()
     if len(views) == 2:
         for view, name in zip(views, ("before", "after"), strict=True):
             view.name(name)
-    joined = _side_by_side([view.picture for view in views])
+    for view in views:
+        view.finish()
+    joined = side_by_side([view.picture for view in views])
     legend = legend_strip(entries or [(INK, "asked in words alone")], joined.shape[1], views[0].letters, None)
     return np.ascontiguousarray(np.vstack([joined, legend])[..., ::-1])
-
-
-def roles(item: Item, scene: Any = None) -> Roles:
-    """Who plays which part; `scene` gives the pixels where the words ask for colours (None: they are not looked at)."""
-    right, ignored = set(item.answer_ids), set(item.ignored_ids) - set(item.answer_ids)
-    universe = set(item.universe_ids) - right - ignored
-    referred = _referred(item, scene)
-    others = {each.id for each in item.objects} - right - ignored - universe - referred
-    ordered = [each.id for each in item.objects]
-
-    def kept(names: Collection[str]) -> tuple[str, ...]:
-        return tuple(name for name in ordered if name in names)
-
-    return Roles(kept(right), kept(universe), kept(ignored), kept(referred), kept(others))
-
-
-def _referred(item: Item, scene: Any) -> set[str]:
-    """Ids that selections inside relations keep; () where everything of the head class would be."""
-    found: set[str] = set()
-    executor = executor_of(item, scene=scene)
-    heads = {*item.universe_ids, *item.ignored_ids}
-    for output in item.request.outputs:
-        for node in walk(output.target):
-            if isinstance(node, Selection) and node is not output.target:
-                kept = executor.selection(node, is_head=False).kept
-                plain = node.where is None and not node.picks
-                found |= set(kept) - heads if plain else set(kept)
-    return found
-
-
-def compared(item: AnyItem, prediction: Prediction) -> Compared:
-    """What of the prediction's boxes is right; an answer that is not there misses everything.
-
-    Of REC items only the first box counts, as `score_rec` has it.
-    """
-    names = [each.id for each in item.objects]
-    right = tuple(names) if isinstance(item, FieldItem) else item.answer_ids
-    if prediction.status != "answered" or not prediction.regions:
-        return Compared(missed=right)
-    count = min(len(prediction.regions), 1 if isinstance(item, FieldItem) else MOST_BOXES)
-    given = np.nan_to_num([each.hbb for each in prediction.regions[:count]], posinf=0, neginf=0)
-    iou = box_iou_matrix(given, np.array([each.hbb for each in item.objects], dtype=np.float64).reshape(-1, 4))
-    ignored = np.array([not isinstance(item, FieldItem) and name in item.ignored_ids for name in names], dtype=bool)
-    best, other = iou[:, ignored].max(axis=1, initial=0.0), iou[:, ~ignored].max(axis=1, initial=0.0)
-    dropped = (best >= IGNORED_IOU - TOLERANCE) & (best > other)
-    counted = np.flatnonzero(~dropped)
-    of_answers = iou[counted][:, np.array([names.index(each) for each in right], dtype=np.intp)]
-    rows, columns = best_pairs(of_answers)
-    fits = of_answers[rows, columns] >= HIT_IOU - TOLERANCE
-    hits = set(counted[rows[fits]].tolist())
-    found = {right[column] for column in columns[fits].tolist()}
-    return Compared(
-        hits=tuple(sorted(hits)),
-        false=tuple(place for place in counted.tolist() if place not in hits),
-        uncounted=(*np.flatnonzero(dropped).tolist(), *range(count, len(prediction.regions))),
-        missed=tuple(each for each in right if each not in found),
-    )
-
-
-# ---- one scene ------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _View:
-    """A scene as it is drawn: tints first, lines over them, words last."""
-
-    scene: Scene
-    side_px: int
-    picture: Picture = field(init=False)
-    _lines: list[tuple[int, Sequence[Points], Colour, float, float]] = field(init=False, default_factory=list)
-    _tags: list[Tag] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        size = self.scene.size_wh
-        factor = self.side_px / max(size)
-        wanted = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        image = self.scene.read(out_size_wh=wanted) if factor < 1 else self.scene.read()
-        resized = image if factor < 1 else cv2.resize(image, wanted, interpolation=cv2.INTER_CUBIC)
-        self.picture = np.ascontiguousarray(np.asarray(resized, dtype=np.uint8)[..., ::-1])
-        self.scale = np.array([wanted[0] / size[0], wanted[1] / size[1]])
-        self.unit = self.side_px / SIDE_PX
-        self.letters = int(np.clip(round(12 * self.unit), 9, 22))
-
-    def line(self, rings: Sequence[Points], colour: Colour, width: float, *, dash: float = 0.0, over: int = 0) -> None:
-        """Notes closed lines, px of the scene; those of a higher `over` are drawn later."""
-        self._lines.append((over, [ring * self.scale for ring in rings], colour, width, dash))
-
-    def tag(self, text: str, colour: Colour, box: Sequence[float]) -> None:
-        """Notes a label beside a box, px of the scene."""
-        x0, y0, x1, y1 = (np.asarray(box, dtype=np.float64).reshape(2, 2) * self.scale).ravel().tolist()
-        self._tags.append(Tag((text,), colour, (x0, y0, x1, y1)))
-
-    def tint(self, mask: Mask, colour: Colour, opacity: float = _TINT) -> None:
-        """Shades the pixels of a mask."""
-        if not mask.area_px:
-            return
-        height, width = self.picture.shape[:2]
-        how = cv2.INTER_AREA if self.scale[0] < 1 else cv2.INTER_LINEAR
-        share = cv2.resize(mask.to_array().astype(np.float32), (width, height), interpolation=how)[..., None] * opacity
-        mixed = self.picture * (1 - share) + np.array(colour, dtype=np.float32) * share
-        self.picture[...] = np.round(mixed).astype(np.uint8)
-
-    def finish(self) -> None:
-        """Draws what was noted."""
-        for _, rings, colour, width, dash in sorted(self._lines, key=lambda each: each[0]):
-            thick = max(1, round(width * self.unit))
-            for ring in rings:
-                if dash:
-                    draw_dashed(self.picture, ring, colour, thick, dash * self.unit)
-                else:
-                    draw_outline(self.picture, ring, colour, thick)
-        place_tags(self.picture, self._tags, max(9, self.letters - 1))
-
-    def name(self, text: str) -> None:
-        """Writes a name into the top left corner."""
-        width, height = text_size_wh(text, self.letters)
-        corner = np.array([[0, 0], [width + 10, 0], [width + 10, height + 4], [0, height + 4]], dtype=np.float64)
-        fill_areas(self.picture, [([corner], INK)], 0.75)
-        put_text(self.picture, text, (5, 2), self.letters, WHITE)
-
-
-def _side_by_side(pictures: Sequence[Picture]) -> Picture:
-    """The pictures in a row, with a dark bar between them."""
-    height = max(each.shape[0] for each in pictures)
-    parts: list[Picture] = []
-    for each in pictures:
-        parts += [np.full((height, 4, 3), INK, dtype=np.uint8)] if parts else []
-        parts.append(np.pad(each, ((0, height - each.shape[0]), (0, 0), (0, 0))))
-    return np.hstack(parts)
 
 
 # ---- CREC and CRES --------------------------------------------------------------------------------------------
 
 
-def _draw_objects(view: _View, item: Item, prediction: Prediction | None) -> list[Entry]:
+def _draw_objects(view: View, item: Item, prediction: Prediction | None) -> list[Entry]:
     """Outlines of all that play a part, and those of the prediction; returns what the legend says."""
     parts = roles(item, view.scene)
     by_id = {each.id: each for each in item.objects}
@@ -284,6 +99,7 @@ def _draw_objects(view: _View, item: Item, prediction: Prediction | None) -> lis
     for name in parts.right:
         missed = against is not None and name in against.missed
         view.line(_rings(by_id[name], masks), MISSED if missed else RIGHT, 2, over=3)
+        view.keep_clear(_rings(by_id[name], masks))
     _mark_references(view, parts, [by_id[name] for name in parts.referred], masks)
     entries: list[Entry] = [(RIGHT, f"{len(parts.right)} right")] if parts.right else [(INK, "nothing is right")]
     entries += [(WRONG, f"{len(parts.wrong)} wrong")] if parts.wrong else []
@@ -297,7 +113,7 @@ def _draw_objects(view: _View, item: Item, prediction: Prediction | None) -> lis
     return entries
 
 
-def _mark_references(view: _View, parts: Roles, referred: Sequence[Truth], masks: bool) -> None:
+def _mark_references(view: View, parts: Roles, referred: Sequence[Truth], masks: bool) -> None:
     """What the words single out: bold and named; one that is right or wrong as well gets a wider frame round it."""
     judged = {*parts.right, *parts.wrong, *parts.ignored}
     for each in referred:
@@ -312,7 +128,7 @@ def _mark_references(view: _View, parts: Roles, referred: Sequence[Truth], masks
             view.tag(each.label, REFERENCE, each.hbb)
 
 
-def _draw_regions(view: _View, regions: Sequence[Predicted], against: Compared) -> list[Entry]:
+def _draw_regions(view: View, regions: Sequence[Predicted], against: Compared) -> list[Entry]:
     """The predicted boxes; returns what the legend says of them."""
     for places, colour in ((against.hits, HIT), (against.false, FALSE), (against.uncounted, IGNORED)):
         for place in places:
@@ -346,7 +162,7 @@ def _rings(thing: Truth | Predicted, masks: bool) -> list[Points]:
 # ---- pixels ---------------------------------------------------------------------------------------------------
 
 
-def _shade(view: _View, item: Item, prediction: Prediction | None) -> list[Entry]:
+def _shade(view: View, item: Item, prediction: Prediction | None) -> list[Entry]:
     """The pixels that are right; with a prediction those found, found wrongly and missed."""
     truth = _union((each.rle for each in item.answers), view.scene.shape_hw)
     if prediction is None:
@@ -355,7 +171,7 @@ def _shade(view: _View, item: Item, prediction: Prediction | None) -> list[Entry
     return _shade_pixels(view, truth, prediction)
 
 
-def _shade_pixels(view: _View, truth: Mask, prediction: Prediction) -> list[Entry]:
+def _shade_pixels(view: View, truth: Mask, prediction: Prediction) -> list[Entry]:
     """Shades what was found, found wrongly and missed; returns what the legend says."""
     if prediction.status != "answered":
         given = _union((), view.scene.shape_hw)
@@ -397,7 +213,7 @@ def _union(rles: Iterable[Mapping[str, Any] | None], shape_hw: tuple[int, int]) 
 # ---- RCD ------------------------------------------------------------------------------------------------------
 
 
-def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | None) -> list[Entry]:
+def _draw_change(views: Sequence[View], item: Item, prediction: Prediction | None) -> list[Entry]:
     """Changed pixels that are asked for, the rest of the change thinly, and the asked region on both scenes."""
     last = views[-1]
     truth = _union([item.answer_rle], last.scene.shape_hw)
@@ -410,6 +226,7 @@ def _draw_change(views: Sequence[_View], item: Item, prediction: Prediction | No
         for name in others:
             view.line(_rings(by_id[name], True), WRONG, 1, over=1)
         view.line(_mask_rings(truth), RIGHT, 1.5, over=2)
+        view.keep_clear(_mask_rings(truth))
         if asked is not None:
             view.line(_mask_rings(asked), REFERENCE, 2, over=3)
             view.tint(Mask.from_array(~asked.to_array()), INK, _DIM)
@@ -432,7 +249,7 @@ def _mask_rings(mask: Mask) -> list[Points]:
 # ---- the field's tasks ----------------------------------------------------------------------------------------
 
 
-def _draw_field(view: _View, item: FieldItem, prediction: Prediction | None) -> list[Entry]:
+def _draw_field(view: View, item: FieldItem, prediction: Prediction | None) -> list[Entry]:
     """The box, the mask or the masks of phrases that an item has; texts alone leave the image as it is."""
     shape = view.scene.shape_hw
     if item.task == "REC":
@@ -449,6 +266,7 @@ def _draw_field(view: _View, item: FieldItem, prediction: Prediction | None) -> 
             view.line([ring], IGNORED, 1, dash=3)
     truth = _union([item.rle, *item.masks], shape)
     view.line(_mask_rings(truth), RIGHT, 1.5, over=2)
+    view.keep_clear(_mask_rings(truth))
     for phrase, rle in zip(item.phrases, item.masks, strict=False):
         box = Mask.from_rle(rle).box_px
         if box is not None and len(item.phrases) <= _MOST_TAGS:
