@@ -25,7 +25,14 @@ from surveyor.evals.construction.builder import part_of
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.rcd_asked import PLACES, asked_px, is_cut_rank
 from surveyor.evals.construction.rcd_builder import SAME_TWICE, UNCHANGED, build_rcd
-from surveyor.evals.construction.rcd_components import changed_objects, closed_reading, gap_px, least_area_px, parts
+from surveyor.evals.construction.rcd_components import (
+    changed_objects,
+    closed_reading,
+    gap_px,
+    is_tiny_rest,
+    least_area_px,
+    parts,
+)
 from surveyor.evals.construction.rcd_synth import synth_pairs
 from surveyor.evals.construction.rcd_views import ChangeView, change_views, place_box, share_in
 from surveyor.evals.datasets import levir, pairs, xbd
@@ -352,6 +359,49 @@ def test_large_pairs_are_asked_in_windows() -> None:
             assert not (Mask.from_rle(item.answer_rle).to_array() & ~window).any()
 
 
+@pytest.mark.parametrize(
+    ("box", "side", "is_rest"),
+    [
+        pytest.param((0, 20, 12, 42), SIDE, True, id="264 px at the left border"),
+        pytest.param((0, 20, 20, 36), SIDE, False, id="320 px there"),
+        pytest.param((1, 20, 13, 42), SIDE, False, id="264 px, whole"),
+        pytest.param((100, 244, 122, 256), SIDE, True, id="at the lower border"),
+        pytest.param((0, 20, 31, 53), 1024, True, id="1,023 px of a large scene"),
+        pytest.param((0, 20, 32, 52), 1024, False, id="1,024 px of it"),
+    ],
+)
+def test_a_tiny_rest_of_what_the_border_cuts(box: Box, side: int, is_rest: bool) -> None:
+    (seen,) = view(box, size_wh=(side, side)).objects
+    assert is_tiny_rest(seen) is is_rest
+
+
+def test_tiny_rests_alone_are_no_answer() -> None:
+    sliver = (0, 40, 11, 62)
+    others = [(60, 30, 90, 60), (150, 40, 190, 70), (60, 180, 100, 220), (200, 190, 230, 230)]
+    rejected: Counter[str] = Counter()
+    answers = set()
+    for seed in range(8):
+        header, items = build_rcd([pair({"building": [sliver, *others]})], n=12, seed=seed)
+        rejected.update(header.rejected)
+        answers |= {tuple(each.hbb for each in item.answers) for item in items}
+    assert (sliver,) not in answers and rejected["a tiny rest at the border"]
+    assert any(sliver in each for each in answers), "with others it may be one"
+
+
+def test_the_others_are_not_told_by_distance() -> None:
+    """ "The two nearest to the topmost" of three are the other two."""
+    three = view((120, 10, 150, 30), (40, 100, 80, 130), (180, 200, 220, 240))
+    two_nearest = asked("the two changed buildings nearest to the topmost changed building")
+    found = three.certain.selection(two_nearest)
+    assert len(found.kept) == 2
+    assert contested(three, two_nearest, found) == "all the others, told by distance"
+
+
+def test_an_empty_build_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"no item could be built of 1 pair: .*fewer pixels than count"):
+        build_rcd([pair({"building": [(10, 10, 15, 14), (200, 200, 205, 204)]})], n=3, seed=0, zero_share=0)
+
+
 # ---- every built item -----------------------------------------------------------------------------------------
 
 
@@ -590,7 +640,11 @@ def test_places_of_any_pair(boxes: list[Box]) -> None:
 @settings(max_examples=15, deadline=None)
 @given(scattered(), st.integers(0, 3))
 def test_any_pair_gives_items_that_hold(boxes: list[Box], seed: int) -> None:
-    _, items = build_rcd([pair({"any": boxes})], n=6, seed=seed)
+    try:
+        _, items = build_rcd([pair({"any": boxes})], n=6, seed=seed)
+    except UsageError as error:
+        assert "no item could be built of 1 pair" in str(error)
+        return
     for item in items:
         assert set(answer(item, bands=CRISP).kept) == set(item.answer_ids), item.expression
         assert parse(item.expression) == item.request

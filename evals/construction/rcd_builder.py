@@ -25,15 +25,17 @@ from ..scores.rcd import NONE_BELOW_PX
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import Site
 from .balance import Quotas
-from .builder import MOST_PER_WINDOW, Part, part_of
+from .builder import MOST_PER_WINDOW
 from .compose import Proposal
 from .contested import contested
 from .phrasing import spoken_name
 from .rcd_asked import asked_of, is_cut_rank, places_of
+from .rcd_components import is_tiny_rest, touches_border
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
 from .rcd_views import ChangeView, change_views
 from .referents import referents_of
 from .twins import pick_count, twins
+from .usable import Part, part_of, told
 
 ZERO_SHARE = 0.25
 UNCHANGED, SAME_TWICE = "Z:unchanged", "Z:same image twice"
@@ -117,7 +119,7 @@ def build_rcd(
         The header (with the reasons of all rejections) and the items in order.
 
     Raises:
-        UsageError: n below 1, or no usable record at all.
+        UsageError: n below 1, or no usable record at all, or no item that could be made of them.
 
     Example:
         >>> from surveyor.evals.construction.rcd_synth import synth_pairs
@@ -130,11 +132,14 @@ def build_rcd(
     tally: Tally = Counter()
     used = [record for record in records if _is_usable(record, part, tally)]
     if not used:
-        told = ", ".join(f"{reason} ({count})" for reason, count in tally.items()) or "there are none"
-        raise UsageError(f"no record can be used: {told}; give pairs before/after with masks of what changed")
+        why = told(tally) or "there are none"
+        raise UsageError(f"no record can be used: {why}; give pairs before/after with masks of what changed")
     random.Random(f"{seed}|order").shuffle(used)
     drafts = _Making(n, seed, zero_share, Quotas(n, 1), tally).run(_windows(used, seed, root, tally))
     items = numbered(drafts, seed)
+    if not items:
+        many = f"{len(used)} pair{'s' if len(used) > 1 else ''}"
+        raise UsageError(f"no item could be built of {many}: {told(tally) or 'nothing changed'}; give more pairs")
     if len(items) < n:
         note(f"The pairs gave {len(items)} of {n} items; more pairs would give more.")
     header = Header(
@@ -239,8 +244,10 @@ class _Making:
         verdicts = admitted(view, selection)
         if (doubt := contested(view, selection, view.certain.selection(selection))) is not None:
             raise Rejected(doubt)
-        if is_cut_rank(selection) and any(_touches_border(view, name) for name in verdicts.answers):
+        if is_cut_rank(selection) and any(touches_border(view.by_id[name]) for name in verdicts.answers):
             raise Rejected("the smallest is cut by the border")
+        if all(is_tiny_rest(view.by_id[name]) for name in verdicts.answers):
+            raise Rejected("a tiny rest at the border")
         if sum(_area_px(view, name) for name in verdicts.answers) < NONE_BELOW_PX:
             raise Rejected("fewer pixels than count as an answer")
         kinds = proposal.kinds or ("C",)
@@ -331,11 +338,6 @@ class _Making:
 def _area_px(view: ChangeView, name: str) -> int:
     mask = view.by_id[name].mask
     return 0 if mask is None else mask.area_px
-
-
-def _touches_border(view: ChangeView, name: str) -> bool:
-    left, top, right, bottom = view.by_id[name].box
-    return left <= 0 or top <= 0 or right >= view.image.size_wh[0] or bottom >= view.image.size_wh[1]
 
 
 def _is_one(view: ChangeView, name: str) -> bool:

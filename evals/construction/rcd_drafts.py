@@ -21,7 +21,7 @@ from .phrasing import Wordings, request_for, spoken, wordings
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView
 
-VERSION = 1
+VERSION = 2
 _NOTHING = Verdicts((), (), (), {}, 0)
 
 
