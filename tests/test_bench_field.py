@@ -608,7 +608,7 @@ def test_a_run_goes_on_where_it_stopped_and_keeps_its_settings(folder: Path) -> 
     assert sorted(ids) == [f"q{n}" for n in range(5)]
     rec = file_of(folder, item())
     run(rec, folder / "rec", models=models())
-    with pytest.raises(UsageError, match=r"how\.through: grounder, now agent"):
+    with pytest.raises(UsageError, match="--through: grounder, now agent"):
         run(rec, folder / "rec", models=models(), how=How(through="agent"))
 
 
@@ -647,7 +647,7 @@ def found(id: str = "q", *at: tuple[float, ...], said: str = "", status: str = "
 
 def test_rec_by_hand() -> None:
     """20 x 10 px: hit; shifted by 10 of 20 (IoU 1/3): missed; none, refused and missing: missed. 1 of 5."""
-    asked = [item(id=str(n), family=f"demo:{n}", is_unique=n == 0) for n in range(5)]
+    asked = [item(id=str(n), family=f"demo:{n}", is_unique=n == 0 if n < 4 else None) for n in range(5)]
     answers = [
         found("0", (10, 10, 30, 20), (0, 0, 1, 1)),
         found("1", (20, 10, 40, 20), (10, 10, 30, 20)),  # the first box counts
@@ -663,6 +663,11 @@ def test_rec_by_hand() -> None:
     assert values["acc_plus_one@0.5"] == 0.2
     assert tables["boxes"].counts() == {"answered": 2, "missing": 1, "none": 1, "refused": 1}
     assert intervals(tables["boxes"], draws=50)["acc@0.5"].value == 0.2
+
+
+def test_nothing_is_said_of_what_is_unique_where_the_dataset_says_nothing() -> None:
+    values = score_field([item(id="a"), item(id="b")], [found("a", (10, 10, 30, 20))])["boxes"].values()
+    assert (values["acc@0.5"], values["acc_unique@0.5"], values["acc_not_unique@0.5"]) == (0.5, None, None)
 
 
 def test_small_boxes_are_flattered_by_the_plus_one_track() -> None:
@@ -770,6 +775,19 @@ def test_a_question_that_was_not_asked_in_all_orders_is_left_out_of_circular(los
     with noting(whole):
         assert score_field(items[:2], [])["circular"].values() == {"circular": 0, "items": 1}, "no answer is wrong"
     assert not whole
+
+
+@pytest.mark.parametrize(
+    ("said", "letter"),
+    [
+        *((said, "A") for said in ("a", "A.", "(A)", "A) a ship", "[a] ship", "A: ship", "A, ship")),
+        *((said, "A") for said in ("**A**", "A\nIt is", "A - ship")),
+        *((said, None) for said in ("A bridge crosses the river", "An A", "a-frame", "I see", "", "1. A", "Answer A")),
+    ],
+)
+def test_the_letter_that_is_chosen(said: str, letter: str | None) -> None:
+    asked = [item("VQA", id="x", answers=("A",), group="x")]
+    assert score_field(asked, [found("x", said=said)])["circular"].values()["circular"] == float(letter == "A")
 
 
 def test_scenes_and_unknown_classes() -> None:

@@ -22,6 +22,7 @@ QUAD = [[0, 0], [10, 0], [10, 10], [0, 10]]
 class TestRec:
     def test_worked_example(self) -> None:
         """a: I 50, U 100: .5 (hit at .5). b: I 70, U 100: .7 (hit at both). c: nothing shared: 0 of 200. d: no answer.
+        a is unique, c and d are not, of b nothing is said.
 
         Acc@.5 2/4, Acc@.7 1/4, mean 1.2/4; sums 120 / (100 + 100 + 200 + 100), over the answers 120 / 400.
         """
@@ -29,14 +30,14 @@ class TestRec:
             [
                 Referred("a", "f", TEN, (0, 0, 10, 5), is_unique=True),
                 Referred("b", "f", TEN, (0, 0, 10, 7)),
-                Referred("c", "f", TEN, (50, 50, 60, 60)),
-                Referred("d", "f", TEN, None, status="timeout"),
+                Referred("c", "f", TEN, (50, 50, 60, 60), is_unique=False),
+                Referred("d", "f", TEN, None, status="timeout", is_unique=False),
             ]
         )
         expected = {
             "acc@0.5": 2 / 4, "acc@0.7": 1 / 4, "mean_iou": 1.2 / 4,
             "cum_iou": 120 / 500, "cum_iou_answered": 120 / 400,
-            "acc_unique@0.5": 1, "acc_not_unique@0.5": 1 / 3, "answered": 3 / 4, "items": 4,
+            "acc_unique@0.5": 1, "acc_not_unique@0.5": 0, "answered": 3 / 4, "items": 4,
         }  # fmt: skip
         found = run.values()
         assert {name: found[name] for name in expected} == pytest.approx(expected)

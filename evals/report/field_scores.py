@@ -38,7 +38,7 @@ from ..scores.vqa import ROTATIONS, Questioned, score_circular, score_vqa
 PLAIN_CAPTIONS = "captions (plain tokens)"
 """The track of captions where there is no Java: other words are counted than in papers, and METEOR is left out."""
 _EVERY_IOU = 0.5
-_LETTER = re.compile(r"^\W*([A-Za-z])(?!\w)")
+_LETTER = re.compile(r"^\W*([A-Za-z])\s*(?:$|\n|[.):,;\]}>*]|\s[-\u2013\u2014]\s)")
 
 Asked = tuple[FieldItem, Prediction | None, str]
 """An item, the answer that counts (None where there is none), its status."""
@@ -124,7 +124,7 @@ def _referred(asked: Iterable[Asked], *, oriented: bool) -> Iterable[Referred]:
             truth=(truth.obb or ()) if oriented else truth.hbb,
             found=box,
             size_wh=item.image.size_wh,
-            is_unique=bool(item.is_unique),
+            is_unique=item.is_unique,
             status=status,
         )
 
@@ -267,11 +267,13 @@ def _rotations(item: FieldItem) -> int:
 
 
 def _letter(text: str) -> str | None:
-    """The option that an answer chooses: its letter; None where it does not begin with one.
+    """The option that an answer chooses: its letter; None where it does not begin with one that stands by itself.
+
+    A word behind the letter must be set off by a mark: "A bridge" begins with an article.
 
     Example:
-        >>> _letter("(B) parallel"), _letter("c."), _letter("Bridge")
-        ('B', 'C', None)
+        >>> _letter("(B) parallel"), _letter("c."), _letter("Bridge"), _letter("A bridge crosses it")
+        ('B', 'C', None, None)
     """
     found = _LETTER.match(text)
     return found[1].upper() if found else None

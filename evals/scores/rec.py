@@ -37,7 +37,8 @@ class Referred:
         truth: x0, y0, x1, y1 in px, or four corners in order.
         found: likewise, in the form of `truth`; None where there is no answer. Of several boxes the first.
         size_wh: of the image, px: for the "+1" IoU on the grid; None leaves that at 0.
-        is_unique: the only object of its class on the image (VRSBench's split of its table).
+        is_unique: the only object of its class on the image (VRSBench's split of its table); None where the dataset
+            does not say: such an expression is in neither part.
         status: "answered", or why there is no answer.
     """
 
@@ -46,7 +47,7 @@ class Referred:
     truth: Sequence[float] | Sequence[Sequence[float]]
     found: Sequence[float] | Sequence[Sequence[float]] | None
     size_wh: tuple[int, int] | None = None
-    is_unique: bool = False
+    is_unique: bool | None = None
     status: str = ANSWERED
 
 
@@ -82,15 +83,26 @@ def score_rec(
     Returns:
         `acc@t`, `mean_iou`, `cum_iou` (sum of intersections / sum of unions, an answer that is not there adds the right
         box to the union), `cum_iou_answered` (VRSBench's: over the answers alone), `acc_unique@t` and
-        `acc_not_unique@t`, `acc_plus_one@t` (upright boxes), `answered`, `items`.
+        `acc_not_unique@t` (None where the dataset tells of no expression which it is), `acc_plus_one@t` (upright
+        boxes), `answered`, `items`.
 
     Raises:
         UsageError: two expressions of one id, or a true box of the wrong form.
     """
     levels = tuple(thresholds)
     rows = [_row(each, oriented, levels) for each in referred]
-    per_level = ("acc", "unique", "plus_one")
-    columns = ("items", "answered", "uniques", "iou", "inter", "union", "inter_answered", "union_answered")
+    per_level = ("acc", "unique", "not_unique", "plus_one")
+    columns = (
+        "items",
+        "answered",
+        "uniques",
+        "not_uniques",
+        "iou",
+        "inter",
+        "union",
+        "inter_answered",
+        "union_answered",
+    )
     names = [*columns, *(at(name, t) for t in levels for name in per_level)]
     return scored(rows, names, lambda sums: _metrics(sums, levels, oriented))
 
@@ -101,7 +113,8 @@ def _row(each: Referred, oriented: bool, levels: tuple[float, ...]) -> Row:
     if truth is None:
         raise UsageError(f"the true box of {each.id!r} is {each.truth!r}; expected finite numbers of shape {shape!r}")
     found = None if each.found is None or each.status != ANSWERED else _numbers(each.found, shape)
-    adds = {"items": 1.0, "uniques": float(each.is_unique)}
+    unique, not_unique = float(each.is_unique is True), float(each.is_unique is False)
+    adds = {"items": 1.0, "uniques": unique, "not_uniques": not_unique}
     if found is None:
         status = "unreadable" if each.status == ANSWERED else each.status
         adds["union"] = _area(truth, oriented)
@@ -114,7 +127,7 @@ def _row(each: Referred, oriented: bool, levels: tuple[float, ...]) -> Row:
         compatible = plus_one_iou(on_grid(truth, each.size_wh), on_grid(found, each.size_wh))
     for t in levels:
         hit = float(iou >= t - TOLERANCE)
-        adds |= {at("acc", t): hit, at("unique", t): hit * each.is_unique}
+        adds |= {at("acc", t): hit, at("unique", t): hit * unique, at("not_unique", t): hit * not_unique}
         adds[at("plus_one", t)] = float(compatible >= t)
     return Row(each.id, each.family, each.status, adds)
 
@@ -156,13 +169,12 @@ def _area(box: np.ndarray, oriented: bool) -> float:
 
 
 def _metrics(sums: Sums, levels: tuple[float, ...], oriented: bool) -> dict[str, np.ndarray]:
-    items, uniques = sums["items"], sums["uniques"]
+    items = sums["items"]
     found: dict[str, np.ndarray] = {}
     for t in levels:
-        right, unique = sums[at("acc", t)], sums[at("unique", t)]
-        found[at("acc", t)] = ratio(right, items)
-        found[at("acc_unique", t)] = ratio(unique, uniques)
-        found[at("acc_not_unique", t)] = ratio(right - unique, items - uniques)
+        found[at("acc", t)] = ratio(sums[at("acc", t)], items)
+        found[at("acc_unique", t)] = ratio(sums[at("unique", t)], sums["uniques"])
+        found[at("acc_not_unique", t)] = ratio(sums[at("not_unique", t)], sums["not_uniques"])
         if not oriented:
             found[at("acc_plus_one", t)] = ratio(sums[at("plus_one", t)], items)
     found["mean_iou"] = ratio(sums["iou"], items)
