@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,6 @@ def export(
     with shown_progress() as listener, listening(listener):
         done = export_lmms(items, out, data=data, dialect=dialect, name=name, limit=limit)
     told = f"{done.items:,} items with {done.images:,} images in {out}; run it with"
-    talk().print(told, style="dim", soft_wrap=True)
-    command = f"  lmms-eval --include_path {out} --tasks {done.name} --model ..."
-    talk().print(command, style="dim", soft_wrap=True, highlight=False)
+    command = f"  lmms-eval --include_path {shlex.quote(str(out))} --tasks {done.name} --model ..."
+    for line in (told, command):  # a path may hold what looks like markup
+        talk().print(line, style="dim", markup=False, soft_wrap=True, highlight=False)

@@ -386,6 +386,13 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     )
 
 
+def test_a_folder_whose_name_looks_like_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "a [b]x[" / "b]"
+    assert main(["bench", "export", "lmms", str(mini_set("CREC")[0] / "items.jsonl"), "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert f"images in {out};" in told and f"--include_path '{out}' --tasks" in told
+
+
 # ---- images ---------------------------------------------------------------------------------------------------
 
 
