@@ -14,8 +14,8 @@ from ...core.conditions import And, Condition, Node, Not, Or, Selection, childre
 from ...core.wording import words
 from ...tools.findings import FALSE, TRUE
 from ..bench.execute import Executor, Found
-from .crops import View
 from .referents import are_told
+from .views import View
 
 MOST_ANSWERS = 20
 MOST_OF_CLASS = 0.8

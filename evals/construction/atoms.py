@@ -39,8 +39,9 @@ from ...tools.findings import TRUE
 from ...tools.layout import Layout
 from ...tools.pairs import distance_pairs
 from ...tools.rows import find_rows
-from .crops import View, is_endless
 from .referents import Referent
+from .seen import is_endless
+from .views import View
 
 DIRECTIONS = ("left", "right", "above", "below", "above left", "above right", "below left", "below right")
 CELLS = ("top left", "top", "top right", "left", "center", "right", "bottom left", "bottom", "bottom right")

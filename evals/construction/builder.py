@@ -14,26 +14,26 @@ from functools import cached_property
 from typing import Literal
 
 from ... import __version__
-from ...agent.planner import make_plan
-from ...core.conditions import Selection, walk
+from ...core.conditions import Selection
 from ...core.errors import UsageError
 from ...core.progress import note, report
 from ..bench.execute import labels_of
-from ..bench.items import Header, Item, Made, Truth
+from ..bench.items import Header, Item
 from ..datasets.record import Record, Tally
-from .admit import Rejected, Verdicts, admitted, admitted_empty
+from .admit import Rejected, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS, Site
 from .balance import Quotas, bucket
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .contested import contested
-from .crops import View, views_of
-from .phrasing import Wordings, is_read_alike, request_for, spoken, spoken_name, wordings
+from .crops import views_of
+from .drafts import Draft, numbered, said_of
+from .phrasing import spoken_name
 from .referents import referents_of
 from .twins import pick_count, twins
 from .usable import Part, told, usable
 from .usable import part_of as part_of
+from .views import View
 
-VERSION = 3
 MOST_PER_WINDOW = 6
 ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
@@ -45,20 +45,6 @@ BROADER = ("vehicle", "ship", "aircraft")
 """Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Draft:
-    """An item without its number."""
-
-    view: View
-    site: Site
-    selection: Selection
-    verdicts: Verdicts
-    said: Wordings
-    tags: tuple[str, ...]
-    twin: _Draft | None = None
-    is_twin: bool = False
-
-
 @dataclass(eq=False)
 class _Window:
     """One view with what has been proposed and admitted of it."""
@@ -66,7 +52,7 @@ class _Window:
     view: View
     rng: random.Random
     broader: Sequence[str] = BROADER
-    drafts: list[_Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
     number: int = 0
     used: set[Selection] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -162,7 +148,7 @@ def build(
     kinds = tuple(kind for kind in MAKERS if colours or kind not in DERIVED)
     made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows), kinds)
     drafts = made.run(windows)
-    items = _numbered(drafts, task, seed)
+    items = numbered(drafts, task, seed)
     if not items:
         many = f"{len(used)} image{'s' if len(used) > 1 else ''}"
         raise UsageError(f"no item could be built of {many}: {told(tally) or 'they show no class that can be asked for'}; give more images, or such with more objects")  # fmt: skip  # noqa: E501
@@ -203,10 +189,10 @@ class _Making:
     tally: Tally
     company: dict[str, set[str]]
     kinds: tuple[str, ...]
-    drafts: list[_Draft] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
     zeros: int = 0
 
-    def run(self, windows: Sequence[_Window]) -> list[_Draft]:
+    def run(self, windows: Sequence[_Window]) -> list[Draft]:
         """Turns over all windows until there are enough items or several turns bring none."""
         order = list(windows)
         random.Random(f"{self.seed}|order").shuffle(order)
@@ -276,15 +262,15 @@ class _Making:
             raise Rejected("fewer than the words promise")
         if (doubt := contested(view, selection, view.certain.selection(selection))) is not None:
             raise Rejected(doubt)
-        said = _said(self.task, site, selection, window.rng)
+        said = said_of(self.task, site, selection, window.rng)
         if proposal.form != "class":
             twin = self._twin(window, site, proposal, selection, must=False)
         extent = "all" if len(verdicts.answers) == len(verdicts.universe) else bucket(len(verdicts.answers))
         tags = (*kinds, *proposal.tags, bucket(len(verdicts.answers)), *(("answers:all",) if extent == "all" else ()))
-        draft = _Draft(view, site, selection, verdicts, said, (*_unique(tags), f"class:{_label(site)}"), twin)
+        draft = Draft(view, site, selection, verdicts, said, (*_unique(tags), f"class:{_label(site)}"), twin)
         self._keep(window, proposal, draft, kinds)
 
-    def _keep(self, window: _Window, proposal: Proposal, draft: _Draft, kinds: Sequence[str]) -> None:
+    def _keep(self, window: _Window, proposal: Proposal, draft: Draft, kinds: Sequence[str]) -> None:
         self.drafts.append(draft)
         window.used.add(proposal.selection)
         window.kinds.update(kinds)
@@ -300,7 +286,7 @@ class _Making:
 
     def _twin(
         self, window: _Window, site: Site, proposal: Proposal, selection: Selection, *, must: bool
-    ) -> _Draft | None:
+    ) -> Draft | None:
         """A zero-match twin, where one is wanted and the window has room for it.
 
         Raises:
@@ -318,14 +304,14 @@ class _Making:
                     continue
                 try:
                     verdicts = admitted_empty(window.view, other)
-                    said = _said(self.task, site, other, window.rng)
+                    said = said_of(self.task, site, other, window.rng)
                 except Rejected as reason:
                     self.tally[str(reason)] += 1
                     continue
                 self.quotas.tags[kind] += 1
                 own = replace(proposal, selection=other).tags  # places and hops are those of the twin
                 tags = _unique((kind, *own, "answers:0", f"class:{_label(site)}"))
-                return _Draft(window.view, site, other, verdicts, said, tags, is_twin=True)
+                return Draft(window.view, site, other, verdicts, said, tags, is_twin=True)
         if must:
             raise Rejected("a plain class without a twin")
         return None
@@ -339,32 +325,6 @@ class _Making:
         return tuple(name for name in names if not set(labels_of(name, view.certain.classes)) & seen)
 
 
-def _said(task: str, site: Site, selection: Selection, rng: random.Random) -> Wordings:
-    """Wordings of a selection. Raises Rejected where none means just that."""
-    view = site.view
-    shown = dict.fromkeys((*_classes_of(view, selection), *site.labels))
-    for each in walk(selection):
-        phrases = each.phrases if isinstance(each, Selection) else ()
-        for phrase in phrases:
-            found = set(labels_of(phrase, tuple(shown)))
-            if found != set(labels_of(phrase, view.certain.classes)) & set(view.labels):
-                raise Rejected("a class means another among fewer classes")
-    request = request_for(task, selection)
-    if not is_read_alike(request, view.certain.classes, tuple(shown)):
-        raise Rejected("a class name that reads as a size")
-    said = wordings(request, rng)
-    if said is None:
-        raise Rejected("no wording that is read back as it is meant")
-    return said
-
-
-def _classes_of(view: View, selection: Selection) -> list[str]:
-    """The labels of the view that a selection speaks of, in the view's order."""
-    phrases = [phrase for each in walk(selection) if isinstance(each, Selection) for phrase in each.phrases]
-    named = {label for phrase in phrases for label in labels_of(phrase, view.certain.classes)}
-    return [label for label in view.labels if label in named]
-
-
 def _places(tags: Iterable[str]) -> list[str]:
     return [tag for tag in tags if tag.startswith("place:")]
 
@@ -375,42 +335,3 @@ def _label(site: Site) -> str:
 
 def _unique(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
-
-
-# ---- items ----------------------------------------------------------------------------------------------------
-
-
-def _numbered(drafts: Sequence[_Draft], task: str, seed: int) -> list[Item]:
-    names = {id(draft): f"{task.lower()}-{seed}-{number:05d}" for number, draft in enumerate(drafts)}
-    items: list[Item] = []
-    partner = {id(draft.twin): names[id(draft)] for draft in drafts if draft.twin is not None}
-    for draft in drafts:
-        twin = names.get(id(draft.twin)) if draft.twin is not None else partner.get(id(draft))
-        items.append(_item(draft, names[id(draft)], twin, task, seed))
-    return items
-
-
-def _item(draft: _Draft, name: str, twin: str | None, task: str, seed: int) -> Item:
-    view, verdicts = draft.view, draft.verdicts
-    request = request_for(task, draft.selection)
-    shown = {*_classes_of(view, draft.selection), *draft.site.labels}  # of a twin also what its positive asks for
-    objects: list[Truth] = [seen.truth for seen in view.objects if seen.label in shown]
-    wrong = len(verdicts.universe) - len(verdicts.answers)
-    return Item(
-        id=name,
-        task=task,  # type: ignore[arg-type]
-        image=view.image,
-        expression=draft.said.expression,
-        paraphrases=draft.said.paraphrases,
-        request=request,
-        sub_instructions=tuple(spoken(step.instruction) for step in make_plan(request).steps),
-        objects=tuple(objects),
-        answer_ids=verdicts.answers,
-        universe_ids=verdicts.universe,
-        ignored_ids=verdicts.ignored,
-        tags=draft.tags,
-        twin=twin,
-        distractors={"same_class": wrong, "near_misses": verdicts.near_misses}
-        | {f"without: {words}": count for words, count in verdicts.removed.items()},
-        made=Made(version=VERSION, seed=seed, template=draft.said.template),
-    )

@@ -16,7 +16,7 @@ from ...tools.judge_group import find_groups
 from ...tools.layout import Layout
 from ...tools.rows import find_rows
 from ..bench.execute import Executor, Found
-from .crops import View
+from .views import View
 
 _OFF_LINE = 0.35  # of the median width: how far a member of a row may stand off its line
 _UNEVEN = 2.5  # the largest gap in a row by its smallest

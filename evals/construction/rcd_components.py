@@ -17,7 +17,7 @@ import shapely
 from ...core.geometry import min_area_rect
 from ...core.masks import Mask
 from ..scores.components import least_area_px
-from .crops import Doubt, Seen
+from .seen import Doubt, Seen
 
 _SMALL_SIDE = 256
 _LEAST_VISIBLE = 0.7

@@ -22,9 +22,11 @@ from ..bench.execute import Executor, Found, Frame, Regions
 from ..bench.items import Image
 from ..datasets.record import Record, Tally
 from ..datasets.xbd import DAMAGE
-from .crops import Seen, View, views_of
+from .crops import views_of
 from .phrasing import spoken_name
 from .rcd_components import Reading, changed_objects, closed_reading, divided_reading
+from .seen import Seen
+from .views import View
 
 ANY = "any"
 AREA = "changed area"

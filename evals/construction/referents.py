@@ -15,7 +15,8 @@ from ...core.conditions import Pick, Position, Relation, Selection
 from ...core.inflection import is_plural
 from ...tools.findings import TRUE, UNKNOWN
 from ..bench.execute import Executor, Found
-from .crops import View, is_endless
+from .seen import is_endless
+from .views import View
 
 _MOST = 14  # referents a view offers
 _CROWD = 40  # classes with more members are not singled out from

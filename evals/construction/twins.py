@@ -30,7 +30,7 @@ from ...core.conditions import (
 )
 from .atoms import CELLS, COLOURS, DIRECTIONS, ROUND, Site
 from .compose import says_too_much
-from .crops import View
+from .views import View
 
 _PLACES = {
     "cell": CELLS,
