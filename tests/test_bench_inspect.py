@@ -197,6 +197,13 @@ def test_the_label_of_what_is_referred_to_hides_no_answer(folder: Path) -> None:
         assert (picture[part] == bare[part]).all()
 
 
+def test_labels_stand_over_the_box_that_they_name() -> None:
+    """Beside its box a label would be a pixel closer, and stand nearer to something else."""
+    free = np.zeros((100, 100))
+    x0, _, x1, y1 = best_place((80, 50, 98, 70), (30, 10), free, free) or (0, 0, 0, 0)
+    assert (x0, x1) == (70, 100) and y1 <= 48
+
+
 @given(
     st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 90), st.integers(1, 90)),
     st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(1, 20), st.integers(1, 20)), max_size=4),
@@ -270,6 +277,16 @@ def test_the_earlier_scene_is_on_the_left(folder: Path, monkeypatch: pytest.Monk
     picture = item_picture(asked, folder, side_px=SIDE)
     assert names == [("before", GREY), ("after", 90)]
     assert at(picture, 5, 50)[0] == GREY and at(picture[:, SIDE + 4 :], 5, 50)[0] == 90
+
+
+def test_the_names_of_both_scenes_stand_where_nothing_is_right(folder: Path) -> None:
+    corner = Mask.from_polygon(box_to_corners(np.array((0.0, 0, 60, 40))), (H, W)).to_rle()
+    asked = pair(folder).model_copy(update={"answer_rle": corner, "asked_rle": None})
+    picture = item_picture(asked, folder, side_px=480)
+    dark = (picture[: 480 * H // W].max(axis=2) < 60).astype(int)
+    for left in (0, 484):
+        assert dark[6:90, left + 20 : left + 120].sum() == 0  # within the outline of what is right
+        assert dark[:30, left + 400 : left + 480].sum() > 200
 
 
 def test_changed_pixels_found_and_missed(folder: Path) -> None:

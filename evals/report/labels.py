@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...agent.drawing import INK, WHITE, Colour, Picture, Points, draw_outline, fill_areas, put_text, text_size_wh
 
-_ANSWER, _OTHER, _AWAY, _ORDER = 100.0, 3.0, 0.2, 1e-3
+_ANSWER, _OTHER, _AWAY, _ORDER = 100.0, 3.0, 0.2, 0.02
 """What it costs to cover answers, to cover something else, to be a line away from the box, to be below or beside it."""
 _STEP_PX, _GAP_PX = 2, 2
 _CLEAR_PX = 3
@@ -51,10 +51,11 @@ def draw_labels(
     Returns:
         How many labels were left out: no place was free of other labels.
     """
-    hidden = _ANSWER * covered(answers, picture) + _OTHER * covered(others, picture)
+    right = covered(answers, picture)
+    hidden = _ANSWER * right + _OTHER * covered(others, picture)
     taken = np.zeros(picture.shape[:2])
     if corner:
-        _draw_corner(picture, corner, size, hidden, taken)
+        _draw_corner(picture, corner, size, right, taken)
     left_out = 0
     for label in labels:
         width, height = text_size_wh(label.text, size)
@@ -132,12 +133,12 @@ def _draw(picture: Picture, label: Label, place: tuple[int, int, int, int], size
     put_text(picture, label.text, (x0 + 7, y0 + 2), size, WHITE)
 
 
-def _draw_corner(picture: Picture, text: str, size: int, hidden: Ground, taken: Ground) -> None:
+def _draw_corner(picture: Picture, text: str, size: int, right: Ground, taken: Ground) -> None:
     width, height = text_size_wh(text, size)
     width, height = width + 10, height + 4
     rows, columns = taken.shape
     corners = [(x, y) for y in (0, max(0, rows - height)) for x in (0, max(0, columns - width))]
-    x, y = min(corners, key=lambda at: float(hidden[at[1] : at[1] + height, at[0] : at[0] + width].sum()))
+    x, y = min(corners, key=lambda at: float(right[at[1] : at[1] + height, at[0] : at[0] + width].sum()))
     taken[y : y + height + 1, x : x + width + 1] = 1
     _plate(picture, (x, y, x + width, y + height))
     put_text(picture, text, (x + 5, y + 2), size, WHITE)

@@ -25,7 +25,7 @@ pre.folded { white-space: pre-wrap; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin: .4rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: right; vertical-align: baseline; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; } thead th { vertical-align: bottom; overflow-wrap: anywhere; min-width: 5.5rem; }
+th { font-weight: 600; } thead th { vertical-align: bottom; overflow-wrap: break-word; min-width: 5.5rem; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper);
   min-width: 12rem; font-weight: 400; }
 tbody tr:hover td, tbody tr:hover th { background-color: var(--band); }
