@@ -35,11 +35,13 @@ from surveyor.evals.bench.execute import Executor, Frame, Regions, answer, execu
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
 from surveyor.evals.bench.predict import open_image
 from surveyor.evals.construction.admit import Rejected, admitted, admitted_empty, deletions
-from surveyor.evals.construction.builder import build, part_of
-from surveyor.evals.construction.crops import View, is_endless, views_of
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.crops import views_of
 from surveyor.evals.construction.phrasing import means, spoken, wordings
+from surveyor.evals.construction.seen import is_endless
 from surveyor.evals.construction.synth_source import synth_records
-from surveyor.evals.construction.usable import _SAY_SO
+from surveyor.evals.construction.usable import _SAY_SO, part_of
+from surveyor.evals.construction.views import View
 from surveyor.evals.datasets import nwpu, vrsbench
 from surveyor.evals.datasets.dota import read_dota
 from surveyor.evals.datasets.record import Record, Source, Thing

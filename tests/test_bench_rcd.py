@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +21,9 @@ from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
 from surveyor.evals.bench.execute import answer, executor_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
-from surveyor.evals.construction.admit import Rejected, admitted, admitted_empty, deletions
-from surveyor.evals.construction.builder import part_of
+from surveyor.evals.construction.admit import Rejected, Verdicts, admitted, admitted_empty, deletions
+from surveyor.evals.construction.atoms import Site
+from surveyor.evals.construction.compose import Proposal
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.rcd_asked import PLACES, asked_px, is_cut_rank
 from surveyor.evals.construction.rcd_builder import SAME_TWICE, UNCHANGED, build_rcd
@@ -33,8 +35,10 @@ from surveyor.evals.construction.rcd_components import (
     least_area_px,
     parts,
 )
+from surveyor.evals.construction.rcd_drafts import drafted, numbered
 from surveyor.evals.construction.rcd_synth import synth_pairs
 from surveyor.evals.construction.rcd_views import ChangeView, change_views, place_box, share_in
+from surveyor.evals.construction.usable import part_of
 from surveyor.evals.datasets import levir, pairs, xbd
 from surveyor.evals.datasets.record import Record, Said, Source
 from surveyor.tools import CRISP, STRICT
@@ -357,6 +361,21 @@ def test_large_pairs_are_asked_in_windows() -> None:
         if item.answer_rle is not None:
             window = pixels(*boxes, size_wh=(2800, 2200))[crop[1] : crop[3], crop[0] : crop[2]]
             assert not (Mask.from_rle(item.answer_rle).to_array() & ~window).any()
+
+
+def test_steps_are_told_without_the_compass() -> None:
+    """North is not up in every image: "on the east side" is how the canonical English says "on the right side"."""
+    record = pair(
+        {"building": [(20, 50, 60, 80), (20, 120, 60, 160), (190, 90, 230, 130)], "road": [(110, 0, 130, 256)]}
+    )
+    (seen,) = views(record)
+    site = Site(seen, "changed building", ("changed building",), (), {label: label for label in seen.labels})
+    selection = asked("the changed buildings on the left side of the changed road")
+    verdicts = Verdicts(("changed_building-1", "changed_building-2"), (), (), {}, 0)
+    draft = drafted(site, Proposal(selection, ("R9:side",), "one"), verdicts, random.Random(0))
+    (item,) = numbered([draft], 0)
+    assert any("on the left side of" in step for step in item.sub_instructions), item.sub_instructions
+    assert not any("west" in step for step in item.sub_instructions)
 
 
 @pytest.mark.parametrize(
