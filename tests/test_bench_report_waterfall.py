@@ -10,7 +10,7 @@ import pytest
 from bench_runs import items_file, run_folder
 from hypothesis import given
 from hypothesis import strategies as st
-from score_items import answer, make_item, square
+from score_items import answer, make_item, painted, square
 from surveyor.core.errors import UsageError
 from surveyor.evals.report.report import report_data
 from surveyor.evals.report.report_html import html_report
@@ -203,6 +203,31 @@ def test_runs_that_a_waterfall_does_not_use_are_named_with_the_reason(items: Pat
     content = report_data([full, hasty])
     told = "hasty is not part of the split: it ran with --timeout 2.5, the full run with --timeout none."
     assert told in html_report(content, {}) and told in markdown_report(content, {})
+
+
+def test_a_part_out_of_turn_is_shown_with_what_it_earns_alone(items: Path, tmp_path: Path) -> None:
+    """Without the parser's run boxes are no step; what they earn alone is told all the same."""
+    content = report_data(
+        [made(tmp_path / "full", items, 0), made(tmp_path / "boxes", items, 1, how={"oracle": ("boxes",)})]
+    )
+    assert "| boxes alone |  |  | 50.0 |  |" in markdown_report(content, {})
+    page = html_report(content, {})
+    assert "<td>boxes alone</td><td></td><td></td><td>50.0</td>" in page
+    assert content["sections"][0]["unused"] == []
+    both = made(tmp_path / "both", items, 2, how={"oracle": ("boxes", "parser")})
+    parser = made(tmp_path / "parser", items, 0, how={"oracle": ("parser",)})
+    whole = report_data([score_run(tmp_path / "full"), score_run(tmp_path / "boxes"), both, parser])
+    assert "boxes alone" not in markdown_report(whole, {})  # boxes are a step, so it stands in the step's row
+
+
+def test_two_parts_out_of_turn_are_named_as_not_used(tmp_path: Path) -> None:
+    items = items_file(tmp_path, [make_item("i0", [A], task="CRES")])
+    full, late, boxes = (
+        score_run(run_folder(tmp_path / name, items, [painted("i0", A)], how={"oracle": parts}))
+        for name, parts in (("full", ()), ("late", ("boxes", "masks")), ("boxes", ("boxes",)))
+    )
+    (told,) = unused_runs([full, late, boxes], ["full", "late", "boxes"])
+    assert told["run"] == "late" and told["why"].startswith("the steps go parser, boxes, masks, and the average")
 
 
 def test_the_split_of_the_documented_commands(items: Path, tmp_path: Path) -> None:

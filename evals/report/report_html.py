@@ -11,6 +11,7 @@ from .report_markdown import (
     READING,
     difference_words,
     is_few,
+    out_of_turn,
     reasons_by_run,
     run_columns,
     share_name,
@@ -216,6 +217,9 @@ def _waterfall(fall: Json) -> str:
         cells.append(figure(fall["alone"][part]) if part in fall["alone"] else "")
         cells.append(figure(fall["average"][part]) if fall["average"] and part else "")
         rows.append([_cell(_text(cell)) for cell in cells])
+    rows += [
+        [_cell(_text(cell)) for cell in (f"{name} alone", "", "", points, "")] for name, points in out_of_turn(fall)
+    ]
     gap = figure(1 - fall["full"])
     notes = "".join(f"<p class='soft'>{_text(note)}</p>" for note in fall["notes"])
     return (

@@ -194,6 +194,14 @@ def unused_words(unused: Json) -> str:
     return f"{unused['run']} is not part of the split: {unused['why']}."
 
 
+def out_of_turn(fall: Json) -> list[tuple[str, str]]:
+    """Parts that are no step of their own, since an earlier one lacks its run: name, points that each earns alone."""
+    steps = [share["parts"] for share in fall["shares"]]
+    return [
+        (fall["names"].get(part, part), figure(points)) for part, points in fall["alone"].items() if [part] not in steps
+    ]
+
+
 def _waterfalls(found: Sequence[Json]) -> list[str]:
     lines: list[str] = []
     for fall in found:
@@ -206,6 +214,7 @@ def _waterfalls(found: Sequence[Json]) -> list[str]:
             alone = figure(fall["alone"].get(part)) if part in fall["alone"] else ""
             average = figure(fall["average"][part]) if fall["average"] and part else ""
             rows.append((text(share_name(share, fall)), limits, figure(share["stop"]), alone, average))
+        rows += [(text(f"{name} alone"), "", "", points, "") for name, points in out_of_turn(fall)]
         header = ["replaced by the truth", "points", "reached", "alone", "average over orders"]
         lines += [*table(header, rows), *(f"\n{text(note)}." for note in fall["notes"])]
     return [*lines, *_missing(found)]

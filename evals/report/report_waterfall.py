@@ -66,7 +66,7 @@ def unused_runs(runs: Sequence[Run], names: Sequence[str]) -> list[dict[str, str
     order = order_of(runs[0].header.task, runs)
     named = list(zip(runs, names, strict=True))
     full = [(run, name) for run, name in named if run.settings.how.mode == "full"]
-    used = {id(run) for one, name in full for run, _ in _by_parts(one, name, named, order).values()}
+    used = {id(run) for one, name in full for run in _told(_by_parts(one, name, named, order), order)}
     found = []
     for run, name in named:
         if not run.settings.how.oracle or run.settings.how.baseline is not None or id(run) in used:
@@ -85,7 +85,18 @@ def _unused(full: Run, name: str, other: Run, named: Named, order: tuple[str, ..
     parts = frozenset(other.settings.how.oracle) & frozenset(order)
     if not parts:
         return f"{full.header.task} makes no use of --oracle {','.join(other.settings.how.oracle)}"
-    return f"{_by_parts(full, name, named, order)[parts][1]} has the same parts answered by the truth"
+    first, first_name = _by_parts(full, name, named, order)[parts]
+    if first is not other:
+        return f"{first_name} has the same parts answered by the truth"
+    return f"the steps go {', '.join(order)}, and the average over orders needs the runs of all combinations"
+
+
+def _told(by_parts: dict[Parts, tuple[Run, str]], order: tuple[str, ...]) -> list[Run]:
+    """The runs whose figures are shown: steps of the order, single parts; all where there is every combination."""
+    if len(by_parts) == 2 ** len(order):
+        return [run for run, _ in by_parts.values()]
+    steps = [frozenset(order[:k]) for k in range(len(order) + 1)]
+    return [run for parts, (run, _) in by_parts.items() if len(parts) < 2 or parts in steps]
 
 
 def waterfalls(runs: Sequence[Run], names: Sequence[str], *, draws: int = DRAWS) -> list[dict[str, Any]]:
