@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ...core.errors import UsageError
-from ..bench.items import Image, Item, read_header, read_items
+from ..bench.items import Image, Item, images_root, read_header, read_items
 from ..bench.predict import open_image
 from .asking import TASKS
 
@@ -50,13 +50,8 @@ def data_root(items_path: str | Path, data: str | Path | None, items: Iterable[I
     Raises:
         UsageError: none of the images is there.
     """
-    paths = {image.path for item in items for image in images_of(item)}
-    places = [Path(items_path).parent, Path()] if data is None else [Path(data)]
-    for place in places:
-        if any((place / path).is_file() for path in paths):
-            return place.resolve()
-    tried = " and ".join(repr(str(place.resolve())) for place in places)
-    raise UsageError(f"none of the items' images is in {tried}, such as {min(paths)!r}; give their folder as data")
+    paths = sorted({image.path for item in items for image in images_of(item)})
+    return images_root(data, items_path, paths).resolve()
 
 
 def picture_file(image: Image, root: str | Path, folder: str | Path) -> Path:

@@ -14,11 +14,7 @@ from ...core.errors import MissingDependency
 from ..bench.items import Item
 from ..scores.scored import Row
 from .asking import read_reply
-from .itemwise import main_metrics, score_item, table
-
-SET_ACC, MEAN_IOU = "set_acc@0.5", "giou"
-_MEANS = {("CREC", SET_ACC): "right", ("CRES", MEAN_IOU): "iou", ("RCD", MEAN_IOU): "iou"}
-"""Metrics that are the mean of a column: lmms-eval can tell their standard error."""
+from .itemwise import MEANS, main_metrics, score_item, table
 
 
 def metrics_of(task: str) -> tuple[str, ...]:
@@ -71,5 +67,6 @@ def aggregate(told: Sequence[Mapping[str, Any]], metric: str) -> float:
 
 
 def _with_score(told: dict[str, Any], task: str, metric: str) -> dict[str, Any]:
-    column = _MEANS.get((task, metric))
+    """With the item's own score where the metric is the mean of those: lmms-eval can tell its standard error."""
+    column = MEANS[task].get(metric)
     return told if column is None else told | {"score": told["adds"].get(column, 0.0)}
