@@ -194,8 +194,8 @@ def test_shards_of_one_run_are_scored_together(items: Path, tmp_path: Path) -> N
     [
         ({"shard": (1, 2)}, "2 of the folders are shard 1/2; give each shard once"),
         ({"shard": (2, 3)}, "are not shards of one run: shard: of 2, now of 3"),
-        ({"shard": (2, 2), "limit": 3}, "are not shards of one run: limit: none, now 3. .*surveyor bench report"),
-        ({"shard": (2, 2), "how": {"oracle": ("boxes",)}}, "not shards of one run: how.oracle: none, now"),
+        ({"shard": (2, 2), "limit": 3}, "are not shards of one run: --limit: none, now 3. .*surveyor bench report"),
+        ({"shard": (2, 2), "how": {"oracle": ("boxes",)}}, "not shards of one run: --oracle: none, now"),
     ],
 )
 def test_other_folders_are_not_scored_together(

@@ -17,6 +17,7 @@ from ...core.errors import UsageError
 from ..bench.items import AnyItem, Header, read_header, read_items
 from ..bench.predictions import Prediction
 from ..bench.store import PREDICTIONS_FILE, About, Settings, read_predictions, read_run
+from ..bench.writing import write_whole
 from ..scores.bootstrap import DRAWS, intervals
 from ..scores.contrast import score_contrast
 from ..scores.crec import score_crec
@@ -169,9 +170,7 @@ def write_scores(run: Run, found: dict[str, Any]) -> None:
     """Writes what `scores` found as `scores.json` into each folder of the run, as a whole or not at all."""
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     for folder in run.folders:
-        beside = folder / f"{SCORES_FILE}.new"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(folder / SCORES_FILE)
+        write_whole(folder / SCORES_FILE, [text.encode()])
 
 
 def scores(run: Run, *, draws: int = DRAWS) -> dict[str, Any]:
