@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...core.errors import UsageError
 from ..bench.items import Item
 from ..bench.predictions import Prediction
 from ..report.report_words import headlines
-from ..scores.crec import score_crec
-from ..scores.cres import score_cres
-from ..scores.rcd import score_rcd
+from ..report.scoring import scorer_of
 from ..scores.scored import Row, Scored, scored
 
 _TRACKS = {"CREC": "boxes", "CRES": "masks", "RCD": "change"}
@@ -68,8 +65,5 @@ def own_scores(row: Row, task: str) -> dict[str, float]:
 
 
 def _scored(task: str, items: list[Item], predictions: list[Prediction], oriented: bool) -> Scored:
-    if task not in _TRACKS:
-        raise UsageError(f"items of task {task!r} cannot be asked in another harness; expected {', '.join(_TRACKS)}")
-    if task == "CREC":
-        return score_crec(items, predictions, oriented=oriented)
-    return (score_cres if task == "CRES" else score_rcd)(items, predictions)
+    more = {"oriented": oriented} if task == "CREC" else {}
+    return scorer_of(task)(items, predictions, **more)
