@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_ask import Models, Parser
+from .cli_ask import Parser
 from .cli_bench_datasets import EPILOG as DATASETS_EPILOG
 from .cli_bench_datasets import datasets
 from .cli_bench_export import EPILOG as EXPORT_EPILOG
@@ -36,6 +36,14 @@ Out = Annotated[
 ]
 Data = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of the images. Default: that of ITEMS, else this one.")
+]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPEC",
+        help="role=backend, by commas (see: surveyor models). Default: the built-in grounder=compact and "
+        "segmenter=compact; rcd needs change=... too.",
+    ),
 ]
 Oracle = Annotated[
     str, typer.Option(metavar="PARTS", help="Parts answered by the truth, by commas: parser, boxes, masks.")
@@ -211,12 +219,13 @@ def run(
     cache: Cache = False,
 ) -> None:
     """Answer the items of a benchmark; goes on where an earlier call stopped."""
+    from ..core.progress import noting
     from ..evals.bench.runner import run as run_items
     from .exits import INTERRUPTED, RUN_FAILED
 
     how = _how(oracle, baseline, parser, bands, timeout, through)
     try:
-        with _shown() as listener:
+        with _shown() as listener, noting(_Aloud()):
             ran = run_items(
                 items,
                 out,
@@ -237,6 +246,7 @@ def run(
         _say(told, "yellow")
         raise typer.Exit(INTERRUPTED) from None
     _say(_told(ran, how, out))
+    _say_why(ran, out)
     if ran.total and ran.statuses.get("failed", 0) == ran.done:
         told = f"failed: every item; see what they say in {out}/predictions.jsonl"
         _say(told, "bold red")
@@ -244,19 +254,31 @@ def run(
 
 
 def _how(oracle: str, baseline: str | None, parser: str, bands: str, timeout: float | None, through: str) -> How:
-    from pydantic import ValidationError
+    from ..evals.bench.predict import how_of
 
-    from ..core.errors import UsageError
-    from ..core.plan import describe_faults
-    from ..evals.bench.predict import How
+    return how_of(
+        {"oracle": _listed(oracle), "baseline": baseline, "parser": parser, "bands": bands, "timeout_s": timeout,
+         "through": through}
+    )  # fmt: skip
 
-    try:
-        return How.model_validate(
-            {"oracle": _listed(oracle), "baseline": baseline, "parser": parser, "bands": bands, "timeout_s": timeout,
-             "through": through}
-        )  # fmt: skip
-    except ValidationError as error:
-        raise UsageError(describe_faults(error)) from None
+
+class _Aloud(list[str]):
+    """Notes that are said when they come."""
+
+    def append(self, text: str) -> None:
+        super().append(text)
+        _say(text, "yellow")
+
+
+def _say_why(ran: Ran, out: Path) -> None:
+    """Why items have no answer, where some have none."""
+    from ..evals.bench.predictions import reasons
+    from ..evals.bench.store import read_predictions
+    from ..evals.report.report_words import reason_lines
+
+    if _wrong(ran.statuses):
+        for line in reason_lines(reasons(read_predictions(out))):
+            _say(f"  {line}")
 
 
 def _say(text: str, style: str = "dim") -> None:

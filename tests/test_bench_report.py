@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench_runs import items_file, run_folder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_items import REQUEST, answer, make_item, no_answer, painted, square
 from surveyor.agent.parser import parse
@@ -325,6 +325,7 @@ def test_words_of_figures() -> None:
     assert group_of("place:cell top left") == "place" and tag_words("G:not") == "not"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["i0", "i1", "i2", "i3"]), unique=True))
 def test_every_item_stays_in_the_denominator(tmp_path_factory: pytest.TempPathFactory, answered: list[str]) -> None:
     folder = tmp_path_factory.mktemp("runs")

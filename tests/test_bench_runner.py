@@ -25,6 +25,7 @@ from surveyor.core.budget import check
 from surveyor.core.errors import Cancelled, MissingDependency, ModelOutputError, ToolFailed, UsageError
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
+from surveyor.core.progress import note
 from surveyor.core.regions import Region
 from surveyor.evals.bench import runner as runner_module
 from surveyor.evals.bench import workers as workers_module
@@ -48,7 +49,7 @@ from surveyor.evals.bench.store import About, Predictions, Settings, read_predic
 from surveyor.evals.scores.crec import score_crec
 from surveyor.evals.scores.cres import score_cres
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeGrounder, FakeSegmenter
-from surveyor.tools.models.spec import Models
+from surveyor.tools.models.spec import DEFAULTS, Models
 
 ROOT = Path(__file__).resolve().parents[1]
 HOW = How(oracle=("boxes", "parser"))
@@ -423,7 +424,7 @@ def test_a_half_line_is_cut_off(bench: Path, alone: dict[str, Any], tmp_path: Pa
     [
         pytest.param(lambda each: [each[0], each[0]], "line 2: a second answer", id="twice"),
         pytest.param(lambda each: [each[0], b'{"id": 3}\n'], "line 2", id="of another kind"),
-        pytest.param(lambda each: [b"\0" * 20 + b"\n", each[0]], "line 1", id="zeros"),
+        pytest.param(lambda each: [b"\0" * 20 + b"\n", each[0]], "line 1: no whole JSON object", id="zeros"),
     ],
 )
 def test_damaged_predictions_are_told(bench: Path, tmp_path: Path, change: Any, match: str) -> None:
@@ -439,14 +440,14 @@ def test_damaged_predictions_are_told(bench: Path, tmp_path: Path, change: Any, 
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        pytest.param({"limit": 3}, "limit: 2, now 3", id="limit"),
+        pytest.param({"limit": 3}, "--limit: 2, now 3", id="limit"),
         pytest.param({"limit": None}, "limit: 2, now none", id="no limit"),
-        pytest.param({"shard": (1, 2)}, r"shard: \[1, 1\], now \[1, 2\]", id="shard"),
-        pytest.param({"models": "segmenter=compact"}, "models: none, now segmenter=compact", id="models"),
-        pytest.param({"how": How(oracle=("boxes",))}, "how.oracle", id="mode"),
-        pytest.param({"how": How(oracle=("boxes",), baseline="largest")}, "how.baseline: none, now largest", id="baseline"),  # noqa: E501
-        pytest.param({"how": HOW.model_copy(update={"timeout_s": 9.0})}, "how.timeout_s: none, now 9.0", id="timeout"),
-        pytest.param({"how": HOW.model_copy(update={"bands": "strict"})}, "how.bands: crisp, now strict", id="bands"),
+        pytest.param({"shard": (1, 2)}, "--shard: 1/1, now 1/2", id="shard"),
+        pytest.param({"models": "segmenter=compact"}, "--models: none, now segmenter=compact", id="models"),
+        pytest.param({"how": How(oracle=("boxes",))}, "--oracle: boxes,parser, now boxes", id="mode"),
+        pytest.param({"how": How(oracle=("boxes",), baseline="largest")}, "--baseline: none, now largest", id="baseline"),  # noqa: E501
+        pytest.param({"how": HOW.model_copy(update={"timeout_s": 9.0})}, "--timeout: none, now 9.0", id="timeout"),
+        pytest.param({"how": HOW.model_copy(update={"bands": "strict"})}, "--bands: crisp, now strict", id="bands"),
     ],
 )  # fmt: skip
 def test_other_settings_are_refused(bench: Path, tmp_path: Path, changes: dict[str, Any], match: str) -> None:
@@ -464,14 +465,14 @@ def test_other_items_versions_and_programs_are_refused(
     grounder = FakeGrounder(regions("p1"))
     run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
     put(folder / "items.jsonl", [item("detect all planes")])
-    with pytest.raises(UsageError, match=r"items: [0-9a-f]{28}…"):
+    with pytest.raises(UsageError, match=r"begun with other settings: another items file\. Go on"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
     put(folder / "items.jsonl", [item()])
     grounder.version = "2"  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match=r"versions.grounder: fake, now fake 2\. Go on"):
+    with pytest.raises(UsageError, match=r"version of the grounder: fake, now fake 2\. Go on"):
         run(folder / "items.jsonl", folder / "out", models=models(grounder=grounder))
     monkeypatch.setattr(runner_module, "program_digest", lambda: "edited")
-    with pytest.raises(UsageError, match=r"program: .*, now edited"):
+    with pytest.raises(UsageError, match=r"a changed program \(code or prompts\)\. Go on"):
         run(folder / "items.jsonl", folder / "out", models=models())
 
 
@@ -572,7 +573,7 @@ def test_no_image_at_all_is_told_before_anything_runs(folder: Path) -> None:
     [
         pytest.param(lambda each: each[:4], "has 3 of 6 items", id="cut at the end of a line"),
         pytest.param(lambda each: each[:1], "has 0 of 6 items", id="the header alone"),
-        pytest.param(lambda each: [*each[:-1], each[-1][:50]], "line 7", id="cut in a line"),
+        pytest.param(lambda each: [*each[:-1], each[-1][:50]], "line 7: no whole JSON object", id="cut in a line"),
         pytest.param(lambda each: [*each, each[1].replace('"i0"', '"i9"')], "has 7 of 6 items", id="too many"),
         pytest.param(lambda each: [], "is empty", id="nothing"),
     ],
@@ -836,24 +837,26 @@ def test_bench_run_on_the_command_line(bench: Path, tmp_path: Path, capsys: pyte
     assert main(words) == 0
     assert "nothing was left to do" in capsys.readouterr().err
     assert main([*words[:-1], "1/3"]) == 2
-    assert "shard: [2, 3], now [1, 3]" in capsys.readouterr().err.replace("\n", " ")
+    assert "--shard: 2/3, now 1/3" in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
     ("words", "match"),
     [
         (["--shard", "half"], "expected K/N"),
-        (["--oracle", "eyes"], "oracle"),
-        (["--baseline", "best"], "baseline"),
-        (["--bands", "soft"], "bands"),
-        (["--timeout", "0"], "timeout_s"),
+        (["--oracle", "boxes,eyes"], "--oracle is 'eyes', expected 'parser', 'boxes' or 'masks'"),
+        (["--baseline", "best"], "--baseline is 'best', expected 'whole-class'"),
+        (["--parser", "me"], "--parser is 'me', expected 'auto', 'grammar' or 'llm'"),
+        (["--bands", "soft"], "--bands is 'soft', expected 'crisp' or 'strict'"),
+        (["--through", "air"], "--through is 'air', expected 'grounder' or 'agent'"),
+        (["--timeout", "0"], "--timeout is 0.0, expected greater than 0"),
         (["--models", "grounder=oracle"], "lacks its"),
         (["--retry", "all"], "no status 'all'"),
     ],
 )
 def test_wrong_options(bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: Any, match: str) -> None:
     assert main(["bench", "run", str(bench), "--out", str(tmp_path), *words]) == 2
-    assert match in capsys.readouterr().err
+    assert match in " ".join(capsys.readouterr().err.split())
 
 
 def test_every_item_failed_is_exit_code_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -861,6 +864,44 @@ def test_every_item_failed_is_exit_code_1(folder: Path, capsys: pytest.CaptureFi
     put(folder / "items.jsonl", [item(path="broken.png")])
     assert main(["bench", "run", str(folder / "items.jsonl"), "--oracle", "boxes", "--out", str(folder / "out")]) == 1
     assert "1 failed" in capsys.readouterr().err
+
+
+def test_why_items_have_no_answer_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+    items = [
+        item(id="good"),
+        item(id="broken", path="broken.png"),
+        item("detect all planes glorping it", id="odd", request="all planes"),
+    ]
+    items += [item(id=f"gone{n}", path=f"gone{n}.png") for n in range(2)]
+    put(folder / "items.jsonl", items)
+    assert main(["bench", "run", str(folder / "items.jsonl"), "--out", str(folder / "out"), "--oracle", "boxes"]) == 0
+    told = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    assert [line for line in told if line.startswith("2 failed: cannot read the image") and "first: gone0" in line]
+    assert [line for line in told if line.startswith("1 failed: ") and line.endswith("(broken)")]
+    assert [line for line in told if line.startswith("1 refused: ") and line.endswith("(odd)")]
+    assert main(["bench", "run", str(folder / "items.jsonl"), "--out", str(folder / "out"), "--oracle", "boxes",
+                 "--retry", "failed"]) == 0  # fmt: skip
+    assert "2 failed: " in capsys.readouterr().err
+
+
+def test_what_is_noted_on_the_way_is_said(
+    bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Noting(workers_module.Threads):
+        def answers(self, items: Any) -> Any:
+            note("waiting for [/room]")
+            return super().answers(items)
+
+    monkeypatch.setattr(runner_module, "Threads", Noting)
+    assert main(["bench", "run", str(bench), "--oracle", "parser,boxes", "--out", str(tmp_path), "--limit", "1"]) == 0
+    assert "waiting for [/room]" in capsys.readouterr().err
+
+
+def test_the_default_models_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "run", "--help"]) == 0
+    told = "".join(each for each in capsys.readouterr().out if each.isalnum() or each in "=,:")
+    assert all(f"{role}={name}" in told for role, name in DEFAULTS.items() if role != "describer")
 
 
 def test_ctrl_c_on_the_command_line(bench: Path, tmp_path: Path) -> None:

@@ -148,5 +148,5 @@ def test_colours_are_asked_for_where_the_call_says_so(tmp_path: Path, capsys: py
     plain = tmp_path / "plain.jsonl"
     assert main(["bench", "build", "cres", "--source", source, "--n", "40", "--out", str(plain)]) == 0
     assert not any("A4" in item.tags for item in read_items(plain))
-    assert main(["bench", "build", "crec", "--source", source, "--colours", "--out", str(out)]) == 2
+    assert main(["bench", "build", "crec", "--source", source, "--colours", "--out", str(tmp_path / "x.jsonl")]) == 2
     assert "ask for cres" in capsys.readouterr().err

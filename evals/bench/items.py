@@ -246,6 +246,13 @@ def item_from_json(text: str) -> AnyItem:
     return _ANY.validate_json(text)
 
 
+def line_faults(error: ValidationError) -> str:
+    """What is wrong with a line of JSON that was read."""
+    if error.errors()[0]["type"] == "json_invalid":
+        return "no whole JSON object stands there"
+    return describe_faults(error)
+
+
 def read_header(path: str | Path) -> Header:
     """The first line of an items file. Raises UsageError where it is none."""
     for number, line in _lines(path):
@@ -272,7 +279,7 @@ def read_items(path: str | Path) -> Iterator[Any]:
         try:
             item = kind.model_validate_json(line)
         except ValidationError as error:
-            raise UsageError(f"{str(path)!r} is damaged at line {number}: {describe_faults(error)}") from None
+            raise UsageError(f"{str(path)!r} is damaged at line {number}: {line_faults(error)}") from None
         if item.id in seen:
             raise UsageError(f"{str(path)!r} is damaged at line {number}: a second item is called {item.id!r}")
         seen.add(item.id)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ...agent.answer import Answer
 from ...agent.class_names import adopt_class_names
@@ -140,6 +141,29 @@ def predict(
     how.check(item.task, models)
     cancel = cancel or threading.Event()
     return settled(_Asked(item, with_oracles(models, item, how.oracle), how, Path(root), cancel, cache), how, cancel)
+
+
+OPTIONS = {name: f"--{name.removesuffix('_s')}" for name in How.model_fields}
+"""Field of `How` -> option of the command line."""
+
+
+def how_of(given: Mapping[str, Any]) -> How:
+    """A `How` of what a user gave, by its fields. Raises UsageError that names the options.
+
+    Example:
+        >>> how_of({"timeout_s": -1})
+        Traceback (most recent call last):
+        surveyor.core.errors.UsageError: --timeout is -1, expected greater than 0
+    """
+    try:
+        return How.model_validate(dict(given))
+    except ValidationError as error:
+        faults = [
+            f"{OPTIONS[str(fault['loc'][0])]} is {fault['input']!r}, expected "
+            f"{fault['msg'].removeprefix('Input should be ')}"
+            for fault in error.errors()
+        ]
+        raise UsageError("; ".join(faults)) from None
 
 
 class Asked(Protocol):

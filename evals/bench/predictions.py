@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field
 
 from ...core.conditions import Node
+
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+(\.\d+)?")
+_LONGEST = 240
 
 
 class Predicted(Node):
@@ -48,3 +53,24 @@ class Prediction(Node):
     request: dict[str, Any] | None = None
     said: str = ""
     seconds: float = Field(default=0.0, ge=0)
+
+
+def reasons(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
+    """Why items have no answer, most frequent first: "status", "reason", "items" (how many), "first" (an id).
+
+    Reasons that differ only in numbers and in what stands in quotes are one; the words are those of the first item.
+
+    Example:
+        >>> said = ("no image 'a.png'", "no image 'b.png'")
+        >>> reasons(Prediction(id=str(n), status="failed", said=each) for n, each in enumerate(said))
+        [{'status': 'failed', 'reason': "no image 'a.png'", 'items': 2, 'first': '0'}]
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for given in predictions:
+        if given.status == "answered":
+            continue
+        line = next((" ".join(line.split()) for line in given.said.splitlines() if line.strip()), "no reason was kept")
+        short = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+        told = {"status": given.status, "reason": short, "items": 0, "first": given.id}
+        found.setdefault((given.status, _VARYING.sub("…", line)), told)["items"] += 1
+    return sorted(found.values(), key=lambda each: -each["items"])

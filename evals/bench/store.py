@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from ... import __version__
 from ...core.conditions import Node
 from ...core.errors import UsageError
-from ...core.plan import describe_faults
-from .predict import How
+from .items import line_faults
+from .predict import OPTIONS, How
 from .predictions import Prediction
 from .writing import write_whole
 
@@ -30,6 +30,8 @@ RUN_FORMAT = 1
 RUN_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.jsonl"
 _SYNC_LINES, _SYNC_S = 32, 1.0
+_UNSHOWN = {"items": "another items file", "program": "a changed program (code or prompts)"}
+"""What is named where it differs, since its digest tells nobody anything."""
 
 
 class Settings(Node):
@@ -56,10 +58,21 @@ class Settings(Node):
     program: str = ""
 
     def differences(self, other: Settings) -> list[str]:
-        """What is not the same, in words: "limit: 10, now 20"."""
-        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
-        keys = [key for key in dict.fromkeys((*mine, *theirs)) if mine.get(key) != theirs.get(key)]
-        return [f"{key}: {_short(mine.get(key))}, now {_short(theirs.get(key))}" for key in keys]
+        """What is not the same, in words: "another items file", "--limit: 10, now 20"."""
+        mine, theirs = self._named(), other._named()
+        names = [name for name in dict.fromkeys((*mine, *theirs)) if mine.get(name) != theirs.get(name)]
+        return [
+            name if name in _UNSHOWN.values() else f"{name}: {_short(mine.get(name))}, now {_short(theirs.get(name))}"
+            for name in names
+        ]
+
+    def _named(self) -> dict[str, Any]:
+        """What is compared, as a user calls it."""
+        found: dict[str, Any] = {_UNSHOWN["items"]: self.items, "--models": self.models}
+        found |= {f"version of the {role}": version for role, version in self.versions.items()}
+        found |= {OPTIONS[name]: value for name, value in self.how.model_dump(mode="json").items()}
+        found |= {"--limit": self.limit, "--shard": f"{self.shard[0]}/{self.shard[1]}"}
+        return found | {"version of surveyor": self.surveyor, _UNSHOWN["program"]: self.program}
 
 
 class About(Node):
@@ -96,7 +109,7 @@ def read_run(out_dir: str | Path) -> RunFile:
     except OSError as error:
         raise UsageError(f"{str(out_dir)!r} is no run: {RUN_FILE} cannot be read ({error.strerror or error})") from None
     except (ValidationError, UnicodeDecodeError) as error:
-        told = describe_faults(error) if isinstance(error, ValidationError) else str(error)
+        told = line_faults(error) if isinstance(error, ValidationError) else str(error)
         raise UsageError(f"{str(path)!r} is damaged or of another version: {told}; start in a new folder") from None
 
 
@@ -127,7 +140,7 @@ def _lines(file: IO[bytes], path: Path) -> Iterator[tuple[bytes, Prediction]]:
         try:
             prediction = Prediction.model_validate_json(line)
         except ValidationError as error:
-            raise UsageError(f"{str(path)!r} is damaged at line {number}: {describe_faults(error)}") from None
+            raise UsageError(f"{str(path)!r} is damaged at line {number}: {line_faults(error)}") from None
         if prediction.id in seen:
             raise UsageError(f"{str(path)!r} is damaged at line {number}: a second answer to {prediction.id!r}")
         seen.add(prediction.id)
@@ -253,14 +266,6 @@ def _locked(folder: Path) -> IO[bytes]:
     return file
 
 
-def _flat(data: dict[str, Any], above: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in data.items():
-        name = f"{above}{key}"
-        found |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return found
-
-
 def _short(value: Any) -> str:
-    text = "none" if value in (None, [], "") else str(value) if isinstance(value, str) else json.dumps(value)
+    text = "none" if value in (None, [], "") else ",".join(value) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:28]}…{text[-28:]}"
