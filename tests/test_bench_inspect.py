@@ -204,6 +204,7 @@ def test_labels_stand_over_the_box_that_they_name() -> None:
     assert (x0, x1) == (70, 100) and y1 <= 48
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 90), st.integers(1, 90)),
     st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80), st.integers(1, 20), st.integers(1, 20)), max_size=4),
@@ -382,7 +383,7 @@ def test_half_is_a_hit(lower: float, hits: int) -> None:
 _names = st.sampled_from(list(BOXES))
 
 
-@settings(deadline=None)  # the machine may be at other work
+@settings(deadline=None)
 @given(st.lists(st.tuples(_names, st.integers(-12, 12)), max_size=6), st.sets(_names, max_size=3), st.booleans())
 def test_found_and_missed_are_what_the_score_counts(
     drawn: list[tuple[str, int]], right: set[str], failed: bool
@@ -415,6 +416,7 @@ def test_a_choice_is_spread_over_kinds() -> None:
     assert max(counts.values()) - min(counts[kind] for kind in ("C", "R2", "S")) <= 1
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["C", "R2", "O", "S", "Z:class"]), st.integers(1, 7), min_size=1),
     st.integers(1, 40),

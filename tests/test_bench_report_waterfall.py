@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench_runs import items_file, run_folder
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from score_items import answer, make_item, painted, square
 from surveyor.core.errors import UsageError
@@ -77,6 +77,7 @@ def test_nothing_is_split_without_a_full_run() -> None:
         waterfall({frozenset({"parser"}): 1.0}, ORDER)
 
 
+@settings(deadline=None)
 @given(figures)
 def test_the_shares_sum_to_the_gap(runs: dict[frozenset[str], float]) -> None:
     found = waterfall(runs, ORDER)
@@ -88,6 +89,7 @@ def test_the_shares_sum_to_the_gap(runs: dict[frozenset[str], float]) -> None:
         assert sum(found.average.values()) + found.rest.value == pytest.approx(gap, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.floats(0, 1)] * 3))
 def test_parts_that_do_not_touch_have_the_same_share_in_every_order(gains: tuple[float, ...]) -> None:
     gain = dict(zip(ORDER, gains, strict=True))
@@ -96,6 +98,7 @@ def test_parts_that_do_not_touch_have_the_same_share_in_every_order(gains: tuple
     assert average == pytest.approx({part: value / 4 for part, value in gain.items()}, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_the_average_does_not_know_the_order(values: list[float]) -> None:
     runs = dict(zip(EVERY, values, strict=True))
