@@ -18,22 +18,19 @@ import numpy as np
 
 from ...agent.class_names import adopt_class_names
 from ...agent.parsers import parse_request
-from ...agent.planner import make_plan
-from ...agent.run import run as run_plan
 from ...core.budget import charge
-from ...core.errors import ModelOutputError, ToolFailed, UsageError
+from ...core.errors import ModelOutputError, UsageError
 from ...core.geometry import box_to_corners
 from ...core.masks import Mask
 from ...core.protocols import SceneReader
 from ...core.regions import Candidate, CandidateSet, Region
 from ...core.scene import Scene
-from ...tools.bands import CRISP, STRICT
 from ...tools.ground import ground
 from ...tools.models.spec import Models
 from ...tools.segment import segment
 from ...tools.sight import answer, caption, classify
 from .items import AnyItem, FieldItem, Truth
-from .predict import WARM_S, How, open_image, predict, predicted, settled, warm
+from .predict import WARM_S, How, by_agent, open_image, predict, predicted, settled, warm
 from .predictions import Predicted, Prediction
 
 _ASK = "--models grounder=qwen2vl:FOLDER or grounder=openai:MODEL@URL"
@@ -246,19 +243,7 @@ class _Asked:
             parse_request(words, how.parser, self.models.chat).request, self.models.grounder.knows()
         )
         self.understood = request.model_dump(mode="json")
-        found = run_plan(
-            make_plan(request, words),
-            scene,
-            models=self.models,
-            request=request,
-            bands=STRICT if how.bands == "strict" else CRISP,
-            cache=self.cache,
-            cancel=self.cancel,
-        )
-        if found.failure is not None:
-            broken = [seen.raw for seen in found.observations if seen.status == "failed"]
-            raw = next((each for each in broken if each is not None), None)
-            raise ToolFailed(found.failure) if raw is None else ModelOutputError(found.failure, raw)
+        found = by_agent(request, words, scene, self.models, how, cache=self.cache, cancel=self.cancel)
         return tuple(each.region for each in found.regions), found.text
 
 

@@ -27,6 +27,7 @@ from ...core.errors import (
     ModelOutputError,
     QueryError,
     SurveyorError,
+    ToolFailed,
     UsageError,
 )
 from ...core.geometry import box_to_corners
@@ -236,7 +237,7 @@ class _Asked:
         return self.item.id
 
     def answered(self) -> Prediction:
-        """The answer, or what a step failed of."""
+        """The answer; raises whatever goes wrong."""
         item = self.item
         if self.how.baseline == "no-change":
             return Prediction(id=item.id)
@@ -244,17 +245,7 @@ class _Asked:
         if item.task == "RCD":
             self._open_pair(scene)
         request = self._request()
-        answer = run_plan(
-            make_plan(request, item.expression),
-            scene,
-            models=self.models,
-            request=request,
-            bands=STRICT if self.how.bands == "strict" else CRISP,
-            cache=self.cache,
-            cancel=self.cancel,
-        )
-        if answer.failure is not None:
-            return self._failed(answer)
+        answer = by_agent(request, item.expression, scene, self.models, self.how, cache=self.cache, cancel=self.cancel)
         regions = chosen([c.region for c in answer.regions], self.how.baseline or "", scene.size_wh)
         changed = union_of(regions, scene.shape_hw) if item.task == "RCD" else None
         return Prediction(
@@ -286,16 +277,30 @@ class _Asked:
         self.understood = request.model_dump(mode="json")
         return request
 
-    def _failed(self, answer: Answer) -> Prediction:
-        """A step failed that the answer needs."""
-        broken = [seen for seen in answer.observations if seen.status == "failed"]
-        raw = next((seen.raw for seen in broken if seen.raw is not None), None)
-        if raw is None:
-            return self._trouble("failed", answer.failure or "")
-        return self._trouble("unreadable", f"{answer.failure}\n{raw}")
 
-    def _trouble(self, status: Any, said: str) -> Prediction:
-        return Prediction(id=self.item.id, status=status, request=self.understood, said=said)
+def by_agent(
+    request: Request, words: str, scene: Scene, models: Models, how: How, *, cache: bool, cancel: threading.Event
+) -> Answer:
+    """What the agent answers to a request that was understood.
+
+    Raises:
+        ModelOutputError: a step that the answer needs failed of a text that could not be read.
+        ToolFailed: it failed of something else.
+    """
+    answer = run_plan(
+        make_plan(request, words),
+        scene,
+        models=models,
+        request=request,
+        bands=STRICT if how.bands == "strict" else CRISP,
+        cache=cache,
+        cancel=cancel,
+    )
+    if answer.failure is not None:
+        texts = (seen.raw for seen in answer.observations if seen.status == "failed")
+        raw = next((text for text in texts if text is not None), None)
+        raise ToolFailed(answer.failure) if raw is None else ModelOutputError(answer.failure, raw)
+    return answer
 
 
 def status_of(error: Exception) -> tuple[Any, str]:
