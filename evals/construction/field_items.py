@@ -76,7 +76,7 @@ def field_items(
         UsageError: no such task, or no item of it in the records.
 
     Example:
-        >>> from surveyor.evals.datasets.record import Source
+        >>> from surveyor.evals.datasets.record import Said, Source
         >>> said = Said("q1", "question", "Is there a ship?", "yes", type="presence")
         >>> record = Record("a", Path("a.png"), (8, 6), "demo:a", Source("demo", "none"), said=(said,))
         >>> header, items = field_items([record], "VQA")
