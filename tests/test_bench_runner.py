@@ -631,6 +631,7 @@ def test_where_images_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ({"shard": (0, 4)}, "no shard 0/4; expected 1/4 to 4/4"),
         ({"shard": (5, 4)}, "no shard 5/4"),
         ({"shard": (1, 0)}, "no shard 1/0"),
+        ({"worker_gpus": 1.0}, "--worker-gpus is 1 without --ray"),
     ],
 )
 def test_numbers_that_mean_nothing(bench: Path, tmp_path: Path, wrong: Any, match: str) -> None:

@@ -127,6 +127,8 @@ def run(
     """
     started = time.monotonic()
     _check_numbers(workers, limit, shard, retry)
+    if worker_gpus and ray is None:
+        raise UsageError(f"--worker-gpus is {worker_gpus:g} without --ray; threads here share the models: leave it out")
     task = read_header(items_path).task
     how.check(task)
     wanted, images, pairs = _wanted(items_path, limit, shard)
