@@ -1,7 +1,7 @@
 # make demo    set up, draw a scene, ask a question of it:   make demo IMAGE=photo.jpg QUERY="..." [GSD=0.3] for your own
 # make test    set up with the development tools, run all CPU tests
 # make test-torch  the same for what needs torch, in an environment of its own
-# make test-full   the same for what needs torchvision: the sam2 package, qwen_vl_utils, transformers serve
+# make test-full   the same for what needs torchvision (the sam2 package, qwen_vl_utils, transformers serve) or Ray
 # make test-lmms   the same for the plugin of lmms-eval; not part of CI
 # make check   what CI runs: format, lint, types, tests
 .DEFAULT_GOAL := help
@@ -17,7 +17,7 @@ TORCH_VENV ?= .venv-torch
 TORCH ?= torch==2.13.0
 TORCH_EXTRAS ?= train,llm,qwen,sam2-hf,compare
 FULL_VENV ?= .venv-full
-FULL_EXTRAS ?= qwen,sam2,serve
+FULL_EXTRAS ?= qwen,sam2,serve,ray
 LMMS_VENV ?= .venv-lmms
 
 IMAGE ?=
@@ -76,12 +76,12 @@ test-torch: $(TORCH_VENV)/.installed  ## the tests that need torch (training rec
 
 # torchvision brings the torch it was built for, with CUDA (gigabytes); it runs on a CPU too
 $(FULL_VENV)/.installed: pyproject.toml
-	@echo "installing surveyor with torchvision and sam2 into $(FULL_VENV) (about ten minutes the first time)" >&2
+	@echo "installing surveyor with torchvision, sam2 and Ray into $(FULL_VENV) (about ten minutes the first time)" >&2
 	@test -x $(FULL_VENV)/bin/python || $(PYTHON) -m venv $(FULL_VENV)
 	@$(FULL_VENV)/bin/python -m pip --disable-pip-version-check -qq install --editable '.[dev,$(FULL_EXTRAS)]'
 	@touch $@
 
-test-full: $(FULL_VENV)/.installed  ## the tests that need torchvision, in an environment of their own
+test-full: $(FULL_VENV)/.installed  ## the tests that need torchvision or Ray, in an environment of their own
 	@$(FULL_VENV)/bin/python -m pytest -m 'full and not gpu and not slow' $(PYTEST_ARGS)
 
 # an environment of its own: lmms-eval and sam2 want different versions of antlr4

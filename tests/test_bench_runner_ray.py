@@ -26,6 +26,10 @@ from surveyor.tools.models.spec import Models
 HOW = How(oracle=("boxes", "parser"))
 
 
+on_ray = pytest.mark.full
+"""make test-full installs Ray."""
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve items on drawn scenes."""
@@ -53,6 +57,7 @@ def test_models_as_objects_cannot_travel(bench: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "address", ["nonsense", "host:", ":6379", "127.0.0.1:99999", "127.0.0.1:1", "ray://127.0.0.1:1"]
 )
+@on_ray
 def test_an_address_without_a_cluster_is_told_at_once(bench: Path, tmp_path: Path, address: str) -> None:
     pytest.importorskip("ray", reason="needs the extra 'ray'")
     started = time.monotonic()
@@ -61,6 +66,7 @@ def test_an_address_without_a_cluster_is_told_at_once(bench: Path, tmp_path: Pat
     assert time.monotonic() - started < 20
 
 
+@on_ray
 def test_auto_starts_a_cluster_from_the_command_line(bench: Path, alone: Any, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="needs the extra 'ray'")
     words = ["-m", "surveyor.app.cli", "bench", "run", str(bench), "--oracle", "parser,boxes", "--workers", "2"]
@@ -115,6 +121,7 @@ def is_mine(pid: int) -> bool:
     return False
 
 
+@on_ray
 def test_two_workers_write_the_same_files(cluster: Any, bench: Path, alone: dict[str, Any], tmp_path: Path) -> None:
     ran = run(bench, tmp_path, how=HOW, workers=2, ray="auto")
     assert (ran.new, ran.statuses) == (12, {"answered": 12})
@@ -122,6 +129,7 @@ def test_two_workers_write_the_same_files(cluster: Any, bench: Path, alone: dict
     assert run(bench, tmp_path, how=HOW).new == 0, "a run begun on Ray goes on without it"
 
 
+@on_ray
 def test_a_run_begun_on_threads_goes_on_on_ray(cluster: Any, bench: Path, alone: Any, tmp_path: Path) -> None:
     def stop(standing: Standing) -> None:
         if standing.done == 5:
@@ -133,6 +141,7 @@ def test_a_run_begun_on_threads_goes_on_on_ray(cluster: Any, bench: Path, alone:
     assert comparable(tmp_path) == alone
 
 
+@on_ray
 def test_workers_that_are_killed_lose_and_double_nothing(
     cluster: Any, bench: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +178,7 @@ def by_value(made: type) -> type:
     return made
 
 
+@on_ray
 def test_an_item_that_kills_every_worker_is_told_as_failed(
     cluster: Any, bench: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +200,7 @@ def test_an_item_that_kills_every_worker_is_told_as_failed(
     assert len(found) == 4
 
 
+@on_ray
 def test_what_hangs_on_a_worker_is_given_up(
     cluster: Any, bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +220,7 @@ def test_what_hangs_on_a_worker_is_given_up(
     assert {each.id for each in read_predictions(tmp_path) if each.status == "timeout"} == {hanging}
 
 
+@on_ray
 def test_a_worker_that_lacks_a_package_ends_the_run(
     cluster: Any, bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +234,7 @@ def test_a_worker_that_lacks_a_package_ends_the_run(
     assert told.value.command == "pip install it"
 
 
+@on_ray
 def test_workers_that_never_start_end_the_run(
     cluster: Any, bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +249,7 @@ def test_workers_that_never_start_end_the_run(
 
 
 @pytest.mark.parametrize("gpus", [0.5, 2.0])
+@on_ray
 def test_gpus_that_no_machine_has_are_not_waited_for(cluster: Any, bench: Path, tmp_path: Path, gpus: float) -> None:
     most = max(node["Resources"].get("GPU", 0.0) for node in cluster.nodes())
     if gpus <= most:
@@ -244,6 +258,7 @@ def test_gpus_that_no_machine_has_are_not_waited_for(cluster: Any, bench: Path, 
         run(bench, tmp_path, how=HOW, ray="auto", worker_gpus=gpus)
 
 
+@on_ray
 def test_workers_without_room_are_told_of_and_the_others_answer(
     cluster: Any, bench: Path, alone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
