@@ -54,6 +54,13 @@ DRAWN = (
     "building",
 )
 """Classes of the drawn scenes that the mini suite asks for: those of the built-in detector."""
+LABELLED_IN_PART = {
+    "145.jpg": ("basketball court",),
+    "149.jpg": ("basketball court",),
+    "177.jpg": ("baseball diamond", "storage tank"),
+    "316.jpg": ("storage tank",),
+}
+"""Images of NWPU val that show more of these classes than are labelled; of vehicles many do, so none are asked for."""
 HELD_OUT = {
     "levir": ("test_121", "test_2", "test_77", "test_7", "val_27"),
     "fotbcd": ("test_114", "test_654", "test_692", "test_95"),
@@ -277,9 +284,9 @@ def _read(reader: str, under: str, **options: str) -> Records:
 
 
 def _nwpu(place: Path) -> Iterator[Record]:
-    """NWPU VHR-10, val, without what people found to be labelled in part: all vehicles, and the tanks of one image."""
+    """NWPU VHR-10, val, without what people found to be labelled in part."""
     for record in reader_named("coco").read((place / "nwpu_vhr10/val.json").resolve(), exhaustive="yes"):
-        partly = {"vehicle", *(("storage tank",) if record.image.name == "316.jpg" else ())}
+        partly = {"vehicle", *LABELLED_IN_PART.get(record.image.name, ())}
         things = tuple(each for each in record.things if each.label not in partly)
         classes = tuple(name for name in record.classes if name not in partly)
         yield replace(record, things=things, classes=classes, source=NWPU)
