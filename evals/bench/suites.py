@@ -289,7 +289,8 @@ def _nwpu(place: Path) -> Iterator[Record]:
         partly = {"vehicle", *LABELLED_IN_PART.get(record.image.name, ())}
         things = tuple(each for each in record.things if each.label not in partly)
         classes = tuple(name for name in record.classes if name not in partly)
-        yield replace(record, things=things, classes=classes, source=NWPU)
+        family = f"nwpu_vhr10:{record.image.stem}"
+        yield replace(record, things=things, classes=classes, source=NWPU, family=family)
 
 
 def _dota(place: Path) -> Iterator[Record]:
