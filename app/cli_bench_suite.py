@@ -14,7 +14,7 @@ from .cli_ask import Models
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..evals.bench.suites import Did
+    from ..evals.suites import Did
 
 EPILOG = (
     "Examples:  [bold]surveyor bench suite mini --out out/mini[/bold]   "
@@ -50,8 +50,8 @@ def suite(
 ) -> None:
     """Build CREC, CRES and RCD items, put them to the models and to every ablation, score them, write a report."""
     from ..core.progress import listening, noting
-    from ..evals.bench.suites import run_suite
     from ..evals.report.report import write_report
+    from ..evals.suites import run_suite
     from .exits import INTERRUPTED
     from .progress_bar import shown_progress
     from .screen import data as to_stdout

@@ -2,6 +2,7 @@
 
     python benchmarks/bench_build.py                 # both tasks, drawn scenes
     python benchmarks/bench_build.py --scenes 140 --items 400
+    python benchmarks/bench_build.py --data ../shared/data --items 200     # NWPU VHR-10 val, as in the suite
 
 Drawing the scenes does not count. Times are the processor's (the build is one thread), best of several runs; the
 first build of a process also loads the parser's tables and is left out. Aimed at: 50 admitted items a second.
@@ -12,11 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import Literal
 
 from surveyor.evals.construction.builder import build
 from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.datasets.record import Record
+from surveyor.evals.suites import nwpu_val
 
 _TASKS: tuple[Literal["CREC", "CRES"], ...] = ("CREC", "CRES")
 
@@ -38,11 +41,16 @@ def main() -> int:
     parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--size", type=int, default=640, help="side of the scenes, px")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="folder with nwpu_vhr10/val.json")
     given = parser.parse_args()
-    records = list(synth_records(given.scenes, seed=0, size_wh=(given.size, given.size)))
+    if given.data is None:
+        records = list(synth_records(given.scenes, seed=0, size_wh=(given.size, given.size)))
+    else:
+        records = list(nwpu_val(given.data))
     build(records[:3], task="CREC", n=4, seed=0)
     things = sum(len(record.things) for record in records)
-    print(f"{len(records)} scenes of {given.size} px, {things} annotated objects")
+    shown = f"scenes of {given.size} px" if given.data is None else "photographs"
+    print(f"{len(records)} {shown}, {things} annotated objects")
     for task in _TASKS:
         number, best = rate(records, task, given.items, given.runs)
         print(f"{task}: {number} items, {best:.0f} a second")

@@ -11,8 +11,8 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.core.progress import noting
 from surveyor.evals.bench.items import read_header, read_items
-from surveyor.evals.bench.suites import DRAWN, HELD_OUT, SUITES, modes, run_suite
 from surveyor.evals.report.scoring import score_run
+from surveyor.evals.suites import DRAWN, HELD_OUT, SUITES, modes, run_suite
 from surveyor.tools.models.spec import load_models
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -14,20 +14,20 @@ from itertools import combinations
 from pathlib import Path
 from typing import cast
 
-from ...core.errors import UsageError
-from ...core.progress import listening, note, noting
-from ..construction.builder import build
-from ..construction.rcd_builder import build_rcd
-from ..construction.rcd_synth import synth_pairs
-from ..construction.sources import sized
-from ..construction.synth_source import synth_records
-from ..datasets.nwpu import SOURCE as NWPU
-from ..datasets.record import Record
-from ..datasets.registry import reader_named
-from ..report.waterfall import PLAYERS
-from .items import Header, Item, Task, write_items
-from .predict import How, Oracle
-from .runner import Ran, run
+from ..core.errors import UsageError
+from ..core.progress import listening, note, noting
+from .bench.items import Header, Item, Task, write_items
+from .bench.predict import How, Oracle
+from .bench.runner import run
+from .construction.builder import build
+from .construction.rcd_builder import build_rcd
+from .construction.rcd_synth import synth_pairs
+from .construction.sources import sized
+from .construction.synth_source import synth_records
+from .datasets.nwpu import SOURCE as NWPU
+from .datasets.record import Record
+from .datasets.registry import reader_named
+from .report.waterfall import PLAYERS
 
 Progress = Callable[[str, int, int], None]
 Records = Callable[[Path], Iterator[Record]]
@@ -101,13 +101,11 @@ class Did:
         part: the part.
         header: of its items.
         folders: mode -> folder of its run.
-        ran: mode -> what the run did.
     """
 
     part: Part
     header: Header
     folders: dict[str, Path] = field(default_factory=dict)
-    ran: dict[str, Ran] = field(default_factory=dict)
 
 
 def modes(task: Task, *, is_seen: bool = True) -> tuple[How, ...]:
@@ -182,8 +180,8 @@ def run_suite(
         for how in modes(part.task, is_seen=part.is_seen):
             where = folder / "runs" / part.name / how.mode.replace(", ", "_").replace(" ", "-")
             with _telling(progress, f"{part.name}: {how.mode}"):
-                ran = run(items_path, where, models=spec, how=how, root=place, workers=workers, cache=cache)
-            did.folders[how.mode], did.ran[how.mode] = where, ran
+                run(items_path, where, models=spec, how=how, root=place, workers=workers, cache=cache)
+            did.folders[how.mode] = where
         done.append(did)
     if not done:
         needed = sorted({need for part in parts for need in part.needs})
@@ -283,8 +281,12 @@ def _read(reader: str, under: str, **options: str) -> Records:
     return lambda place: map(sized, reader_named(reader).read((place / under).resolve(), **options))
 
 
-def _nwpu(place: Path) -> Iterator[Record]:
-    """NWPU VHR-10, val, without what people found to be labelled in part."""
+def nwpu_val(place: Path) -> Iterator[Record]:
+    """NWPU VHR-10, val, without what people found to be labelled in part.
+
+    Args:
+        place: folder with `nwpu_vhr10/val.json` and its images.
+    """
     for record in reader_named("coco").read((place / "nwpu_vhr10/val.json").resolve(), exhaustive="yes"):
         partly = {"vehicle", *LABELLED_IN_PART.get(record.image.name, ())}
         things = tuple(each for each in record.things if each.label not in partly)
@@ -328,7 +330,7 @@ SUITES: dict[str, tuple[Part, ...]] = {
             "crec-nwpu",
             "CREC",
             200,
-            _nwpu,
+            nwpu_val,
             ("nwpu_vhr10/val.json",),
             "NWPU VHR-10, val",
         ),
@@ -336,7 +338,7 @@ SUITES: dict[str, tuple[Part, ...]] = {
             "cres-nwpu",
             "CRES",
             200,
-            _nwpu,
+            nwpu_val,
             ("nwpu_vhr10/val.json",),
             "NWPU VHR-10, val",
         ),
