@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "tools": {"core", "synth", "prompts"},
     "agent": {"core", "synth", "prompts", "tools"},
     "evals": {"core", "synth", "prompts", "tools", "agent"},
-    "finetune": {"core", "synth", "prompts", "tools.models"},
+    "finetune": {"core", "synth", "prompts", "tools.models", "evals.datasets", "evals.scores"},
     "app": {"core", "synth", "prompts", "tools", "agent", "evals", "finetune"},
 }
 HEAVY = {"torch", "torchvision", "transformers", "sam2", "onnxruntime"}
