@@ -22,9 +22,9 @@ from ..tools.models.tasks import Asking, Tasks
 
 SCHEMA_VERSION = 1
 IMAGE = "<image>"
-Task = Literal["det", "rec", "res", "rcd", "region", "caption", "vqa", "count", "scene", "geoloc"]
+Task = Literal["det", "rec", "res", "rcd", "region", "caption", "vqa", "count", "scene", "geoloc", "pal", "ggl"]
 TASKS: tuple[Task, ...] = get_args(Task)
-POINTING: tuple[Task, ...] = ("det", "rec", "res", "rcd")
+POINTING: tuple[Task, ...] = ("det", "rec", "res", "rcd", "pal", "ggl")
 """Tasks whose reply is a set of points; of the others it is words."""
 XY = tuple[float, float]
 
@@ -84,10 +84,16 @@ class Instruction(Node):
         id: unique in its file.
         task: `det` everything of a class, `rec` what an expression names, `res` the same as box and key points, `rcd`
             change as closed polygons over two pictures, `region` a region's caption, `caption`, `vqa`, `count`,
-            `scene`, `geoloc`.
-        pictures: one, or two (before, after).
+            `scene`, `geoloc`; `pal` given regions told more closely by the picture, `ggl` given regions told more
+            coarsely without one (GeoGround section 3.2; `finetune.pal` makes both).
+        pictures: one; two (before, after) for `rcd`; none for `ggl`.
         phrase: what is asked for (pointing tasks, `count`), or the question (`vqa`); "" where nothing is.
         regions: what is right (pointing tasks; none is an answer), or what is asked about (`region`: exactly one).
+        given: what is told beforehand (`pal`, `ggl`): one for each of `regions`, in that order.
+        asked: the kind of what is asked for (`pal`, `ggl`); None for other tasks.
+        grid_wh: px in which given and regions lie where no picture tells it (`ggl`): a square, so that a rectangle
+            stays one on the grid; None for other tasks.
+        wording: which of the ways to ask (`Tasks.wording`); 0 are the words of inference.
         reply: what is right in words; "" for pointing tasks, which say their regions.
         choices: for `scene`, the classes to choose from.
         messages: user and assistant, in the native dialect.
@@ -100,9 +106,13 @@ class Instruction(Node):
 
     id: str = Field(min_length=1)
     task: Task
-    pictures: tuple[Picture, ...] = Field(min_length=1, max_length=2)
+    pictures: tuple[Picture, ...] = Field(default=(), max_length=2)
     phrase: str = ""
     regions: tuple[Marked, ...] = ()
+    given: tuple[Marked, ...] = ()
+    asked: Literal["box", "obb", "keypoints", "polygon"] | None = None
+    grid_wh: tuple[int, int] | None = None
+    wording: int = Field(default=0, ge=0)
     reply: str = ""
     choices: tuple[str, ...] = ()
     messages: tuple[Message, ...] = ()
@@ -116,17 +126,31 @@ class Instruction(Node):
     @model_validator(mode="after")
     def _parts_fit(self) -> Instruction:
         faults = []
-        if (len(self.pictures) == 2) != (self.task == "rcd"):
-            faults.append("two pictures go with 'rcd', one with every other task")
+        if len(self.pictures) != {"rcd": 2, "ggl": 0}.get(self.task, 1):
+            faults.append("two pictures go with 'rcd', none with 'ggl', one with every other task")
+        if (self.grid_wh is not None) != (self.task == "ggl"):
+            faults.append("a grid's size goes with 'ggl', which has no picture")
+        hybrid = self.task in ("pal", "ggl")
+        if (self.asked is not None) != hybrid or bool(self.given) != hybrid:
+            faults.append("given regions and the kind that is asked for go with 'pal' and 'ggl'")
+        if hybrid and len(self.given) != len(self.regions):
+            faults.append(f"{len(self.given)} given regions and {len(self.regions)} that are right")
         if bool(self.reply) == (self.task in POINTING):
             faults.append("a reply in words goes with the tasks that say no points, and they need one")
-        if bool(self.phrase) != (self.task in (*POINTING, "count", "vqa")):
-            faults.append("a phrase goes with det, rec, res, rcd, count and vqa")
+        if self.task != "ggl" and bool(self.phrase) != (self.task in (*POINTING, "count", "vqa")):
+            faults.append("a phrase goes with det, rec, res, rcd, pal, count and vqa")
         if self.task == "region" and len(self.regions) != 1:
             faults.append("'region' asks about exactly one region")
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Px in which the points lie: of the (later) picture, or of the grid where there is none."""
+        if self.pictures:
+            return self.pictures[-1].size_wh
+        return self.grid_wh or (1, 1)  # a grid is there: checked above
 
 
 def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
@@ -135,7 +159,7 @@ def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
     Raises:
         UsageError: the dialect cannot ask that, or no classes to choose from.
     """
-    tasks, size = Tasks(dialect), record.pictures[-1].size_wh
+    tasks, size = Tasks(dialect, record.wording), record.size_wh
     match record.task:
         case "det" | "rec":
             return tasks.detect(record.phrase, size)
@@ -155,13 +179,18 @@ def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
             return tasks.classify(record.choices)
         case "geoloc":
             return tasks.locate()
+        case "pal" | "ggl":
+            given, asked = [each.pointed for each in record.given], record.asked or "box"
+            if record.task == "ggl":
+                return tasks.convert(given, asked, size)
+            return tasks.refine(given, asked, record.phrase, size)
 
 
 def reply_of(record: Instruction, dialect: str = "native") -> str:
     """What is right, as the model should write it: points in the dialect's words ("none" for no regions), or words."""
     if record.task not in POINTING:
         return record.reply
-    return Tasks(dialect).dialect.encode([each.pointed for each in record.regions], record.pictures[-1].size_wh)
+    return Tasks(dialect).dialect.encode([each.pointed for each in record.regions], record.size_wh)
 
 
 def with_messages(record: Instruction, dialect: str = "native") -> Instruction:
@@ -174,7 +203,7 @@ def with_messages(record: Instruction, dialect: str = "native") -> Instruction:
         >>> [message.content for message in with_messages(pool).messages][1]
         '[(100,200),(600,700)] keypoints [(350,450)]'
     """
-    asked = IMAGE * len(record.pictures) + "\n" + asking_of(record, dialect).text
+    asked = (IMAGE * len(record.pictures) + "\n" + asking_of(record, dialect).text).lstrip("\n")
     reply = reply_of(record, dialect)
     messages = (Message(role="user", content=asked), Message(role="assistant", content=reply))
     return record.model_copy(update={"messages": messages})

@@ -20,6 +20,7 @@ from surveyor.finetune.records import (
 PICTURE = Picture(path="a.png", size_wh=(200, 100))
 CORNERS = Marked(kind="obb", points=((20, 10), (60, 10), (60, 30), (20, 30)))
 BOX = Marked(kind="box", points=((20, 10), (60, 30)), keypoints=((40, 20),))
+BARE = Marked(kind="box", points=((20, 10), (60, 30)))
 RING = Marked(kind="polygon", points=((20, 10), (60, 10), (40, 40)))
 PARTS: dict[str, dict[str, Any]] = {
     "det": {"phrase": "plane", "regions": (CORNERS, CORNERS)},
@@ -32,6 +33,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "count": {"phrase": "plane", "reply": "2"},
     "scene": {"reply": "airport", "choices": ("airport", "harbor")},
     "geoloc": {"reply": "[Paris, (48.86, 2.35)]"},
+    "pal": {"phrase": "plane", "regions": (CORNERS,), "given": (BARE,), "asked": "obb"},
+    "ggl": {"regions": (BARE,), "given": (CORNERS,), "asked": "box", "pictures": (), "grid_wh": (200, 200)},
 }
 
 
@@ -43,7 +46,8 @@ def record(task: str, **changes: Any) -> Instruction:
 def test_every_task_is_written_as_it_is_asked_and_read_back(task: str) -> None:
     made = with_messages(record(task))
     asked, reply = (message.content for message in made.messages)
-    assert asked == "<image>" * len(made.pictures) + "\n" + asking_of(made).text
+    images = "<image>" * len(made.pictures) + "\n" if made.pictures else ""
+    assert asked == images + asking_of(made).text
     check_reads_back([made])
     read = asking_of(made).read(reply)
     assert (len(read) == len(made.regions)) if made.regions and task != "region" else read is not None
@@ -64,6 +68,15 @@ def test_nothing_is_an_answer() -> None:
         ("region", {"regions": (CORNERS, CORNERS)}),
         ("rcd", {"pictures": (PICTURE,)}),
         ("det", {"pictures": (PICTURE, PICTURE)}),
+        ("det", {"pictures": ()}),
+        ("det", {"asked": "obb"}),
+        ("pal", {"phrase": ""}),
+        ("pal", {"given": ()}),
+        ("pal", {"given": (BARE, BARE)}),
+        ("pal", {"asked": None}),
+        ("pal", {"grid_wh": (9, 9)}),
+        ("ggl", {"pictures": (PICTURE,)}),
+        ("ggl", {"grid_wh": None}),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused(task: str, changes: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ _NATIVE = {
 }
 
 
-def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH) -> str | None:
+def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH, count: int | None = None) -> str | None:
     """Lines of objects, or the dialect's "none".
 
     Args:
@@ -31,6 +31,7 @@ def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH) -> str
         kind: "obb", "box", "keypoints" (a box with key points) or "polygon".
         label: what the objects are called, in dialects that write names.
         size_wh: of the image as the model sees it, for dialects that write pixels.
+        count: exactly so many objects, in the native dialect; None for any number.
 
     Returns:
         Lark text; None for a dialect of somebody else (replies are then only checked).
@@ -40,6 +41,9 @@ def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH) -> str
     """
     if kind not in _NATIVE:
         raise UsageError(f"there is no grammar for {kind!r}, expected one of: {', '.join(_NATIVE)}")
+    if dialect == "native" and count is not None:
+        more = "" if count == 1 else f' ("\\n" obj){{{count - 1}}}'
+        return f"start: obj{more}\n{_NATIVE[kind]}{_GRID}"
     if dialect == "native":
         return f'start: "none" | obj ("\\n" obj)*\n{_NATIVE[kind]}{_GRID}'
     if dialect == "qwen2-vl":

@@ -29,6 +29,9 @@ Read = TypeVar("Read")
 FREE = ("region", "caption", "vqa")
 """Tasks whose replies are words, which may be cut short."""
 _STYLE = {"native": "", "qwen2-vl": "_tokens", "qwen2.5-vl": "_json", "qwen3-vl": "_json"}
+_KINDS = {"box": "upright box", "obb": "oriented box", "keypoints": "upright box with key points", "polygon": "outline"}
+_MORE_WAYS = {"det": 3, "seg": 3, "change": 3, "region": 3, "refine": 2, "convert": 2, "count": 2}
+"""How many numbered prompts there are beside a task's own: `det_1.md`, `det_2.md`, ..."""
 _REGION_TOKENS, _TEXT_TOKENS, _SHORT_TOKENS = 2048, 256, 64
 _PLACE = re.compile(
     r"\[?\s*(?P<city>[^\[\]()\s,.][^\[\]()\n]{0,79}?)\s*,?\s*\(\s*(?P<lat>-?[0-9]{1,3}(?:\.[0-9]{1,9})?)\s*,\s*"
@@ -67,6 +70,7 @@ class Tasks:
 
     Args:
         name: "native" for models trained on this project's format; else that of a stock family.
+        wording: which of the ways to ask, see `ways`; 0 is what models are asked with, others are for teaching them.
 
     Raises:
         UsageError: unknown dialect.
@@ -80,6 +84,7 @@ class Tasks:
     """
 
     name: str = "native"
+    wording: int = 0
 
     def __post_init__(self) -> None:
         dialect(self.name)
@@ -108,6 +113,32 @@ class Tasks:
         """What changed between two images, as closed polygons (`[change]`); stock models give boxes."""
         kind = "polygon" if "polygon" in self.dialect.kinds else "box"
         return self._regions("change", kind, size_wh, _asked(phrase))
+
+    def refine(self, given: Sequence[Pointed], to_kind: str, phrase: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
+        """Given objects told more closely with the picture's help (`[refine]`): upright boxes as oriented ones, ...
+
+        Prompt-assisted learning, GeoGround section 3.2. The reply holds one object for each, in their order.
+
+        Args:
+            given: boxes, oriented boxes; at least one.
+            to_kind: "box", "obb", "keypoints" (a box with key points) or "polygon".
+            phrase: what they are.
+            size_wh: of the picture.
+
+        Raises:
+            UsageError: nothing given, no words, or a kind that the dialect cannot write.
+        """
+        text = self._told("refine", given, to_kind, size_wh, phrase=_asked(phrase))
+        return self._one_each("refine", text, given, to_kind, size_wh)
+
+    def convert(self, given: Sequence[Pointed], to_kind: str, size_wh: SizeWH) -> Asking[list[Pointed]]:
+        """Given objects told more coarsely, by geometry alone and without a picture (`[convert]`).
+
+        Geometry-guided learning, GeoGround section 3.2. Arguments, reply and errors as for `refine`; `size_wh` should
+        be square, or a rectangle of the image is none on the grid.
+        """
+        text = self._told("convert", given, to_kind, size_wh)
+        return self._one_each("convert", text, given, to_kind, size_wh)
 
     def select(self, regions: Sequence[Pointed], condition: str, size_wh: SizeWH) -> Asking[list[int]]:
         """Which of the regions satisfy a condition: indices into them (the chain of GeoRSMLLM section III-B).
@@ -184,7 +215,40 @@ class Tasks:
         style = _STYLE.get(self.name, "")
         if style and task not in ("det", "change"):
             style = "_plain"
+        if not style and (way := self.wording % ways(task)):
+            style = f"_{way}"
         return load(f"{task}{style}").render(**values)
+
+    def _told(self, task: str, given: Sequence[Pointed], to_kind: str, size_wh: SizeWH, **values: str) -> str:
+        """The instruction over given objects, without their labels and key points."""
+        if to_kind not in _KINDS:
+            raise UsageError(f"there is no kind {to_kind!r} to ask for, expected one of: {', '.join(_KINDS)}")
+        if not given:
+            raise UsageError("there are no regions to tell otherwise; ask only when there are some")
+        needed = {*(each.kind for each in given), to_kind.replace("keypoints", "box")}
+        if missing := sorted(needed.difference(self.dialect.kinds)):
+            raise UsageError(f"the dialect {self.name!r} cannot write {', '.join(missing)}, only {', '.join(self.dialect.kinds)}")  # fmt: skip  # noqa: E501
+        bare = [replace(each, keypoints_px=None, label=None) for each in given]
+        points = "\n".join(self.dialect.encode([each], size_wh) for each in bare)
+        return self._prompt(task, kind=_KINDS[to_kind], points=points, **values)
+
+    def _one_each(self, task: str, text: str, given: Sequence[Pointed], to_kind: str, size_wh: SizeWH) -> Asking[list[Pointed]]:  # fmt: skip  # noqa: E501
+        """Reads as many objects as were given, of the kind that was asked for."""
+        of = "polygon" if to_kind == "polygon" else None
+
+        def read(reply: str, strict: bool = True) -> list[Pointed]:
+            found = self.dialect.decode(reply, size_wh, kind=of, strict=strict)
+            if len(found) != len(given):
+                raise ModelOutputError(f"the reply holds {len(found)} objects for {len(given)} given ones", reply)
+            kinds = {"keypoints" if each.keypoints_px is not None else each.kind for each in found}
+            if kinds != {to_kind}:
+                raise ModelOutputError(
+                    f"the reply holds {', '.join(sorted(kinds))} where {to_kind} was asked for", reply
+                )
+            return found
+
+        grammar = regions_grammar(self.name, to_kind, "", size_wh, len(given))
+        return Asking(task, text, grammar, read, _REGION_TOKENS, lambda reply: read(reply, False))
 
     def _regions(self, task: str, kind: str, size_wh: SizeWH, phrase: str) -> Asking[list[Pointed]]:
         text = self._prompt(task, phrase=phrase)
@@ -200,6 +264,11 @@ class Tasks:
 
     def _text(self, task: str, max_tokens: int, **values: str) -> Asking[str]:
         return Asking(task, self._prompt(task, **values), None, _words, max_tokens, _words)
+
+
+def ways(task: str) -> int:
+    """How many ways there are to ask a task of a model of ours: its prompt, and those numbered after it."""
+    return 1 + _MORE_WAYS.get(task, 0)
 
 
 def _plain(text: str) -> str:
