@@ -20,13 +20,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from .errors import ModelOutputError, UsageError
 from .frames import Frame, SizeWH
 from .geometry import canonical_corners, corners_to_box
+
+if TYPE_CHECKING:
+    from .masks import Mask
 
 _MAX_CHARACTERS = 1_000_000
 _POINT = re.compile(r"\(\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*,\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*\)", re.ASCII)
@@ -46,11 +49,13 @@ class Pointed:
     """One object that a text points at, in full-scene px.
 
     Attributes:
-        kind: "obb" (four corners), "box" (upright) or "polygon".
-        points_px: (4, 2) canonical corners; (2, 2) upper left and lower right; or (N, 2) ring, open.
+        kind: "obb" (four corners), "box" (upright), "polygon" or "mask" (any pixels: several parts, holes).
+        points_px: (4, 2) canonical corners; (2, 2) upper left and lower right; (N, 2) ring, open; of a mask the ring
+            of the convex hull, so that whoever knows no masks still gets the right box.
         keypoints_px: (K, 2) points inside a box; None when none were given.
         label: what the text calls it; None in dialects that write no names.
         span: first and last + 1 character of the text that it was read from; None when it was not read.
+        mask: the pixels of a mask, in a scene of the image's size; None for the other kinds.
     """
 
     kind: str
@@ -58,6 +63,7 @@ class Pointed:
     keypoints_px: np.ndarray | None = None
     label: str | None = None
     span: tuple[int, int] | None = None
+    mask: Mask | None = None
 
 
 class Dialect(Protocol):

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from .codec import Pointed, check_length, says_none
-from .errors import ModelOutputError, UsageError
-from .frames import Frame, SizeWH
-from .geometry import corners_to_box
+from ..codec import Pointed, check_length, says_none
+from ..errors import ModelOutputError, UsageError
+from ..frames import Frame, SizeWH
+from ..geometry import corners_to_box
 
 Span = tuple[int, int]
 
@@ -163,9 +163,6 @@ class QwenJson:
 
     def _limit(self, size_wh: SizeWH) -> np.ndarray:
         return np.array(size_wh if self.steps is None else (self.steps, self.steps), dtype=np.float64)
-
-
-STOCK = (QwenTokens(), QwenJson("qwen2.5-vl", None), QwenJson("qwen3-vl", 1000))
 
 
 def _entries(text: str, strict: bool) -> list[tuple[Any, Span]]:
