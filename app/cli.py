@@ -21,6 +21,7 @@ from .cli_plan import plan
 from .cli_resume import resume, runs
 from .cli_run import run
 from .cli_sessions import sessions
+from .cli_train import train
 from .exits import exit_code_for
 from .tools_help import ToolsHelp
 
@@ -61,6 +62,7 @@ app.command()(resume)
 app.command()(runs)
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
+app.add_typer(train, name="train")
 app.command()(doctor)
 
 
