@@ -17,6 +17,7 @@ from ..core.conditions import (
     Condition,
     CountTest,
     Group,
+    InBox,
     Orientation,
     Position,
     Quantity,
@@ -27,7 +28,7 @@ from ..core.conditions import (
 )
 from ..core.errors import UsageError
 from . import builder_terms as terms
-from .builder_values import positive, shown, word_of, yes_or_no
+from .builder_values import positive, shown, whole, word_of, yes_or_no
 
 Amount = str | Quantity
 _SAME_WORDS = {"gray": "grey", "big": "large", "little": "small"}
@@ -112,6 +113,22 @@ class Conditioned:
         known = word_of(place, get_args(Position.model_fields["place"].annotation), "a place")
         kind = word_of(frame, get_args(Position.model_fields["frame"].annotation), "a frame")
         return self._and(terms.checked(Position, frame=kind, place=known))
+
+    def in_box(self, x0: int, y0: int, x1: int, y1: int, *, unit: str = "thousandths") -> Self:
+        """Those inside a box of the image: left, top, right, bottom.
+
+        Args:
+            x0, y0, x1, y1: whole numbers, in thousandths of the image's width and height, or px.
+            unit: "thousandths" or "px".
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().ground("plane").in_box(100, 200, 400, 500).words
+            'planes in the box [100, 200, 400, 500]'
+        """
+        sides = [whole(side, "a side of the box", "in_box(100, 200, 400, 500)", least=0) for side in (x0, y0, x1, y1)]
+        known = word_of(unit, get_args(InBox.model_fields["unit"].annotation), "a unit of boxes")
+        return self._and(terms.checked(InBox, xyxy=sides, unit=known))
 
     def of_class(self, phrase: str) -> Self:
         """Those found under that class name, in a set of several classes.

@@ -14,8 +14,8 @@ MOST = 1_000_000
 """Greatest rank or number of things that can be asked for."""
 
 
-def whole(value: Any, what: str, example: str) -> int:
-    """A whole number from 1 on.
+def whole(value: Any, what: str, example: str, *, least: int = 1) -> int:
+    """A whole number from `least` on.
 
     Args:
         what: what it is, for the message: "how many to take".
@@ -25,8 +25,8 @@ def whole(value: Any, what: str, example: str) -> int:
         >>> whole(2, "the rank", "nth(2, 'largest')")
         2
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not 1 <= int(value) <= MOST:
-        raise UsageError(f"{what} is a whole number from 1 on, as in {example}, not {shown(value)}")
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not least <= int(value) <= MOST:
+        raise UsageError(f"{what} is a whole number from {least} on, as in {example}, not {shown(value)}")
     return int(value)
 
 

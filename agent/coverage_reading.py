@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 
+from ..core.conditions import InBox, Not
 from ..core.errors import QueryError
 from ..core.inflection import cardinal, ordinal, singular
 from ..core.lexicon import concept, vocabulary
 from .coverage_words import ANY_VERB, EVERY, NOTHING, Alternatives, phrases
+from .parsing.boxes import BoxReader
 from .parsing.quantities import QuantityReader
 from .parsing.tokens import Token
 from .parsing.verbs import EVERYTHING
@@ -69,6 +71,8 @@ class Reader:
     def step(self) -> None:
         """One number, name or phrase."""
         token = self.tokens[self.at]
+        if self._box():
+            return
         if token.text in ("+", "from") and self._beside_a_number():
             self.add(((frozenset(), frozenset(["op:>="]), frozenset(["op:<="])),), 1)
             return
@@ -88,6 +92,24 @@ class Reader:
             self.add(phrase[0], phrase[1])
         elif not self._number():
             self.add(((frozenset([f"word:{singular(token.text)}"]),),), 1)
+
+    def _box(self) -> bool:
+        """Reads a box of the image said in numbers, its noun included; denied where "outside" says so."""
+        ahead = self.tokens[self.at : self.at + 32]
+        if not any(token.text in "[(" for token in ahead[1:5]):
+            return False
+        reader = BoxReader(" ".join(token.text for token in ahead))
+        try:
+            found = reader.box_of_image()
+        except QueryError:
+            return False
+        if found is None:
+            return False
+        box = found.condition if isinstance(found, Not) else found
+        assert isinstance(box, InBox)
+        meanings = [f"box:{box.xyxy}{box.unit}", *(["not"] if box is not found else [])]
+        self.add(tuple((frozenset([meaning]),) for meaning in meanings), reader.at)
+        return True
 
     def phrase(self) -> tuple[tuple[Alternatives, ...], int] | None:
         """The longest phrase here; "or larger" and "and above" only where no "than" and no thing follows."""

@@ -216,6 +216,7 @@ STRICT = (
     "class:",
     "word:",
     "number:",
+    "box:",
     "colour:",
     "size:",
     "shape:",

@@ -18,6 +18,7 @@ from ..core.conditions import (
     LENGTH_UNITS_M,
     Aspect,
     Compare,
+    InBox,
     Node,
     Not,
     Pick,
@@ -25,6 +26,7 @@ from ..core.conditions import (
     Relation,
     SizeWord,
 )
+from ..tools.judge_position import place_bounds
 
 OPPOSITE = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!="}
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -141,7 +143,7 @@ def reading_of(
             return Reading("area", _float(sizes[1]), "px2", ">=" if sizes[2] == "from" else "<=", _float(sizes[3]))
         case Pick():
             return _ranked(condition, reason)
-        case Position() if condition.frame != "edge":
+        case InBox() | Position() if isinstance(condition, InBox) or condition.frame != "edge":
             return _placed(condition, region, size_wh)
         case Relation() if condition.distance is not None:
             found = _DISTANCE.match(reason)
@@ -205,21 +207,18 @@ def _ranked(pick: Pick, reason: str) -> Reading | None:
     return Reading("rank", rank, "", ">=" if rank < pick.first else "<=", pick.first if rank < pick.first else last)
 
 
-def _placed(condition: Position, region: Mapping[str, Any], size_wh: tuple[int, int]) -> Reading:
-    """The side of the cell or half that the centre is most beyond, or nearest to when it lies within."""
+def _placed(condition: Position | InBox, region: Mapping[str, Any], size_wh: tuple[int, int]) -> Reading | None:
+    """The side of the cell, half or box that the centre is most beyond, or nearest to when it lies within.
+
+    None for a box that has no side within the image.
+    """
     share = 100.0 * np.mean(np.asarray(region["corners_px"], dtype=float), axis=0) / np.asarray(size_wh, dtype=float)
-    parts = condition.place.split()
-    steps = 3 if condition.frame == "cell" else 2
     sides: list[Reading] = []
-    for axis, (name, first, last) in enumerate((("left", "left", "right"), ("top", "top", "bottom"))):
-        place = 0 if first in parts else steps - 1 if last in parts else 1
-        if place == 1 and steps == 2 and last not in parts:
-            continue  # the whole of this axis
-        low, high = 100.0 * place / steps, 100.0 * (place + 1) / steps
-        measure, value = f"centre from the {name}", float(share[axis])
-        sides += [Reading(measure, value, "%", ">", low)] if place > 0 else []
-        sides += [Reading(measure, value, "%", "<", high)] if place < steps - 1 else []
-    return min(sides, key=lambda side: (side.value - side.limit) * (1 if side.op == ">" else -1))
+    for value, name, (low, high) in zip(share.tolist(), ("left", "top"), place_bounds(condition, size_wh), strict=True):
+        measure = f"centre from the {name}"
+        sides += [Reading(measure, value, "%", ">", 100.0 * low)] if low > 0 else []
+        sides += [Reading(measure, value, "%", "<", 100.0 * high)] if high < 1 else []
+    return min(sides, key=lambda side: (side.value - side.limit) * (1 if side.op == ">" else -1), default=None)
 
 
 def _amount(value: float, unit: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 Verdict = bool | None
 Comparison = Literal[">", ">=", "<", "<=", "=="]
@@ -175,6 +175,40 @@ class Position(Node):
         if self.place not in allowed:
             raise ValueError(f"a {self.frame} is one of {sorted(allowed)}, not {self.place!r}")
         return self
+
+
+class InBox(Node):
+    """Inside a box of the image, said in numbers: "in the box [100, 200, 400, 500]".
+
+    Args:
+        xyxy: left, top, right, bottom. GeoRSMLLM's grid (section III-A): thousandths of the image's width and height;
+            or px, from the upper left corner.
+        unit: which of both.
+    """
+
+    kind: Literal["box"] = "box"
+    xyxy: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt]
+    unit: Literal["thousandths", "px"] = "thousandths"
+
+    @model_validator(mode="after")
+    def _is_box(self) -> InBox:
+        left, top, right, bottom = self.xyxy
+        if left >= right or top >= bottom:
+            raise ValueError(f"a box is left, top, right, bottom, with left < right and top < bottom, not {self.xyxy}")
+        if self.unit == "thousandths" and max(self.xyxy) > 1000:
+            raise ValueError(f"a box is in thousandths of the image (0 to 1000), or in px, not {self.xyxy}")
+        return self
+
+    def to_px(self, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The box in px of an image of that size; may reach beyond it where it is said in px.
+
+        Example:
+            >>> InBox(xyxy=(100, 0, 500, 1000)).to_px((2000, 100))
+            (200.0, 0.0, 1000.0, 100.0)
+        """
+        left, top, right, bottom = self.xyxy
+        across, down = (1.0, 1.0) if self.unit == "px" else (size_wh[0] / 1000, size_wh[1] / 1000)
+        return left * across, top * down, right * across, bottom * down
 
 
 UNCOUNTED = ("aligned", "between", "same_side", "other_side")
@@ -350,6 +384,7 @@ Condition = Annotated[
     | Orientation
     | Colour
     | Position
+    | InBox
     | Relation
     | CompareWith
     | Group

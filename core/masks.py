@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -191,6 +192,22 @@ class Mask:
         for mask, (left, top, right, bottom) in zip((self, other), boxes, strict=True):
             canvas[top - y0 : bottom - y0, left - x0 : right - x0] |= mask.crop
         return Mask(_frozen(canvas), (x0, y0), self.shape_hw)
+
+    def clipped(self, xyxy: Sequence[float]) -> Mask:
+        """The pixels whose centre lies in a box: x0 <= x < x1, y0 <= y < y1.
+
+        Args:
+            xyxy: x0, y0, x1, y1 in scene px; may reach beyond the scene.
+
+        Example:
+            >>> Mask.from_array(np.ones((4, 6))).clipped((1, 1, 3.4, 9)).box_px.tolist()
+            [1.0, 1.0, 3.0, 4.0]
+        """
+        left, top = self.offset_xy
+        x0, y0, x1, y1 = (math.ceil(side - 0.5) for side in xyxy)
+        columns = slice(max(0, x0 - left), max(0, x1 - left))
+        rows = slice(max(0, y0 - top), max(0, y1 - top))
+        return Mask.from_array(self.crop[rows, columns], (left + columns.start, top + rows.start), self.shape_hw)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mask):

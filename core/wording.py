@@ -22,6 +22,7 @@ from .conditions import (
     Condition,
     CountTest,
     Group,
+    InBox,
     Node,
     Not,
     Or,
@@ -58,7 +59,7 @@ from .wording_tables import (
 )
 
 _Adjective = SizeWord | Shape | Orientation | Colour
-_JUXTAPOSED = (Among, Compare, Aspect, CompareWith, Relation, Position, Group, Provided)
+_JUXTAPOSED = (Among, Compare, Aspect, CompareWith, Relation, Position, InBox, Group, Provided)
 
 
 def words(node: Node) -> str:
@@ -148,7 +149,17 @@ def _has_bare_not(node: Condition) -> bool:
 
 
 def _atom(
-    node: ClassIs | Among | Compare | Aspect | CompareWith | _Adjective | Position | Relation | Group | Provided,
+    node: ClassIs
+    | Among
+    | Compare
+    | Aspect
+    | CompareWith
+    | _Adjective
+    | Position
+    | InBox
+    | Relation
+    | Group
+    | Provided,
 ) -> str:
     match node:
         case ClassIs():
@@ -169,6 +180,8 @@ def _atom(
             return f"provided {_there_are(node.test, node.reference)}"
         case Position():
             return _position(node)
+        case InBox():
+            return f"in the box {list(node.xyxy)}" + (" px" if node.unit == "px" else "")
         case Relation():
             return _relation(node)
         case _:

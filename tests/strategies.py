@@ -20,6 +20,7 @@ from surveyor.core.conditions import (
     Condition,
     CountTest,
     Group,
+    InBox,
     Not,
     Or,
     Orientation,
@@ -139,9 +140,16 @@ def positions() -> st.SearchStrategy[Position]:
     return st.sampled_from(pairs).map(lambda pair: Position(frame=pair[0], place=pair[1]))  # type: ignore[arg-type]
 
 
+def boxes_of_image() -> st.SearchStrategy[InBox]:
+    """Boxes said in numbers."""
+    spans = st.lists(st.integers(0, 1000), min_size=2, max_size=2, unique=True).map(sorted)
+    units = st.sampled_from(["thousandths", "px"])
+    return st.builds(lambda x, y, unit: InBox(xyxy=(x[0], y[0], x[1], y[1]), unit=unit), spans, spans, units)
+
+
 def unary() -> st.SearchStrategy[Condition]:
     """Conditions on a thing alone."""
-    return st.one_of(comparisons(), adjectives(), positions(), groups())
+    return st.one_of(comparisons(), adjectives(), positions(), boxes_of_image(), groups())
 
 
 @st.composite

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from surveyor.agent.parser import parse
-from surveyor.core.conditions import Node, Pick, Position, Selection
+from surveyor.core.conditions import InBox, Node, Pick, Position, Selection
 from surveyor.core.errors import UsageError
 from surveyor.core.masks import Mask
 from surveyor.evals.bench.execute import answer, executor_of
@@ -25,7 +25,7 @@ from surveyor.evals.construction.admit import Rejected, Verdicts, admitted, admi
 from surveyor.evals.construction.atoms import Site
 from surveyor.evals.construction.compose import Proposal
 from surveyor.evals.construction.contested import contested
-from surveyor.evals.construction.rcd_asked import PLACES, asked_px, is_cut_rank
+from surveyor.evals.construction.rcd_asked import BOX, PLACES, asked_px, is_cut_rank
 from surveyor.evals.construction.rcd_builder import SAME_TWICE, UNCHANGED, build_rcd
 from surveyor.evals.construction.rcd_components import (
     changed_objects,
@@ -476,6 +476,9 @@ def test_the_truth_is_the_pixels_of_the_answers() -> None:
             total |= Mask.from_rle(each.rle).to_array()
         if item.answer_rle is None:
             continue
+        if BOX in item.tags:
+            assert item.asked_rle is not None
+            total &= Mask.from_rle(item.asked_rle).to_array()
         truth = Mask.from_rle(item.answer_rle).to_array()
         assert np.array_equal(truth, total)
         name = item.answers[0].label.removeprefix("changed ")
@@ -588,6 +591,8 @@ def mirrored(node: Node) -> Node:
             changes[name] = mirrored(value)
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             changes[name] = tuple(mirrored(each) for each in value)
+        elif name == "xyxy":
+            changes[name] = (1000 - value[2], value[1], 1000 - value[0], value[3])
         elif name in ("direction", "place") and value is not None:
             changes[name] = " ".join(_SWAP.get(word, word) for word in value.split())
     if isinstance(node, Pick) and node.by == "x":
@@ -607,7 +612,8 @@ def kept_px(seen: ChangeView, selection: Selection) -> np.ndarray:
         mask = seen.by_id[name].mask
         assert mask is not None
         total |= mask.to_array()
-    return total
+    asked = asked_px(selection, seen.image.size_wh) if isinstance(selection.where, InBox) else None
+    return total if asked is None else total & asked
 
 
 def test_mirrored_pairs_and_words_keep_the_answers() -> None:
@@ -693,3 +699,35 @@ def test_real_pairs_give_items(name: str, least: int) -> None:
         assert not Path(item.image.path).is_absolute() and item.after is not None and not Path(item.after.path).is_absolute()  # fmt: skip  # noqa: E501
         assert set(answer(item, bands=CRISP).kept) == set(item.answer_ids), item.expression
     assert sum(item.is_zero_match for item in items) >= 0.15 * len(items)
+
+
+# ---- boxes in numbers -----------------------------------------------------------------------------------------------
+
+
+def boxed(seed: int = 2, n: int = 60) -> list[Item]:
+    _, items = build_rcd(synth_pairs(16, seed=4), n=n, seed=seed)
+    return [item for item in items if BOX in item.tags]
+
+
+def test_of_a_box_in_numbers_the_pixels_in_it_are_right() -> None:
+    items = boxed()
+    assert len(items) >= 4 and any(item.is_zero_match for item in items)
+    cut = 0
+    for item in items:
+        box = item.request.outputs[0].target.where
+        assert isinstance(box, InBox)
+        x0, y0, x1, y1 = box.to_px(item.image.size_wh)
+        across, down = np.arange(item.image.size_wh[0]) + 0.5, np.arange(item.image.size_wh[1]) + 0.5
+        inside = np.outer((down >= y0) & (down < y1), (across >= x0) & (across < x1))
+        assert item.asked_rle is not None and np.array_equal(Mask.from_rle(item.asked_rle).to_array(), inside)
+        label = item.request.outputs[0].target.phrases[0]
+        every = [Mask.from_rle(each.rle).to_array() for each in item.objects if each.label == label and each.rle]
+        changed = np.logical_or.reduce(every) if every else np.zeros_like(inside)
+        if "Z:same image twice" in item.tags:
+            continue
+        wanted = changed & inside
+        found = np.zeros_like(inside) if item.answer_rle is None else Mask.from_rle(item.answer_rle).to_array()
+        assert np.array_equal(found, wanted)
+        answers = [Mask.from_rle(each.rle).to_array() for each in item.answers if each.rle]
+        cut += any((mask & ~inside).any() for mask in answers)
+    assert cut, "no item cuts a thing: what the rule is about was not met"

@@ -18,7 +18,7 @@ from surveyor.core.masks import Mask
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, changed_thing
+from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, changed_thing, held_box
 from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items, write_items
 from surveyor.evals.bench.predict import How, predict
 from surveyor.evals.bench.predictions import Prediction
@@ -427,3 +427,65 @@ def test_the_oracle_scores_100_percent_on_real_pairs(name: str, tmp_path: Path) 
     values = score_rcd(items, read_predictions(tmp_path / "out")).values()
     for figure in ("F1_1", "giou", "component_f1@0.5", "n_acc", "t_acc"):
         assert values[figure] == pytest.approx(1.0), figure
+
+
+# ---- boxes in numbers -----------------------------------------------------------------------------------------------
+
+HALF = "segment the changed buildings in the box [0, 0, 150, 1000]"  # the left 30 px: b1 is at 10..40
+
+
+def left_30_px(mask: Mask) -> Mask:
+    pixels = mask.to_array()
+    pixels[:, 30:] = False
+    return Mask.from_array(pixels)
+
+
+@pytest.mark.parametrize("oracle", [(), ("parser",), ("boxes",), ("boxes", "parser")])
+@pytest.mark.parametrize("bands", ["crisp", "strict"])
+def test_a_box_in_numbers_cuts_what_changed(folder: Path, oracle: tuple[Any, ...], bands: Any) -> None:
+    found = predict(item(HALF, ("b1",)), models(), How(oracle=oracle, parser="grammar", bands=bands), root=folder)
+    assert pixels_of(found) == left_30_px(mask_of("b1"))
+    (kept,) = found.regions
+    assert kept.hbb == (10, 10, 30, 40)
+    if "parser" not in oracle:
+        assert found.request == parse(HALF).model_dump(mode="json")  # as it was said, box and all
+
+
+def test_only_pixels_in_the_box_count_for_the_largest(folder: Path) -> None:
+    query = "segment the largest changed building in the box [0, 0, 350, 1000]"  # b1 whole (800 px), 10 px of b2's 20
+    assert pixels_of(predict(item(query), models(), How(parser="grammar"), root=folder)) == mask_of("b1")
+
+
+def test_nothing_in_the_box_is_an_explicit_none(folder: Path) -> None:
+    found = predict(item("outline all changed buildings in the box [450, 0, 700, 1000]"), models(),
+                    How(parser="grammar"), root=folder)  # fmt: skip
+    assert (found.status, found.regions, found.mask_rle) == ("answered", (), None)
+
+
+def test_a_baseline_looks_at_no_box(folder: Path) -> None:
+    found = predict(item(HALF, ("b1",)), models(), How(baseline="region-blind"), root=folder)
+    assert pixels_of(found) == mask_of("b1", "b2", "b3")
+
+
+@pytest.mark.parametrize(
+    ("query", "is_held"),
+    [
+        (HALF, True),
+        ("segment the two largest changed buildings in the box [0, 0, 500, 500]", True),
+        ("segment the changed buildings in the box [0, 0, 500, 500] px that are large", True),
+        ("segment the changed buildings outside the box [0, 0, 500, 500]", False),
+        ("segment the changed buildings in the box [0, 0, 500, 500] or in the right half", False),
+        ("segment the changed buildings in the box [0, 0, 500, 500] next to the changed road", False),
+        ("segment the changed buildings", False),
+        ("segment the changed buildings in the box [0, 0, 5, 5]; segment the changed roads", False),
+        ("segment the changed buildings in the box [0, 0, 5, 5]; segment the changed roads in [0, 0, 5, 5]", True),
+    ],
+)
+def test_which_requests_are_held_in_a_box(query: str, is_held: bool) -> None:
+    assert (held_box(parse(query)) is not None) == is_held
+
+
+def test_a_box_beyond_the_image_fails_with_its_numbers(folder: Path) -> None:
+    query = "segment the changed buildings outside the box [200, 0, 300, 50] px"
+    found = predict(item(query), models(), How(parser="grammar"), root=folder)
+    assert found.status == "failed" and "outside the image of 200 x 100 px" in found.said

@@ -8,6 +8,7 @@ from surveyor.core.conditions import (
     ClassIs,
     Colour,
     Compare,
+    InBox,
     Not,
     Or,
     Orientation,
@@ -16,6 +17,7 @@ from surveyor.core.conditions import (
     Shape,
     SizeWord,
 )
+from surveyor.core.errors import UsageError
 from surveyor.core.scene import Scene
 from surveyor.tools import CRISP, STRICT
 
@@ -152,6 +154,21 @@ def test_cells():
     wide = kept(box("a", 150, 445, 350, 455), box("b", 160, 445, 360, 455))
     assert verdicts(wide, left, bands=STRICT, on=on) == "TU"
     assert verdicts(wide, left, on=on) == "TT"
+
+
+def test_boxes_said_in_numbers():
+    # 1000 x 500 px: thousandths of each side; the strict margin is 30 and 15 px
+    centres = ((250, 100), (231, 100), (200, 100), (199, 100), (250, 40), (250, 260), (600, 240))
+    made = kept(*(box(f"{x}-{y}", x - 5, y - 5, x + 5, y + 5) for x, y in centres))
+    on = scene(1000, 500)
+    asked = InBox(xyxy=(200, 100, 700, 500))  # 200..700 x 50..250 px
+    assert verdicts(made, asked, on=on) == "TTUFFFT"
+    assert verdicts(made, asked, bands=STRICT, on=on) == "TTUUUUU"
+    assert verdicts(made, InBox(xyxy=(200, 50, 700, 250), unit="px"), on=on) == "TTUFFFT"
+    assert verdicts(made, InBox(xyxy=(0, 0, 1000, 1000)), on=on) == "TTTTTTT"  # the image's own border bounds nothing
+    assert verdicts(made, InBox(xyxy=(0, 0, 9000, 9000), unit="px"), on=on) == "TTTTTTT"
+    with pytest.raises(UsageError, match="outside the image of 1000 x 500 px"):
+        verdicts(made, InBox(xyxy=(1000, 0, 1200, 100), unit="px"), on=on)
 
 
 def test_halves_and_quadrants():

@@ -22,6 +22,7 @@ from ..core.conditions import (
     CompareWith,
     Condition,
     Group,
+    InBox,
     Not,
     Or,
     Orientation,
@@ -100,7 +101,7 @@ def judge_case(case: Case, condition: Condition) -> Findings:
             return judge_orientation(case, condition)
         case Colour():
             return judge_colour(case, condition)
-        case Position():
+        case Position() | InBox():
             return judge_position(case, condition)
         case Relation():
             return judge_relation(case, condition)

@@ -1,28 +1,33 @@
-"""Rules on where in the image a candidate lies (P1-P3). North is up."""
+"""Rules on where in the image a candidate lies (P1-P3, and boxes said in numbers). North is up."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..core.conditions import Position
+from ..core.conditions import InBox, Position
+from ..core.errors import UsageError
 from .findings import FALSE, TRUE, UNKNOWN, Case, Findings
 
 
-def judge_position(case: Case, condition: Position) -> Findings:
-    """Cells of a 3x3 grid, halves, quadrants, edges.
+def judge_position(case: Case, condition: Position | InBox) -> Findings:
+    """Cells of a 3x3 grid, halves, quadrants, edges; boxes said in numbers.
 
-    The centre of the oriented box decides. With a gap, it must lie clear of the cell's or half's border, and in a cell
-    lie three quarters of the box. Exactly on a border: unknown. Edge: the outline reaches the border; with a gap, fails
-    from 5 % of the image's side away; crisp, holds up to 2.5 %.
+    The centre of the oriented box decides. With a gap, it must lie clear of the border of the cell, half or box, and in
+    a cell or box lie three quarters of the oriented box's upright one. Exactly on a border: unknown. Edge: the outline
+    reaches the border; with a gap, fails from 5 % of the image's side away; crisp, holds up to 2.5 %.
+
+    Raises:
+        UsageError: a box that lies outside the image.
     """
-    if condition.frame == "edge":
+    if isinstance(condition, Position) and condition.frame == "edge":
         return _judge_edge(case, condition)
+    is_part = isinstance(condition, InBox) or condition.frame == "cell"
     places = case.layout.centers / case.size_wh
     codes = np.full(len(places), TRUE, dtype=np.int8)
-    for axis, (low, high) in enumerate(_bounds(condition)):
-        margin = case.bands.cell_margin if condition.frame == "cell" else case.bands.half_margin
+    for axis, (low, high) in enumerate(place_bounds(condition, case.scene.size_wh)):
+        margin = case.bands.cell_margin if is_part else case.bands.half_margin
         codes = np.minimum(codes, _between(places[:, axis], low, high, margin))
-    if condition.frame == "cell" and case.bands.cell_share > 0:
+    if is_part and case.bands.cell_share > 0:
         codes = np.where((codes == TRUE) & (_share_in(case, condition) < case.bands.cell_share), UNKNOWN, codes)
 
     def why(index: int) -> str:
@@ -32,8 +37,23 @@ def judge_position(case: Case, condition: Position) -> Findings:
     return Findings(codes.astype(np.int8), why)
 
 
-def _bounds(condition: Position) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The place's range across and down, in shares of the image."""
+def place_bounds(
+    condition: Position | InBox, size_wh: tuple[int, int]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """A place's range across and down, in shares of the image; of any place but an edge.
+
+    Raises:
+        UsageError: a box in px that lies outside the image.
+    """
+    if isinstance(condition, InBox):
+        left, top, right, bottom = condition.to_px(size_wh)
+        width, height = size_wh
+        if left >= width or top >= height:
+            raise UsageError(
+                f"the box {list(condition.xyxy)} px lies outside the image of {width} x {height} px; "
+                "give left, top, right, bottom inside it"
+            )
+        return (left / width, right / width), (top / height, bottom / height)
     parts = condition.place.split()
     if condition.frame == "cell":
         thirds = {"left": 0, "top": 0, "right": 2, "bottom": 2}
@@ -58,10 +78,10 @@ def _between(places: np.ndarray, low: float, high: float, margin: float) -> np.n
     return codes
 
 
-def _share_in(case: Case, condition: Position) -> np.ndarray:
-    """Share of each upright box's area that lies in the cell."""
+def _share_in(case: Case, condition: Position | InBox) -> np.ndarray:
+    """Share of each upright box's area that lies in the cell or box."""
     width, height = case.size_wh
-    (left, right), (top, bottom) = _bounds(condition)
+    (left, right), (top, bottom) = place_bounds(condition, case.scene.size_wh)
     boxes = np.stack([region.box_px for region in case.layout.regions]) if len(case.layout) else np.zeros((0, 4))
     low = np.maximum(boxes[:, :2], [left * width, top * height])
     high = np.minimum(boxes[:, 2:], [right * width, bottom * height])

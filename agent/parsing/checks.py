@@ -10,6 +10,7 @@ from ...core.conditions import (
     Colour,
     Compare,
     Condition,
+    InBox,
     Not,
     Orientation,
     Position,
@@ -54,7 +55,7 @@ def exclude_each_other(first: Condition, second: Condition) -> bool:
         return True
     if isinstance(first, Compare) and isinstance(second, Compare):
         return _empty_range(first, second)
-    if isinstance(first, Position) and isinstance(second, Position):
+    if isinstance(first, Position | InBox) and isinstance(second, Position | InBox):
         return _apart(first, second)
     if isinstance(first, SizeWord | Shape | Orientation | Colour):
         return type(first) is type(second) and first != second
@@ -73,18 +74,21 @@ def _empty_range(first: Compare, second: Compare) -> bool:
     return False
 
 
-def _apart(first: Position, second: Position) -> bool:
+def _apart(first: Position | InBox, second: Position | InBox) -> bool:
     """Whether two places of the image share no point where a centre could lie."""
-    if "edge" in (first.frame, second.frame):
+    one, other = _extent(first), _extent(second)
+    if one is None or other is None:
         return False
-    for low, high in ((_extent(first), _extent(second)), (_extent(second), _extent(first))):
-        if low[1] <= high[0] or low[3] <= high[2]:
-            return True
-    return False
+    return any(low[1] <= high[0] or low[3] <= high[2] for low, high in ((one, other), (other, one)))
 
 
-def _extent(position: Position) -> tuple[int, int, int, int]:
-    """x0, x1, y0, y1 of a place, in sixths of the image."""
+def _extent(position: Position | InBox) -> tuple[float, float, float, float] | None:
+    """x0, x1, y0, y1 of a place, in sixths of the image; None for edges and for boxes in px: the size is not known."""
+    if isinstance(position, InBox):
+        left, top, right, bottom = (6 * number / 1000 for number in position.xyxy)
+        return (left, right, top, bottom) if position.unit == "thousandths" else None
+    if position.frame == "edge":
+        return None
     place = position.place
     if position.frame == "cell":
         column = 0 if "left" in place else 4 if "right" in place else 2

@@ -1,10 +1,10 @@
-"""Places in the image: "in the top left corner", "in the northern half", "touching the border"."""
+"""Places in the image: "in the top left corner", "in the northern half", "touching the border", boxes in numbers."""
 
 from __future__ import annotations
 
 from ...core.conditions import And, Condition, Direction, Or, Position
+from .boxes import BoxReader
 from .checks import exclude_each_other
-from .quantities import QuantityReader
 from .vocabulary import IMAGE, PLACE_OF, PLACES
 
 _PREPOSITIONS = ("in", "at", "on", "to", "towards", "toward", "along", "within", "inside", "near", "by", "touching")
@@ -30,7 +30,7 @@ _TOUCHING = (
 )
 
 
-class PositionReader(QuantityReader):
+class PositionReader(BoxReader):
     """Reads where in the image something lies."""
 
     def skip_image(self) -> bool:
@@ -47,7 +47,7 @@ class PositionReader(QuantityReader):
     def position(self) -> Condition | None:
         """A place in the image; None (nothing read) when the words name something else."""
         start = self.at
-        found = self._edge() or self._middle() or self._corner() or self._places()
+        found = self.box_of_image() or self._edge() or self._middle() or self._corner() or self._places()
         if found is None:
             self.at = start
             return None

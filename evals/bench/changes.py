@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.conditions import And, InBox, Request, Selection, conjuncts, walk
 from ...core.errors import UnknownPhrase, UsageError
 from ...core.geometry import box_to_corners
 from ...core.lexicon import normalise
 from ...core.masks import Mask
-from ...core.protocols import ChangeDetector, MaskPrompt, MaskResult
+from ...core.protocols import ChangeDetector, Grounder, MaskPrompt, MaskResult
 from ...core.regions import Region
 from ...tools.models.spec import Models
 
@@ -110,13 +111,98 @@ class KeptMasks:
 
     name = "as found"
 
-    def __init__(self, grounder: ChangeGrounder | Iterable[Region]) -> None:
-        self._grounder = grounder if isinstance(grounder, ChangeGrounder) else tuple(grounder)
+    def __init__(self, grounder: ChangeGrounder | InsideBox | Iterable[Region]) -> None:
+        self._grounder = grounder if isinstance(grounder, ChangeGrounder | InsideBox) else tuple(grounder)
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """The mask of the region that has a prompt's boxes (of several, the one most like its rough mask)."""
-        regions = self._grounder.found if isinstance(self._grounder, ChangeGrounder) else self._grounder
+        regions = self._grounder if isinstance(self._grounder, tuple) else self._grounder.found
         return tuple(MaskResult(_mask_of(prompt, regions, scene.shape_hw)) for prompt in prompts)
+
+
+class InsideBox:
+    """A grounder over a pair that sees one box of the image: what it finds is cut to the pixels in it.
+
+    Args:
+        grounder: finds regions with their pixels.
+        box_px: x0, y0, x1, y1; a pixel whose centre lies in it is seen.
+    """
+
+    def __init__(self, grounder: Grounder, box_px: Sequence[float]) -> None:
+        self.name = grounder.name
+        self._grounder, self._box_px = grounder, tuple(box_px)
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[Region, ...]] = {}
+
+    @property
+    def found(self) -> tuple[Region, ...]:
+        """All that was found so far, cut."""
+        with self._lock:
+            return tuple(region for regions in self._found.values() for region in regions)
+
+    def knows(self) -> tuple[str, ...] | None:
+        """As the grounder itself."""
+        return self._grounder.knows()
+
+    def resolve(self, phrase: str) -> tuple[str, ...]:
+        """As the grounder itself."""
+        return self._grounder.resolve(phrase)
+
+    def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+        """What has pixels in the box, with those alone."""
+        found = self._grounder.ground(scene, phrase)
+        cut = tuple(filter(None, (_cut(region, self._box_px, scene.shape_hw) for region in found)))
+        with self._lock:
+            self._found[phrase] = cut
+        return cut
+
+
+def held_box(request: Request) -> InBox | None:
+    """The box in numbers that all of a request is about; None where there is none, or more is told than that box.
+
+    Boxes of things told by other things ("in the box ..., next to the largest") are conditions like others: the other
+    thing may lie outside.
+
+    Example:
+        >>> from surveyor.agent.parser import parse
+        >>> held_box(parse("segment the changed buildings in the box [0, 0, 500, 400]")).xyxy
+        (0, 0, 500, 400)
+    """
+    boxes = {part for out in request.outputs for part in conjuncts(out.target.where) if isinstance(part, InBox)}
+    named = sum(isinstance(node, Selection) for node in walk(request))
+    in_all = all(boxes & set(conjuncts(out.target.where)) for out in request.outputs)
+    return next(iter(boxes)) if len(boxes) == 1 and in_all and named == len(request.outputs) else None
+
+
+def held_inside(models: Models, request: Request, size_wh: tuple[int, int]) -> tuple[Models, Request]:
+    """A request about changes in a box: models that see the box alone, and the request without it.
+
+    The pixels in an explicit box are asked for (FORMATS.md section 8), not the changed things that lie in it. Without
+    such a box both come back as they are.
+    """
+    box = held_box(request)
+    if box is None:
+        return models, request
+    grounder = InsideBox(models.grounder, box.to_px(size_wh))
+    outputs = []
+    for out in request.outputs:
+        rest = tuple(part for part in conjuncts(out.target.where) if part != box)
+        where = None if not rest else rest[0] if len(rest) == 1 else And(conditions=rest)
+        outputs.append(out.model_copy(update={"target": out.target.model_copy(update={"where": where})}))
+    return replace(models, grounder=grounder, segmenter=KeptMasks(grounder)), Request(outputs=tuple(outputs))
+
+
+def _cut(region: Region, box_px: Sequence[float], shape_hw: tuple[int, int]) -> Region | None:
+    """The part of a region in a box, with an upright box round it where something is cut off; None for nothing."""
+    whole = with_pixels(region, shape_hw).mask
+    assert whole is not None
+    mask = whole.clipped(box_px)
+    if mask == whole:
+        return replace(region, mask=whole)
+    box = mask.box_px
+    return None if box is None else replace(
+        region, mask=mask, box_px=box, corners_px=box_to_corners(box), polygon_px=None, keypoints_px=None
+    )  # fmt: skip
 
 
 def with_pixels(region: Region, shape_hw: tuple[int, int]) -> Region:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from ...core.conditions import Condition, Pick, Selection, Verdict, conjuncts
+from ...core.conditions import Condition, InBox, Pick, Selection, Verdict, conjuncts
 from ...core.errors import UnknownPhrase
 from ...core.geometry import box_to_corners
 from ...core.lexicon import resolve
@@ -212,6 +212,20 @@ class Executor:
         return _Open(self.scene, layout, status, {}, self.bands, self)
 
 
+class ChangeParts(Executor):
+    """An executor over changed things: of a box in numbers the pixels in it are asked for (FORMATS.md section 8).
+
+    So a thing counts with whatever part of it lies in the box; `changes.held_inside` cuts it to that part.
+    """
+
+    def _judged(self, layout: Layout, condition: Condition, status: np.ndarray) -> np.ndarray:
+        if not isinstance(condition, InBox):
+            return super()._judged(layout, condition, status)
+        box_px = condition.to_px(self.scene.size_wh)
+        inside = [each.mask is not None and each.mask.clipped(box_px).area_px > 0 for each in layout.regions]
+        return np.where(np.array(inside, dtype=bool), TRUE, FALSE).astype(np.int8)
+
+
 # ---- from an item ---------------------------------------------------------------------------------------------
 
 
@@ -237,14 +251,15 @@ def outline_of(mask: Mask) -> FloatArray | None:
 def executor_of(item: Item, *, bands: Bands = STRICT, scene: Any = None, classes: Iterable[str] = ()) -> Executor:
     """The executor over an item's objects, as the builder judged them: ignored ones take part."""
     frame = Frame(item.image.size_wh, item.image.gsd_m) if scene is None else scene
-    return Executor(frame, Regions.of(region_of(each) for each in item.objects), classes=classes, bands=bands)
+    kind = ChangeParts if item.task == "RCD" else Executor
+    return kind(frame, Regions.of(region_of(each) for each in item.objects), classes=classes, bands=bands)
 
 
 def answer(item: Item, *, bands: Bands = STRICT, scene: Any = None) -> Found:
     """What the item's tree says of its objects.
 
     Args:
-        item: of CREC or CRES.
+        item: of CREC, CRES or RCD.
         bands: `STRICT` as the builder, `CRISP` as `surveyor ask`.
         scene: pixels of the crop, where colours are asked for.
     """

@@ -36,7 +36,7 @@ from ...core.scene import Scene
 from ...tools.bands import CRISP, STRICT
 from ...tools.models.spec import Models
 from .baselines import RCD_ONLY, Baseline, chosen, class_request
-from .changes import NO_DETECTOR, over_pair, union_of
+from .changes import NO_DETECTOR, held_inside, over_pair, union_of
 from .items import Image, Item
 from .oracles import with_oracles
 from .predictions import Predicted, Prediction
@@ -244,8 +244,10 @@ class _Asked:
         scene = open_image(item.image, self.root)
         if item.task == "RCD":
             self._open_pair(scene)
-        request = self._request()
-        answer = by_agent(request, item.expression, scene, self.models, self.how, cache=self.cache, cancel=self.cancel)
+        request, models = self._request(), self.models
+        if item.task == "RCD":
+            models, request = held_inside(models, request, scene.size_wh)
+        answer = by_agent(request, item.expression, scene, models, self.how, cache=self.cache, cancel=self.cancel)
         regions = chosen([c.region for c in answer.regions], self.how.baseline or "", scene.size_wh)
         changed = union_of(regions, scene.shape_hw) if item.task == "RCD" else None
         return Prediction(

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...core.conditions import And, Condition, Not, Or, Position, Relation, Selection, conjuncts
+from ...core.conditions import And, Condition, InBox, Not, Or, Position, Relation, Selection, conjuncts
 from .atoms import CELLS, Site
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .rcd_views import place_px
 
 KINDS = ("P1", "P2", "P3", "R1", "R2", "R3", "R3:near", "R5", "S", "O")
 """Of the conditions on single images, those that say something of changed pixels."""
+BOX = "P4"
+"""A box in numbers: FORMATS.md section 8 asks for it, its taxonomy has no letter for it."""
+_BOXES = 12
+_STEP, _SHORTEST, _LONGEST = 50, 250, 650  # sides of boxes, thousandths of the image
 _ROUNDS = 3
 _SIDES = ("left", "right", "top", "bottom")
 _CORNERS = tuple(cell for cell in CELLS if " " in cell)
@@ -40,6 +44,8 @@ def _all(site: Site, rng: random.Random) -> Iterator[Proposal]:
     yield Proposal(Selection(phrases=phrases), (), "class")
     if site.size < LEAST_TOLD_APART:
         return
+    for box in boxes(rng):
+        yield Proposal(Selection(phrases=phrases, where=box), (BOX,), "one")
     single = [*rng.sample(PLACES, len(PLACES)), *_beside_others(site)]
     for kind, condition in single:
         yield Proposal(Selection(phrases=phrases, where=condition), (kind,), "one")
@@ -60,9 +66,18 @@ def _beside_others(site: Site) -> Iterator[tuple[str, Condition]]:
             yield "R3:near", Relation(relation="near", reference=other)
 
 
+def boxes(rng: random.Random) -> Iterator[InBox]:
+    """Boxes of the image at random, in round numbers."""
+    for _ in range(_BOXES):
+        sides = [rng.randrange(_SHORTEST, _LONGEST + 1, _STEP) for _ in range(2)]
+        left, top = (rng.randrange(0, 1001 - side, _STEP) for side in sides)
+        yield InBox(xyxy=(left, top, left + sides[0], top + sides[1]))
+
+
 def places_of(site: Site, rng: random.Random) -> Iterator[Proposal]:
     """One place each, in random order: for questions that nothing may answer."""
-    for kind, place in rng.sample(PLACES, len(PLACES)):
+    known: list[tuple[str, Condition]] = [*PLACES, *((BOX, box) for box in boxes(rng))]
+    for kind, place in rng.sample(known, len(known)):
         yield Proposal(Selection(phrases=(site.name,), where=place), (kind,), "one")
 
 
@@ -79,7 +94,7 @@ def asked_px(selection: Selection, size_wh: tuple[int, int]) -> np.ndarray | Non
 
 def _place(condition: Condition, size_wh: tuple[int, int]) -> np.ndarray | None:
     match condition:
-        case Position() if condition.frame != "edge":
+        case InBox() | Position() if isinstance(condition, InBox) or condition.frame != "edge":
             return place_px(condition, size_wh)
         case Not():
             inner = _place(condition.condition, size_wh)

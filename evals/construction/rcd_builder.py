@@ -18,6 +18,7 @@ from ... import __version__
 from ...core.conditions import Selection, walk
 from ...core.errors import UsageError
 from ...core.progress import note, report
+from ..bench.changes import held_box
 from ..bench.items import Header, Item
 from ..datasets.levir import is_conflict
 from ..datasets.record import Record, Tally
@@ -28,7 +29,7 @@ from .balance import Quotas
 from .builder import MOST_PER_WINDOW
 from .compose import Proposal
 from .contested import contested
-from .phrasing import spoken_name
+from .phrasing import request_for, spoken_name
 from .rcd_asked import asked_of, is_cut_rank, places_of
 from .rcd_components import is_tiny_rest, touches_border
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
@@ -248,10 +249,10 @@ class _Making:
             raise Rejected("the smallest is cut by the border")
         if all(is_tiny_rest(view.by_id[name]) for name in verdicts.answers):
             raise Rejected("a tiny rest at the border")
-        if sum(_area_px(view, name) for name in verdicts.answers) < NONE_BELOW_PX:
+        if _area_px(view, verdicts.answers, selection) < NONE_BELOW_PX:
             raise Rejected("fewer pixels than count as an answer")
         kinds = proposal.kinds or ("C",)
-        f1 = _f1_of_all(view, verdicts)
+        f1 = _f1_of_all(view, verdicts, selection)
         if proposal.form == "class":
             if self.quotas.tags["C"] >= math.ceil(_MOST_PLAIN * self.n):
                 raise Rejected("enough items that ask for all change")
@@ -335,9 +336,13 @@ class _Making:
         return 1
 
 
-def _area_px(view: ChangeView, name: str) -> int:
-    mask = view.by_id[name].mask
-    return 0 if mask is None else mask.area_px
+def _area_px(view: ChangeView, names: Iterable[str], selection: Selection | None = None) -> int:
+    """Pixels of some things; of those in the box that a selection asks about, where it names one."""
+    masks = [mask for name in names if (mask := view.by_id[name].mask) is not None]
+    box = None if selection is None else held_box(request_for("CRES", selection))
+    if box is not None:
+        masks = [mask.clipped(box.to_px(view.image.size_wh)) for mask in masks]
+    return sum(mask.area_px for mask in masks)
 
 
 def _is_one(view: ChangeView, name: str) -> bool:
@@ -345,10 +350,10 @@ def _is_one(view: ChangeView, name: str) -> bool:
     return all(sum(name in shares for shares in reading.shares.values()) <= 1 for reading in view.readings)
 
 
-def _f1_of_all(view: ChangeView, verdicts: Verdicts) -> float:
+def _f1_of_all(view: ChangeView, verdicts: Verdicts, selection: Selection) -> float:
     """The F1, by pixels, of an answer that names all change of the type: 2 p / (1 + p) for the share p."""
-    every = sum(_area_px(view, name) for name in (*verdicts.universe, *verdicts.ignored))
-    share = sum(_area_px(view, name) for name in verdicts.answers) / max(1, every)
+    every = _area_px(view, (*verdicts.universe, *verdicts.ignored))
+    share = _area_px(view, verdicts.answers, selection) / max(1, every)
     return 2 * share / (1 + share)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...agent.planner import make_plan
 from ...core.conditions import Request, Selection, walk
 from ...core.masks import Mask
+from ..bench.changes import held_box
 from ..bench.execute import labels_of
 from ..bench.items import Image, Item, Made
 from .admit import Rejected, Verdicts
@@ -21,7 +22,7 @@ from .phrasing import Wordings, request_for, spoken, wordings
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView
 
-VERSION = 2
+VERSION = 3
 _NOTHING = Verdicts((), (), (), {}, 0)
 
 
@@ -103,6 +104,8 @@ def _item(draft: Draft, name: str, twin: str | None, seed: int) -> Item:
     for each in verdicts.answers:
         mask = view.by_id[each].mask
         answer = answer if mask is None else answer.union(mask)
+    box = held_box(request)
+    answer = answer if box is None else answer.clipped(box.to_px(view.image.size_wh))
     wrong = len(verdicts.universe) - len(verdicts.answers)
     return Item(
         id=name,

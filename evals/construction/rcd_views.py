@@ -1,8 +1,9 @@
 """A pair of images as something to ask of: its changed things, and how a condition is judged of them.
 
 Two rules go beyond those of single images (FORMATS.md section 8). A thing is in a half, quadrant or cell when nine
-tenths of its pixels are, and is not when at most a tenth is; between, it is neither, whatever its centre says. And what
-another reading of the mask (small gaps closed; change of any type divided by type) would answer otherwise is unknown.
+tenths of its pixels are, and is not when at most a tenth is; between, it is neither, whatever its centre says. Of a box
+in numbers the pixels in it are asked for, so a thing counts with whatever part of it is inside. And what another
+reading of the mask (small gaps closed; change of any type divided by type) would answer otherwise is unknown.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.conditions import And, Condition, Not, Or, Position, Selection
+from ...core.conditions import And, Condition, InBox, Not, Or, Position, Selection
 from ...core.regions import Region
+from ...tools.bands import CRISP
 from ...tools.findings import FALSE, TRUE, UNKNOWN
 from ...tools.layout import Layout
-from ..bench.execute import Executor, Found, Frame, Regions
+from ..bench.execute import ChangeParts, Executor, Found, Frame, Regions
 from ..bench.items import Image
 from ..datasets.record import Record, Tally
 from ..datasets.xbd import DAMAGE
@@ -45,13 +47,15 @@ def label_of(name: str) -> str:
     return AREA if name == ANY else f"changed {name}"
 
 
-def place_box(position: Position, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
-    """x0, y0, x1, y1 of a half, quadrant or cell, px.
+def place_box(position: Position | InBox, size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 of a half, quadrant or cell, or of a box in numbers, px.
 
     Example:
         >>> place_box(Position(frame="cell", place="top right"), (300, 90))
         (200.0, 0.0, 300.0, 30.0)
     """
+    if isinstance(position, InBox):
+        return position.to_px(size_wh)
     words = position.place.split()
     spans = []
     for length, names in zip(size_wh, (("left", "right"), ("top", "bottom")), strict=True):
@@ -72,8 +76,8 @@ def place_box(position: Position, size_wh: tuple[int, int]) -> tuple[float, floa
 
 
 @lru_cache(maxsize=64)
-def place_px(position: Position, size_wh: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool, read-only: the pixels whose centre is in a half, quadrant or cell."""
+def place_px(position: Position | InBox, size_wh: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool, read-only: the pixels whose centre is in a half, quadrant, cell or box in numbers."""
     x0, y0, x1, y1 = place_box(position, size_wh)
     across, down = np.arange(size_wh[0]) + 0.5, np.arange(size_wh[1]) + 0.5
     pixels = np.outer((down >= y0) & (down < y1), (across >= x0) & (across < x1))
@@ -81,18 +85,16 @@ def place_px(position: Position, size_wh: tuple[int, int]) -> np.ndarray:
     return pixels
 
 
-def share_in(region: Region, position: Position, size_wh: tuple[int, int]) -> float:
-    """Share of a thing's pixels whose centre is in a half, quadrant or cell."""
+def share_in(region: Region, position: Position | InBox, size_wh: tuple[int, int]) -> float:
+    """Share of a thing's pixels whose centre is in a half, quadrant, cell or box in numbers."""
     mask = region.mask
     if mask is None or not mask.area_px:
         return 0.0
-    (x, y), (height, width) = mask.offset_xy, mask.crop.shape
-    part = place_px(position, size_wh)[y : y + height, x : x + width]
-    return float(np.count_nonzero(mask.crop & part)) / mask.area_px
+    return mask.clipped(place_box(position, size_wh)).area_px / mask.area_px
 
 
-class PlaceExecutor(Executor):
-    """An executor that judges places by pixels as well as by centres."""
+class PlaceExecutor(ChangeParts):
+    """An executor that judges places by pixels as well as by centres, boxes in numbers by pixels alone."""
 
     def _judged(self, layout: Layout, condition: Condition, status: np.ndarray) -> np.ndarray:
         match condition:
@@ -186,6 +188,11 @@ class ChangeView(View):
     def certain(self) -> Executor:
         """Over the objects that are not in doubt."""
         return self._executor(lambda seen: not seen.doubt, lambda seen: seen.is_sure_reference)
+
+    @cached_property
+    def crisp(self) -> Executor:
+        """Over all objects, with the limits that `surveyor ask` uses."""
+        return ChangeParts(self.frame, self._regions(lambda _seen: True), classes=self.classes, bands=CRISP)
 
     def is_turned(self, labels: tuple[str, ...]) -> bool:
         """False: how long or how turned a changed part is, is nothing that a mask of pixels settles."""

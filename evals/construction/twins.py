@@ -15,6 +15,7 @@ from ...core.conditions import (
     Condition,
     CountTest,
     Group,
+    InBox,
     Not,
     Or,
     Orientation,
@@ -139,6 +140,9 @@ def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[t
             for place in rng.sample(_PLACES[condition.frame], len(_PLACES[condition.frame])):
                 if place != condition.place:
                     yield "Z:position", Position(frame=condition.frame, place=place)  # type: ignore[arg-type]
+        case InBox():
+            for _ in range(4):
+                yield "Z:position", _moved(condition, rng)
         case Group():
             if condition.test is not None:
                 for n in rng.sample(range(3, 10), 3):
@@ -153,6 +157,13 @@ def _mutated(condition: Condition, site: Site, rng: random.Random) -> Iterator[t
             yield from _related_otherwise(condition, site, rng)
         case _:
             return
+
+
+def _moved(box: InBox, rng: random.Random) -> InBox:
+    """A box of the same size elsewhere."""
+    left, top, right, bottom = box.xyxy
+    x, y = (rng.randrange(0, 1001 - side, 50) for side in (right - left, bottom - top))
+    return InBox(xyxy=(x, y, x + right - left, y + bottom - top))
 
 
 def _related_otherwise(relation: Relation, site: Site, rng: random.Random) -> Iterator[tuple[str, Condition]]:
