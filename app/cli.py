@@ -14,6 +14,7 @@ import typer
 from .cli_ask import ask
 from .cli_bench import bench
 from .cli_chat import chat
+from .cli_data import data
 from .cli_doctor import doctor
 from .cli_explain import EXAMPLE, explain
 from .cli_models import models
@@ -63,6 +64,7 @@ app.command()(runs)
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
 app.add_typer(train, name="train")
+app.add_typer(data, name="data")
 app.command()(doctor)
 
 
