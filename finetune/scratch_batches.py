@@ -1,0 +1,180 @@
+"""Rows of several questions about the same images, as one forward pass of a Qwen2-VL, and the losses of the replies.
+
+A row is the images' tokens once and then each question with its reply. Positions begin anew at each question and the
+mask hides the questions from each other, so that every one is read as if it stood behind the images alone, as at
+inference; a test holds that. Labels stand on replies only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .scratch_dense import Cells, cells_of, stacked
+from .scratch_records import Shown
+from .scratch_scenes import Listed
+from .scratch_tiny import MERGE, PATCH, number_ids
+
+Batch = dict[str, torch.Tensor]
+_PLACE = "@@question@@"
+NO_LABEL = -100
+
+
+class Collator:
+    """Rows to tensors.
+
+    Args:
+        engine: `tools.models.qwen2vl.engine.Engine` of the checkpoint that is trained.
+        listed: which things dense targets are made for.
+    """
+
+    def __init__(self, engine: Any, listed: Listed) -> None:
+        loaded = engine.loaded
+        self.tokenizer, self.listed = loaded.tokenizer, listed
+        self._template, self._config = loaded.template, loaded.base.config
+        self._mean, self._std = (np.array(each, np.float32) for each in (loaded.images.image_mean, loaded.images.image_std))  # fmt: skip  # noqa: E501
+        self._heads: dict[tuple[int, ...], tuple[list[int], np.ndarray, str]] = {}
+
+    def patches(self, images: Sequence[np.ndarray]) -> Batch:
+        """`pixel_values` and `image_grid_thw` as the checkpoint's image processor makes them.
+
+        Args:
+            images: (H, W, 3) uint8, sides multiples of 28 px.
+        """
+        values, grids = [], []
+        for image in images:
+            rows, columns = image.shape[0] // PATCH, image.shape[1] // PATCH
+            pixels = (image.astype(np.float32) / 255 - self._mean) / self._std
+            split = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
+            flat = split.transpose(0, 3, 1, 4, 6, 2, 5)  # cells, patches in a cell, channel, y, x
+            twice = np.repeat(flat.reshape(rows * columns, 3, 1, PATCH * PATCH), 2, axis=2)  # two equal dates
+            values.append(twice.reshape(rows * columns, -1))
+            grids.append([1, rows, columns])
+        return {"pixel_values": torch.from_numpy(np.concatenate(values)), "image_grid_thw": torch.tensor(grids)}
+
+    def __call__(self, rows: Sequence[Shown]) -> Batch:
+        """One batch.
+
+        Returns:
+            `input_ids`, `labels` (rows, length), `position_ids` (3, rows, length), `attention_mask` (rows, 1, length,
+            length) bool; `pixel_values`, `image_grid_thw` where there are images; and `dense_*`: the targets of
+            `scratch_dense` with `dense_at`, the tokens among all image tokens that they are of.
+        """
+        parts = [self._row(row) for row in rows]
+        longest = max(len(ids) for ids, *_ in parts)
+        ids = torch.full((len(rows), longest), int(self.tokenizer.pad_token_id))
+        labels = torch.full((len(rows), longest), NO_LABEL)
+        places = torch.zeros((3, len(rows), longest), dtype=torch.long)
+        branch = torch.full((len(rows), longest), -1)
+        for number, (own, told, place, of) in enumerate(parts):
+            ids[number, : len(own)], labels[number, : len(own)] = torch.tensor(own), torch.tensor(told)
+            places[:, number, : len(own)], branch[number, : len(own)] = torch.from_numpy(place), torch.tensor(of)
+        seen = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
+        batch = {
+            "input_ids": ids, "labels": labels, "position_ids": places,
+            "attention_mask": (seen & torch.ones(longest, longest, dtype=torch.bool).tril())[:, None],
+        }  # fmt: skip
+        images = [image for row in rows for image in row.images]
+        return batch | (self.patches(images) | self.dense(rows) if images else {})
+
+    def dense(self, rows: Sequence[Shown]) -> Batch:
+        """The dense targets of the rows that show scenes whole."""
+        cells: list[Cells] = []
+        at, start = [], 0
+        for row in rows:
+            for date, image in enumerate(row.images):
+                count = image.shape[0] * image.shape[1] // (PATCH * MERGE) ** 2
+                if row.seen is not None:
+                    cells.append(cells_of(row.seen, date, self.listed))
+                    at.append(torch.arange(start, start + count))
+                start += count
+        if not cells:
+            return {}
+        return {f"dense_{name}": value for name, value in stacked(cells).items()} | {"dense_at": torch.cat(at)}
+
+    def _row(self, row: Shown) -> tuple[list[int], list[int], np.ndarray, list[int]]:
+        """Token ids, labels, positions (3, length) and the branch of each: 0 for what all questions see."""
+        head, place, tail = self._head(tuple(side for image in row.images for side in image.shape[:2]))
+        following = int(place.max()) + 1
+        ids, labels, branch, places = list(head), [NO_LABEL] * len(head), [0] * len(head), [place]
+        for number, question in enumerate(row.questions, start=1):
+            asked = self.tokenizer(question.asking.text + tail, add_special_tokens=False)["input_ids"]
+            reply = [*self.tokenizer(question.reply, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id]  # fmt: skip  # noqa: E501
+            count = len(asked) + len(reply)
+            ids += [*asked, *reply]
+            labels += [NO_LABEL] * len(asked) + reply
+            branch += [number] * count
+            places.append(np.tile(following + np.arange(count), (3, 1)))
+        return ids, labels, np.concatenate(places, axis=1), branch
+
+    def _head(self, sides: tuple[int, ...]) -> tuple[list[int], np.ndarray, str]:
+        """Ids and positions up to the last image, and the text behind a question; sides are H, W, H, W ..."""
+        if sides not in self._heads:
+            content = [*({"type": "image"} for _ in sides[::2]), {"type": "text", "text": _PLACE}]
+            text = self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": content}], chat_template=self._template, tokenize=False,
+                add_generation_prompt=True,
+            )  # fmt: skip
+            head, _, tail = text.partition(_PLACE)
+            ids: list[int] = []
+            places: list[np.ndarray] = []
+            following, left = 0, list(zip(sides[::2], sides[1::2], strict=True))
+            for token in self.tokenizer(head, add_special_tokens=False)["input_ids"]:
+                rows, columns = (1, 1)
+                if token == self._config.image_token_id:
+                    rows, columns = (side // (PATCH * MERGE) for side in left.pop(0))
+                grid = np.stack([np.zeros((rows, columns), np.int64), *np.indices((rows, columns))]).reshape(3, -1)
+                ids += [token] * (rows * columns)
+                places.append(grid + following)
+                following += max(rows, columns)
+            self._heads[sides] = (ids, np.concatenate(places, axis=1), tail)
+        return self._heads[sides]
+
+
+class ReplyLoss(nn.Module):
+    """Cross-entropy of replies; a number that is nearly right is nearly as good.
+
+    Args:
+        tokenizer: with a token for each number.
+        soft: (numbers, numbers), see `scratch_dense.soft_numbers`.
+        structure: weight of tokens that are no numbers.
+    """
+
+    ids: torch.Tensor
+    value: torch.Tensor
+    soft: torch.Tensor
+
+    def __init__(self, tokenizer: Any, rows: int, soft: torch.Tensor, structure: float = 1.0) -> None:
+        super().__init__()
+        ids = torch.tensor(number_ids(tokenizer))
+        value = torch.full((rows,), -1)
+        value[ids] = torch.arange(len(ids))
+        self.register_buffer("ids", ids, persistent=False)
+        self.register_buffer("value", value, persistent=False)
+        self.register_buffer("soft", soft, persistent=False)
+        self.structure = structure
+
+    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Losses of reply tokens: logits (N, vocabulary), labels (N,).
+
+        Returns:
+            `loss`, to be minimised; and, for looking at: `words` and `numbers` (nats a token), `off` (mean grid steps
+            between the likeliest number and the right one), `sure` (probability of the least likely word token).
+        """
+        logs = logits.float().log_softmax(dim=-1)
+        value = self.value[labels]
+        is_number = value >= 0
+        words = -logs[~is_number].gather(1, labels[~is_number, None])[:, 0]
+        total, found = self.structure * words.sum(), dict[str, torch.Tensor]()
+        if len(words):
+            found = {"words": words.mean(), "sure": (-words.detach().max()).exp()}
+        if bool(is_number.any()):
+            of = logs[is_number][:, self.ids]
+            numbers = -(self.soft[value[is_number]] * of).sum(dim=1)
+            found |= {"numbers": numbers.mean(), "off": (of.argmax(dim=1) - value[is_number]).abs().float().mean()}
+            total = total + numbers.sum()
+        return {"loss": total / len(labels), **found}
