@@ -224,7 +224,7 @@ class SftTrainer(Trainer):
 
 
 class _Told(TrainerCallback):
-    """Metrics to a file, progress to whoever listens, a checkpoint with each evaluation; an end to losses that are NaN."""
+    """Metrics to a file, progress to whoever listens, a checkpoint with each evaluation; an end to NaN."""
 
     def __init__(self, config: SftConfig, steps: int, epochs: float) -> None:
         self.config, self.steps, self.epochs = config, steps, epochs

@@ -255,10 +255,11 @@ def order(
     each = _weights(lines, weights)
     if each.sum() < 1:
         raise UsageError("task_weights leave less than one record an epoch; raise them")
-    wanted, parts, epoch = steps * global_batch, [], 0
-    while sum(map(len, parts)) < wanted:
-        parts.append(_epoch(each, np.random.default_rng((seed, epoch))))
-        epoch += 1
+    wanted, held = steps * global_batch, 0
+    parts: list[np.ndarray] = []
+    while held < wanted:
+        parts.append(_epoch(each, np.random.default_rng((seed, len(parts)))))
+        held += len(parts[-1])
     drawn = np.concatenate(parts)[:wanted]
     if not group:
         return drawn
@@ -302,5 +303,5 @@ def _epoch(each: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     shown = [np.repeat(np.arange(len(each)), whole)]
     for part in np.unique(each - whole):
         alike = np.flatnonzero(each - whole == part)
-        shown.append(rng.permutation(alike)[: round(part * len(alike))])
+        shown.append(rng.permutation(alike)[: int(part * len(alike) + rng.random())])
     return rng.permutation(np.concatenate(shown))

@@ -181,11 +181,14 @@ def _item(record: Instruction, task: str, **more: Any) -> Item:
 
 def _exact(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
     asked = [
-        Questioned(e.record.id, e.record.family, e.record.task, _last(e.record), None if e.read is None else str(e.read),
-                   status=e.status)
+        Questioned(e.record.id, e.record.family, e.record.task, _last(e.record), _text(e.read), status=e.status)
         for e in answered
-    ]  # fmt: skip
+    ]
     return score_vqa(asked).values()["strict OA"] or 0.0, {}
+
+
+def _text(read: Any) -> str | None:
+    return None if read is None else str(read)
 
 
 def _class(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:

@@ -49,7 +49,7 @@ def prepared(model: Any, config: SftConfig) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         lora = LoraConfig(
-            r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none",  # type: ignore[arg-type]
+            r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias="none",
             target_modules=targets(config), task_type="CAUSAL_LM",
         )  # fmt: skip
         return get_peft_model(model, lora)
