@@ -102,7 +102,7 @@ class TextMask:
         cells = len(self.cells)
         rows = ((np.arange(height) + 0.5) * cells / height).astype(int)
         columns = ((np.arange(width) + 0.5) * cells / width).astype(int)
-        across, down = self.cells.any(axis=0)[columns], self.cells.any(axis=1)[rows]
+        across, down = np.asarray(self.cells.any(axis=0))[columns], np.asarray(self.cells.any(axis=1))[rows]
         if not across.any() or not down.any():
             return Mask.from_array(np.zeros((0, 0)), shape_hw=(height, width))
         x, y = np.flatnonzero(across)[[0, -1]], np.flatnonzero(down)[[0, -1]]

@@ -8,7 +8,8 @@ GeoGround (arXiv 2411.11904) section 3.1 and figure 2; the authors published no 
   within 0 to 90 degrees could not tell half of all boxes. So `geoground` reads OpenCV's way: clockwise on screen from
   the x axis to w, (0, 90], any side may be w. `geoground-le90` has the long side as w and [-90, 90), clockwise;
 - Text-Mask: see `core.textmask`; written with 32 cells a side (`geoground-16`, `geoground-24`: as many), read with any.
-  A polygon is written as the mask of its pixels. A grid without a set cell is an explicit none;
+  A polygon is written as the mask of its pixels, or of its points where it sets no pixel. A grid without a set cell is
+  an explicit none;
 - boxes of one kind in a row share a tag, `[[...], [...]]`; every mask has its own. A name in `<ref>...</ref>` before a
   tag is read (the paper's queries have it), and not written. No object is the word `none`.
 """
@@ -20,12 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from ..codec import Pointed
 from ..errors import ModelOutputError, UsageError
 from ..frames import SizeWH
 from ..masks import Mask
 from ..textmask import TextMask
-from .scanning import NUMBER, Span, is_none, low_high, objects_in, upright
+from .scanning import NUMBER, Span, is_none, low_high, objects_in, on_grid, upright
 from .turned import Turned
 
 OPENCV = Turned("centre", least=0, span=90, least_is_open=True, is_clockwise=True)
@@ -67,10 +70,9 @@ class GeoGround:
         """The text for the objects; "none" for an empty sequence.
 
         Raises:
-            UsageError: an unknown kind, points that do not fit it, or a mask or polygon without a pixel in the image.
+            UsageError: an unknown kind, points that do not fit it, or a mask without a pixel.
 
         Example:
-            >>> import numpy as np
             >>> box = Pointed("obb", np.array([[10, 20], [60, 20], [60, 40], [10, 40]]))
             >>> GeoGround().encode([box], (100, 100))
             '<obb>[[35,30,20,50,90]]</obb>'
@@ -120,12 +122,17 @@ class GeoGround:
 
     def _cells_of(self, item: Pointed, size_wh: SizeWH) -> TextMask:
         shape = round(size_wh[1]), round(size_wh[0])
-        mask = item.mask if item.mask is not None else Mask.from_polygon(item.points_px, shape)
+        mask = Mask.from_polygon(item.points_px, shape) if item.mask is None else item.mask
         if mask.shape_hw != shape:
             raise UsageError(f"a mask of a scene {mask.shape_hw!r} (height, width) cannot be written for {shape!r}")
-        if not mask.area_px:
-            raise UsageError(f"a {item.kind} to encode sets no pixel of the image; drop it first")
-        return TextMask.from_mask(mask, self.cells)
+        if mask.area_px:
+            return TextMask.from_mask(mask, self.cells)
+        if item.mask is not None:
+            raise UsageError("a mask to encode sets no pixel; drop it first")
+        cells = np.zeros((self.cells, self.cells), dtype=bool)  # a polygon between the centres of pixels
+        column, row = np.minimum(on_grid(item.points_px, size_wh, self.cells, truncates=True), self.cells - 1).T
+        cells[row, column] = True
+        return TextMask(cells)
 
 
 def _mask(match: re.Match[str], size_wh: SizeWH, label: str | None, text: str) -> Pointed | None:
