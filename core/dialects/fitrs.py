@@ -26,7 +26,7 @@ from .turned import Turned
 
 NONE = "I'm sorry, I cannot answer as the given image does not contain any given objects."
 """What the authors' records answer where nothing is to be found."""
-_RBOX = re.compile(r"<rbox>\s*\((?P<boxes>[^()]*)\)\s*</rbox>")
+_RBOX = re.compile(r"<rbox>\s*\(\s*(?P<boxes>[^()]*)\)\s*</rbox>")
 _BOX = re.compile(BRACES, re.ASCII)
 _SEPARATOR = re.compile(r"\s*,\s*")
 _OPENCV = Turned("centre", 0, 90, True, is_clockwise=True, decimals=2, truncates_angle=True)
