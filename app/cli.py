@@ -14,6 +14,8 @@ import typer
 from .cli_ask import ask
 from .cli_bench import bench
 from .cli_chat import chat
+from .cli_convert_boxes import EPILOG as CONVERT_BOXES
+from .cli_convert_boxes import convert_boxes
 from .cli_data import data
 from .cli_doctor import doctor
 from .cli_explain import EXAMPLE, explain
@@ -63,6 +65,7 @@ app.command()(resume)
 app.command()(runs)
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
+app.command(epilog=CONVERT_BOXES)(convert_boxes)
 app.add_typer(train, name="train")
 app.add_typer(data, name="data")
 app.command()(doctor)
