@@ -25,7 +25,6 @@ from ..evals.scores.captions import Captioned, score_captions
 from ..evals.scores.crec import Item, Prediction, score_crec
 from ..evals.scores.rcd import score_rcd
 from ..evals.scores.scene import Classified, score_scenes
-from ..evals.scores.scored import ratio
 from ..evals.scores.vqa import Questioned, score_vqa
 from ..tools.models.prompting import Prompt, Reply, meaning
 from ..tools.models.tasks import Asking
@@ -35,6 +34,8 @@ from .sft_encode import Reader, as_seen, in_dialect, prompt_of, turns_of
 
 NEAR_KM = 25.0
 """A place is right within this distance: "city" of Im2GPS (Hays and Efros 2008)."""
+Figures = dict[str, float | None]
+"""Name -> figure; None where it is not defined (0/0). The headline is called as the scorer in `_SCORERS`."""
 _REQUEST = {"outputs": [{"verb": "detect", "target": {"phrases": ["it"]}}]}  # items need one; nobody reads it here
 
 
@@ -105,10 +106,9 @@ def scores(answered: Sequence[Answered]) -> dict[str, float]:
     for task in TASKS:
         own = [each for each in answered if each.record.task == task]
         for name, part in _alike(task, own).items():
-            value, more = _SCORERS[name](part)
-            found[f"{task}_{name}"] = value
-            found |= {f"{task}_{key}": figure for key, figure in more.items()}
-            heads.append(value)
+            values = {key: value for key, value in _SCORERS[name](part).items() if value is not None}
+            found |= {f"{task}_{key}": value for key, value in values.items()}
+            heads += [values[name]] if name in values else []
         if own:
             found[f"{task}_unreadable"] = sum(each.status != "answered" for each in own) / len(own)
             found[f"{task}_cut"] = sum(each.forced for each in own) / len(own)
@@ -128,7 +128,7 @@ def _alike(task: str, own: Sequence[Answered]) -> dict[str, list[Answered]]:
     return {name: part for name, part in (("f1", boxes), ("iou", outlines)) if part}
 
 
-def _boxes(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _boxes(answered: Sequence[Answered]) -> Figures:
     items, given = [], []
     for each in answered:
         right = [_as_box(marked.pointed) for marked in each.record.regions]
@@ -139,8 +139,7 @@ def _boxes(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
         regions = [box if oriented or not right else {**box, "obb": None} for box in said]
         given.append(Prediction.model_validate({"id": each.record.id, "status": each.status, "regions": regions}))
     values = score_crec(items, given, oriented=True).values()
-    more = {name: values[f"{name}_micro@0.5"] for name in ("precision", "recall")}
-    return values["f1_micro@0.5"] or 0.0, {name: value for name, value in more.items() if value is not None}
+    return {name: values[f"{name}_micro@0.5"] for name in ("f1", "precision", "recall")}
 
 
 def _as_box(pointed: Pointed) -> dict[str, Any]:
@@ -149,7 +148,7 @@ def _as_box(pointed: Pointed) -> dict[str, Any]:
     return {"hbb": corners_to_box(points).tolist(), "obb": corners}
 
 
-def _outlines(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _outlines(answered: Sequence[Answered]) -> Figures:
     items, given = [], []
     for each in answered:
         shape = (each.record.size_wh[1], each.record.size_wh[0])
@@ -159,8 +158,7 @@ def _outlines(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
         rle = _rle(said, shape) if each.status == "answered" else None
         given.append(Prediction.model_validate({"id": each.record.id, "status": each.status, "mask_rle": rle}))
     values = score_rcd(items, given).values()
-    parts = values["component_f1@0.5"]
-    return values["giou"] or 0.0, {} if parts is None else {"component_f1": parts}
+    return {"iou": values["giou"], "component_f1": values["component_f1@0.5"]}
 
 
 def _rle(shapes: Sequence[Sequence[np.ndarray]], shape_hw: tuple[int, int]) -> dict[str, Any]:
@@ -179,33 +177,33 @@ def _item(record: Instruction, task: str, **more: Any) -> Item:
     )  # fmt: skip
 
 
-def _exact(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _exact(answered: Sequence[Answered]) -> Figures:
     asked = [
         Questioned(e.record.id, e.record.family, e.record.task, _last(e.record), _text(e.read), status=e.status)
         for e in answered
     ]
-    return score_vqa(asked).values()["strict OA"] or 0.0, {}
+    return {"exact": score_vqa(asked).values()["strict OA"]}
 
 
 def _text(read: Any) -> str | None:
     return None if read is None else str(read)
 
 
-def _class(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _class(answered: Sequence[Answered]) -> Figures:
     asked = [Classified(e.record.id, e.record.family, _last(e.record), e.read, e.status) for e in answered]
-    return score_scenes(asked).values()["accuracy"] or 0.0, {}
+    return {"accuracy": score_scenes(asked).values()["accuracy"]}
 
 
-def _rouge(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _rouge(answered: Sequence[Answered]) -> Figures:
     asked = [Captioned(e.record.id, e.record.family, [_last(e.record)], e.read, e.status) for e in answered]
     values = score_captions(asked).values()
-    return values["ROUGE_L"] or 0.0, {"cider": values["CIDEr"] or 0.0}
+    return {"rouge_l": values["ROUGE_L"], "cider": values["CIDEr"]}
 
 
-def _near(answered: Sequence[Answered]) -> tuple[float, dict[str, float]]:
+def _near(answered: Sequence[Answered]) -> Figures:
     hits = [float(isinstance(e.read, Place) and _km(e.read, asking_of(e.record).read(_last(e.record))) <= NEAR_KM)
             for e in answered]  # fmt: skip
-    return float(ratio(np.array(sum(hits)), np.array(len(hits)))), {}
+    return {"near": sum(hits) / len(hits)}
 
 
 def _km(a: Place, b: Place) -> float:
@@ -220,7 +218,7 @@ def _last(record: Instruction) -> str:
     return record.reply or turns_of(record)[-1][1]
 
 
-_SCORERS: dict[str, Callable[[Sequence[Answered]], tuple[float, dict[str, float]]]] = {
+_SCORERS: dict[str, Callable[[Sequence[Answered]], Figures]] = {
     "f1": _boxes, "iou": _outlines, "exact": _exact, "accuracy": _class, "rouge_l": _rouge, "near": _near,
 }  # fmt: skip
 

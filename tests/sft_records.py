@@ -32,6 +32,7 @@ def records(folder: Path, names: Sequence[str], split: str = "train") -> list[In
     """For each name a picture (or two), and one record of each task over it."""
     found = []
     obb, box = Marked(kind="obb", points=QUAD), Marked(kind="box", points=((30, 20), (80, 60)), keypoints=((50, 40),))
+    hull = Marked(kind="box", points=((30, 20), (80, 60)))
     for number, name in enumerate(names):
         one, two = drawn(folder, f"{name}.png"), drawn(folder, f"{name}-later.png")
         base: dict[str, Any] = {"family": name, "source": "squares", "licence": "CC0-1.0", "split": split}
@@ -46,7 +47,7 @@ def records(folder: Path, names: Sequence[str], split: str = "train") -> list[In
             "count": {"phrase": "square", "reply": str(number)},
             "scene": {"choices": ("port", "field"), "reply": "port" if number % 2 else "field"},
             "geoloc": {"reply": "[Bern, (46.95, 7.45)]"},
-            "ggl": {"pictures": (), "grid_wh": (100, 100), "given": (obb,), "regions": (box,), "asked": "box"},
+            "ggl": {"pictures": (), "grid_wh": (100, 100), "given": (obb,), "regions": (hull,), "asked": "box"},
         }
         for task, more in kinds.items():
             record = {"id": f"{name}-{task}", "task": task, "pictures": (one,), **base, **more}

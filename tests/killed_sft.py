@@ -1,0 +1,11 @@
+"""Trains from the settings named on the command line, on one thread; to be killed in the middle."""
+
+from __future__ import annotations
+
+import sys
+
+from surveyor.finetune.sft import train
+from surveyor.finetune.sft_config import load_config
+
+if __name__ == "__main__":
+    print(train(load_config(sys.argv[1])).folder)
