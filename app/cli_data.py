@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from .cli_data_augment import EPILOG as AUGMENT_EPILOG
+from .cli_data_augment import augment
 from .cli_data_export import EPILOG as EXPORT_EPILOG
 from .cli_data_export import export
 from .cli_data_look import SHOW_EPILOG, STATS_EPILOG, show, stats
@@ -77,9 +79,10 @@ def convert(
     doubtful: Annotated[
         str,
         typer.Option(
-            metavar="drop|keep", help="Windows that show 5 to 70 % of an object: drop the record of its class, or keep."
+            metavar="few|drop|keep",
+            help="Objects of which a window shows 5 to 70 %: left out with their record unless they are few.",
         ),
-    ] = "drop",
+    ] = "few",
     difficult: Annotated[
         str, typer.Option(metavar="keep|drop", help="Objects that the annotators marked as difficult.")
     ] = "keep",
@@ -122,7 +125,7 @@ def convert(
             without=frozenset(without or ()), listener=listener,
         )  # fmt: skip
         meta = write_records(out, records, provenance)
-    _tell(out, meta.tasks, meta.families, meta.dropped)
+    tell(out, meta.tasks, meta.families, meta.dropped)
 
 
 def command_line() -> str:
@@ -130,7 +133,8 @@ def command_line() -> str:
     return " ".join(["surveyor", *sys.argv[1:]])
 
 
-def _tell(out: Path, tasks: Mapping[str, int], families: int, dropped: Mapping[str, int]) -> None:
+def tell(out: Path, tasks: Mapping[str, int], families: int, dropped: Mapping[str, int]) -> None:
+    """Says what was written and what was left out."""
     from rich.table import Table
 
     from .screen import talk
@@ -183,3 +187,4 @@ data.command(epilog=STATS_EPILOG)(stats)
 data.command(epilog=SHOW_EPILOG)(show)
 data.command("split", epilog=SPLIT_EPILOG)(split_command)
 data.command(epilog=EXPORT_EPILOG)(export)
+data.command(epilog=AUGMENT_EPILOG)(augment)

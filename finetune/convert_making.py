@@ -10,10 +10,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import ValidationError
 
+from ..core.codec import PointCodec
 from ..core.errors import SurveyorError, UsageError
-from ..core.geometry import polygon_area
 from ..evals.datasets.reading import leave_out
 from ..evals.datasets.record import Record, Tally
 from .records import POINTING, TASKS, Instruction, Marked, Picture, asking_of, with_messages
@@ -21,7 +22,7 @@ from .windows import XYXY
 
 CONVERTED = tuple(task for task in TASKS if task not in ("pal", "ggl"))
 """Tasks that converters make; the others are made from records (`finetune.pal`)."""
-_LEAST_GRID_AREA = 1e-9
+_STEPS = PointCodec().steps
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Options:
         window: side of the windows that larger images are cut to, px; 0 for none.
         overlap: what neighbouring windows share at least, px.
         negatives: share of "none" (and "0") among the records of a task, as far as the data has them.
-        doubtful: what a window's edge cuts so that it is in doubt: "drop" the record that would have to tell it, or
-            "keep" it with the part that is shown.
+        doubtful: objects that a window's edge cuts so that they are in doubt. "few": a record is left out when they are
+            more than a quarter of its objects, or when it is a count; else they are told by the part that is shown.
+            "drop" leaves out every record that has any, "keep" none.
         difficult: objects that the annotators marked as difficult: "keep" them as others, or "drop" the record.
         holes: polygons whose hole matters: "drop" the record, or tell the "outer" ring.
         most: regions of one reply; a view that has more is cut to quarters, as far as that helps.
@@ -50,7 +52,7 @@ class Options:
     window: int = 1024
     overlap: int = 200
     negatives: float = 0.2
-    doubtful: Literal["drop", "keep"] = "drop"
+    doubtful: Literal["few", "drop", "keep"] = "few"
     difficult: Literal["drop", "keep"] = "keep"
     holes: Literal["drop", "outer"] = "drop"
     most: int = 50
@@ -69,7 +71,7 @@ class Options:
         if not 0 <= self.negatives < 1:
             faults.append(f"the share of negatives is {self.negatives!r}, expected 0 or more and less than 1")
         for name, known in (
-            ("doubtful", ("drop", "keep")),
+            ("doubtful", ("few", "drop", "keep")),
             ("difficult", ("drop", "keep")),
             ("holes", ("drop", "outer")),
         ):
@@ -163,12 +165,12 @@ class Maker:
             return self._lost(task, error.errors()[0]["msg"])
         except UsageError as error:
             return self._lost(task, str(error).split(";")[0])
+        if task in POINTING:
+            return [made] if _on_grid(made) else self._lost(task, "region smaller than a step of the grid")
         try:
-            read = asking_of(made).read(made.messages[-1].content)
+            asking_of(made).read(made.messages[-1].content)
         except SurveyorError:
             return self._lost(task, "reply that cannot be read back")
-        if task in POINTING and (len(read) != len(made.regions) or any(map(_is_lost, read))):
-            return self._lost(task, "region smaller than a step of the grid")
         return [made]
 
     def _lost(self, task: str, reason: str) -> list[Instruction]:
@@ -179,12 +181,24 @@ class Maker:
         return _relative(os.fspath(path), os.fspath(self.images))
 
 
-def _is_lost(read: Any) -> bool:
-    """Whether rounding to the grid left an oriented box or a polygon without area, or a box without sides."""
-    points = read.points_px
-    if read.kind == "box":
-        return bool((points[1] <= points[0]).any())
-    return polygon_area(points) <= _LEAST_GRID_AREA
+def _on_grid(record: Instruction) -> bool:
+    """Whether no region loses its area, or a box a side, when its points are rounded to the dialect's grid.
+
+    Reading the text back would tell the same (tests do so for every kind of record) and takes as long as all the rest.
+    """
+    by_shape: dict[tuple[bool, int], list[Any]] = {}
+    for region in record.regions:
+        by_shape.setdefault((region.kind == "box", len(region.points)), []).append(region.points)
+    for (is_box, _), points in by_shape.items():
+        grid = np.floor(np.array(points) * (_STEPS / np.array(record.size_wh)) + 0.5)
+        if is_box:
+            if (grid[:, 1] <= grid[:, 0]).any():
+                return False
+            continue
+        x, y = grid[..., 0], grid[..., 1]
+        if (np.sum(x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y, axis=1) == 0).any():
+            return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,8 @@
 """Records by class and window: detection, counting and segmentation of everything of a class, and change.
 
 Whatever says "every" needs labels that are there wherever the class occurs (`Record.classes`); a class for which that
-is not known makes no such record. An object in doubt is never taught as absent: the records of its class and window
-are left out (`Options.doubtful`).
+is not known makes no such record. An object in doubt is never taught as absent: it is told by what is shown of it, or
+the records of its class and window are left out (`Options.doubtful`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ OUTLINED = ("coco", "nwpu_vhr10", "isaid", "xbd")
 """Readers whose polygons follow the objects; elsewhere a polygon is a box's four corners."""
 UNKNOWN = 0.05
 """Share of a window that may be without annotation for its land cover to be told."""
+FEW = 0.25
+"""Share of the objects of a class in a window that may be in doubt for the others to be told with them."""
 _LEAST_SIDE = 128
 """A window is not cut to quarters that are smaller, px."""
 
@@ -92,20 +94,22 @@ def _of_class(
 ) -> Iterator[Instruction]:
     """Everything of a class in a window; a window that shows too many is cut to quarters for detection."""
     options, tasks = sheet.maker.options, [task for task in ("det", "count", "res") if sheet.maker.wants(task)]
-    reason = None
-    if options.doubtful == "drop" and not all(seen.is_shown for seen in found):
-        reason = "window's edge cuts an object so that it is in doubt"
-    elif options.difficult == "drop" and any(seen.thing.is_difficult for seen in found):
-        reason = "object marked as difficult"
-    if reason is not None:
+    tasks = [task for task in tasks if task != "res" or any(_has_outline(sheet, seen) for seen in found)]
+    tasks = [task for task in tasks if task != "count" or may_count]
+    if options.difficult == "drop" and any(seen.thing.is_difficult for seen in found):
         for task in tasks:
-            if task == "det" or (task == "count" and may_count) or (task == "res" and _has_outline(sheet, found[0])):
-                sheet.maker.drop(task, reason)
+            sheet.maker.drop(task, "object marked as difficult")
+        return
+    for task in [task for task in tasks if _is_in_doubt(sheet, found, task)]:
+        sheet.maker.drop(task, "objects in doubt, cut by the window's edge")
+        tasks.remove(task)
+    if not tasks:
         return
     found = _once(sheet, found)
-    if may_count and "count" in tasks:
+    if "count" in tasks:
         yield from sheet.make("count", label, window, phrase=label, reply=str(len(found)))
-    if len(found) > options.most:
+        tasks.remove("count")
+    if len(found) > options.most and tasks:
         parts = _quarters(window)
         if not parts:
             sheet.maker.drop("det", f"more than {options.most} regions in the smallest window")
@@ -117,8 +121,19 @@ def _of_class(
     if "det" in tasks:
         regions = in_reading_order([oriented(seen, window) for seen in found])
         yield from sheet.make("det", label, window, phrase=label, regions=regions)
-    if "res" in tasks and any(_has_outline(sheet, seen) for seen in found):
+    if "res" in tasks:
         yield from _segmented(sheet, window, label, found)
+
+
+def _is_in_doubt(sheet: Sheet, found: Sequence[Seen], task: str) -> bool:
+    """Whether a window shows too many objects in part for its record to be told.
+
+    A number is either right or wrong, so none may be in doubt; of regions a few may be, and are told by what is shown.
+    """
+    options, doubtful = sheet.maker.options, sum(not seen.is_shown for seen in found)
+    if options.doubtful == "keep" or not doubtful:
+        return False
+    return options.doubtful == "drop" or task == "count" or doubtful > FEW * len(found)
 
 
 def _segmented(sheet: Sheet, window: XYXY, label: str, found: Sequence[Seen]) -> Iterator[Instruction]:

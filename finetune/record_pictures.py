@@ -24,7 +24,7 @@ from .records import POINTING, Instruction, Picture, asking_of
 SIDE_PX = 480
 _TOLD, _ASKED, _POINT, _START = (64, 255, 90), (0, 170, 255), (255, 60, 200), (0, 230, 255)  # BGR
 _DARK = (20, 20, 20)
-_GAP_PX, _LINE_PX, _MOST_LINES, _COLUMNS = 8, 16, 9, 4
+_GAP_PX, _LINE_PX, _MOST_LINES, _COLUMNS, _LETTERS = 8, 16, 8, 4, 64
 _PAPER = 245
 
 
@@ -192,25 +192,35 @@ def _page(drawn: Sequence[tuple[Instruction, np.ndarray | None]]) -> str:
 
 
 def _sheet(drawn: Sequence[tuple[Instruction, np.ndarray | None]]) -> np.ndarray:
-    """Tiles of equal size, row by row; text that OpenCV's letters lack is written with question marks."""
-    cell_w, cell_h = SIDE_PX, SIDE_PX + _LINE_PX * _MOST_LINES + _GAP_PX
-    columns = min(_COLUMNS, len(drawn))
-    rows = -(-len(drawn) // columns)
-    sheet = np.full((rows * (cell_h + _GAP_PX), columns * (cell_w + _GAP_PX), 3), _PAPER, np.uint8)
-    for index, (record, picture) in enumerate(drawn):
-        y, x = (index // columns) * (cell_h + _GAP_PX), (index % columns) * (cell_w + _GAP_PX)
-        if picture is not None:
-            scale = min(cell_w / picture.shape[1], SIDE_PX / picture.shape[0], 1.0)
-            size = max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale))
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            sheet[y : y + size[1], x : x + size[0]] = small
-            y += size[1]
-        said = [record.messages[0].content.split("\n", 1)[-1], record.messages[-1].content] if record.messages else []
-        lines = [line for text in said for piece in text.split("\n") for line in textwrap.wrap(piece, 58)]
-        if len(lines) > _MOST_LINES - 1:
-            lines = [*lines[: _MOST_LINES - 2], f"... ({len(lines) - _MOST_LINES + 2} more lines)"]
-        for number, line in enumerate(lines):
-            plain = line.encode("ascii", "replace").decode()
-            at = (x + 4, y + 14 + number * _LINE_PX)
-            cv2.putText(sheet, plain, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, _DARK, 1, cv2.LINE_AA)
-    return sheet
+    """Tiles of equal width, row by row."""
+    tiles = [_tile(record, picture) for record, picture in drawn]
+    columns = min(_COLUMNS, len(tiles))
+    rows = []
+    for start in range(0, len(tiles), columns):
+        row = tiles[start : start + columns]
+        height = max(len(tile) for tile in row) + 2 * _GAP_PX
+        sheet = np.full((height, columns * (SIDE_PX + _GAP_PX), 3), _PAPER, np.uint8)
+        for index, tile in enumerate(row):
+            x = index * (SIDE_PX + _GAP_PX)
+            sheet[: len(tile), x : x + SIDE_PX] = tile
+        rows.append(sheet)
+    return np.vstack(rows)
+
+
+def _tile(record: Instruction, picture: np.ndarray | None) -> np.ndarray:
+    """The picture with the messages below it; letters that OpenCV lacks are written as question marks."""
+    said = [record.messages[0].content.split("\n", 1)[-1], record.messages[-1].content] if record.messages else []
+    lines = [line for text in said for piece in text.split("\n") for line in textwrap.wrap(piece, _LETTERS)]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[: _MOST_LINES - 1], f"... ({len(lines) - _MOST_LINES + 1} more lines)"]
+    shown = np.full((_LINE_PX, SIDE_PX, 3), _PAPER, np.uint8)
+    if picture is not None:
+        scale = min(SIDE_PX / picture.shape[1], SIDE_PX / picture.shape[0], 1.0)
+        size = max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale))
+        shown = np.full((size[1], SIDE_PX, 3), _PAPER, np.uint8)
+        shown[:, : size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    text = np.full((_LINE_PX * (len(lines) + 1), SIDE_PX, 3), _PAPER, np.uint8)
+    for number, line in enumerate(lines, start=1):
+        plain = line.encode("ascii", "replace").decode()
+        cv2.putText(text, plain, (4, number * _LINE_PX), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _DARK, 1, cv2.LINE_AA)
+    return np.vstack([shown, text])
