@@ -167,13 +167,13 @@ def _position_mirrored(function: Callable[..., Any], case: Any, condition: Any) 
     return function(case, condition.model_copy(update={"place": place}))
 
 
-def _bounds_of_quarters(condition: Any) -> Any:
-    low, high = _bounds(condition)
+def _bounds_of_quarters(condition: Any, size_wh: Any) -> Any:
+    low, high = _bounds(condition, size_wh)
     shrink = {1 / 3: 0.25, 2 / 3: 0.75}
     return tuple(tuple(shrink.get(edge, edge) for edge in side) for side in (low, high))
 
 
-_bounds = judge_position._bounds
+_bounds = judge_position.place_bounds
 
 
 def _distances_by_centres(a: Layout, b: Layout, reach: np.ndarray) -> Any:
@@ -229,7 +229,7 @@ MUTANTS: dict[str, list[Patch]] = {
     "width and height swapped": [(judge_position, "judge_position", None)],
     "y goes up": _judged("judge_position", _position_y_up),
     "x goes left": _judged("judge_position", _position_mirrored),
-    "cells are quarters": [(judge_position, "_bounds", _bounds_of_quarters)],
+    "cells are quarters": [(judge_position, "place_bounds", _bounds_of_quarters)],
     "edges by centres": [_property("boxes", lambda self: np.concatenate([self.centers, self.centers], axis=1))],
     "positions denied": _judged("judge_position", _turned),
     "distances between centres": [

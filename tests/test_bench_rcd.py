@@ -25,6 +25,7 @@ from surveyor.evals.construction.admit import Rejected, Verdicts, admitted, admi
 from surveyor.evals.construction.atoms import Site
 from surveyor.evals.construction.compose import Proposal
 from surveyor.evals.construction.contested import contested
+from surveyor.evals.construction.provided import provision_of
 from surveyor.evals.construction.rcd_asked import BOX, PLACES, asked_px, is_cut_rank
 from surveyor.evals.construction.rcd_builder import SAME_TWICE, UNCHANGED, build_rcd
 from surveyor.evals.construction.rcd_components import (
@@ -541,6 +542,8 @@ def test_nothing_is_asked_that_people_would_contest() -> None:
     for item in items:
         if item.objects:
             asked_for = item.request.outputs[0].target
+            if provision_of(asked_for) is not None and item.is_zero_match:
+                continue  # its twin differs in the number alone
             (seen,) = [each for each in by_family[item.image.family] if each.certain.labels(asked_for.phrases)]
             assert contested(seen, asked_for, seen.certain.selection(asked_for)) is None, item.expression
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...core.conditions import And, Condition, Node, Not, Or, Selection, children, conjuncts
+from ...core.conditions import And, Condition, Node, Not, Or, Provided, Selection, children, conjuncts
 from ...core.wording import words
 from ...tools.findings import FALSE, TRUE
 from ..bench.execute import Executor, Found
@@ -155,6 +155,8 @@ def _less(condition: Condition) -> Iterator[tuple[str, Condition | None]]:
         case Not():
             for name, less in _less(condition.condition):
                 yield f"not {name}", None if less is None else Not(condition=less)
+        case Provided():  # the same for all candidates: the other way round it would empty the answer
+            yield words(condition), Not(condition=condition)
         case _:
             yield words(condition), None
             yield from _less_reference(condition)

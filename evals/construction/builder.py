@@ -20,7 +20,7 @@ from ...core.progress import note, report
 from ..bench.execute import labels_of
 from ..bench.items import Header, Item
 from ..datasets.record import Record, Tally
-from .admit import Rejected, admitted, admitted_empty
+from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS, Site
 from .balance import Quotas, bucket
 from .compose import LEAST_TOLD_APART, Proposal, proposals
@@ -28,6 +28,8 @@ from .contested import contested
 from .crops import views_of
 from .drafts import Draft, numbered, said_of
 from .phrasing import spoken_name
+from .provided import KIND as N_IF
+from .provided import SHARE, with_test
 from .referents import referents_of
 from .twins import pick_count, twins
 from .usable import Part, told, usable
@@ -247,6 +249,9 @@ class _Making:
         selection, view = proposal.selection, window.view
         verdicts = admitted(view, selection)
         kinds = proposal.kinds or ("C",)
+        if (tested := self._tested(window, site, proposal, verdicts)) is not None:
+            self._keep(window, proposal, tested, (*kinds, N_IF))
+            return
         if proposal.form == "class":
             twin = self._twin(window, site, proposal, selection, must=True)
         elif not self.quotas.allows_easy(kinds, verdicts.f1_of_all):
@@ -269,6 +274,31 @@ class _Making:
         tags = (*kinds, *proposal.tags, bucket(len(verdicts.answers)), *(("answers:all",) if extent == "all" else ()))
         draft = Draft(view, site, selection, verdicts, said, (*_unique(tags), f"class:{_label(site)}"), twin)
         self._keep(window, proposal, draft, kinds)
+
+    def _tested(self, window: _Window, site: Site, proposal: Proposal, verdicts: Verdicts) -> Draft | None:
+        """The question with a test of how many there are, and its twin of which the test fails; None for neither."""
+        room = window.number + 2 <= MOST_PER_WINDOW and len(self.drafts) + 2 <= self.n
+        wanted = 2 * (self.quotas.tags[N_IF] + 1) <= SHARE * (len(self.drafts) + 2)
+        wanted = wanted and self.zeros < self.zero_share * (len(self.drafts) + 2)
+        if not (room and wanted) or len(proposal.kinds) > 1 or proposal.selection.picks:
+            return None
+        view = window.view
+        try:
+            if (doubt := contested(view, proposal.selection, view.certain.selection(proposal.selection))) is not None:
+                raise Rejected(doubt)
+            holds, fails, none = with_test(view, proposal.selection, verdicts.answers, window.rng)
+            said = [said_of(self.task, site, each, window.rng) for each in (holds, fails)]
+        except Rejected as reason:
+            self.tally[str(reason)] += 1
+            return None
+        self.quotas.tags["Z:count"] += 1
+        own = replace(proposal, selection=holds, kinds=(*proposal.kinds, N_IF))
+        known = (*(("C",) if proposal.form == "class" else ()), *own.kinds, *own.tags, f"class:{_label(site)}")
+        tags = ("Z:count", *known, "answers:0")
+        twin = Draft(view, site, fails, none, said[1], _unique(tags), is_twin=True)
+        every = ("answers:all",) if len(verdicts.answers) == len(verdicts.universe) else ()
+        tags = (*known, bucket(len(verdicts.answers)), *every)
+        return Draft(view, site, holds, verdicts, said[0], _unique(tags), twin)
 
     def _keep(self, window: _Window, proposal: Proposal, draft: Draft, kinds: Sequence[str]) -> None:
         self.drafts.append(draft)

@@ -13,9 +13,10 @@ from ..bench.items import Item, Made, Truth
 from .admit import Rejected, Verdicts
 from .atoms import Site
 from .phrasing import Wordings, is_read_alike, request_for, spoken, wordings
+from .provided import conditional_wordings, provision_of
 from .views import View
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ def said_of(task: str, site: Site, selection: Selection, rng: random.Random) -> 
     request = request_for(task, selection)
     if not is_read_alike(request, view.certain.classes, tuple(shown)):
         raise Rejected("a class name that reads as a size")
-    said = wordings(request, rng)
+    said = wordings(request, rng) if provision_of(selection) is None else conditional_wordings(request, rng)
     if said is None:
         raise Rejected("no wording that is read back as it is meant")
     return said

@@ -30,7 +30,9 @@ from .builder import MOST_PER_WINDOW
 from .compose import Proposal
 from .contested import contested
 from .phrasing import request_for, spoken_name
-from .rcd_asked import asked_of, is_cut_rank, places_of
+from .provided import KIND as N_IF
+from .provided import SHARE, with_test
+from .rcd_asked import BOX, asked_of, is_cut_rank, places_of
 from .rcd_components import is_tiny_rest, touches_border
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
 from .rcd_views import ChangeView, change_views
@@ -264,10 +266,30 @@ class _Making:
         if is_one and window.rng.random() < 0.7:
             selection = selection.model_copy(update={"expected": 1})
         asked = replace(proposal, selection=selection)
-        draft = drafted(site, asked, verdicts, window.rng)
-        draft = replace(draft, twin=self._twin(window, site, draft))
+        draft = self._tested(window, site, asked, verdicts)
+        if draft is None:
+            draft = drafted(site, asked, verdicts, window.rng)
+            draft = replace(draft, twin=self._twin(window, site, draft))
         self.drafts.append(draft)
         self._count(window, proposal, draft, f1)
+
+    def _tested(self, window: _Window, site: Site, asked: Proposal, verdicts: Verdicts) -> Draft | None:
+        """The question with a test of how many there are, and its twin of which the test fails; None for neither."""
+        if len(asked.kinds) > 1 or BOX in asked.kinds:  # what is said beside the test is simple, and of whole things
+            return None
+        is_wanted = 2 * (self.quotas.tags[N_IF] + 1) <= SHARE * (len(self.drafts) + 2) and self._wants("Z:count", 2)
+        if not is_wanted or window.number + 2 > MOST_PER_WINDOW:
+            return None
+        try:
+            holds, fails, none = with_test(window.view, asked.selection, verdicts.answers, window.rng)
+            kinds = (*asked.kinds, N_IF)
+            twin = drafted(site, replace(asked, selection=fails, kinds=kinds), none, window.rng, "Z:count")
+            draft = drafted(site, replace(asked, selection=holds, kinds=kinds), verdicts, window.rng)
+        except Rejected as reason:
+            self.tally[str(reason)] += 1
+            return None
+        self.quotas.tags[N_IF] += 1
+        return replace(draft, twin=twin)
 
     def _count(self, window: _Window, proposal: Proposal, draft: Draft, f1: float) -> None:
         window.used.update((proposal.selection, draft.proposal.selection))

@@ -19,6 +19,7 @@ from .atoms import Site
 from .balance import bucket
 from .compose import Proposal
 from .phrasing import Wordings, request_for, spoken, wordings
+from .provided import conditional_wordings, provision_of
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView
 
@@ -55,7 +56,8 @@ def drafted(site: Site, proposal: Proposal, verdicts: Verdicts, rng: random.Rand
     """
     view = site.view
     assert isinstance(view, ChangeView)
-    said = wordings(_request(proposal.selection), rng)
+    request = _request(proposal.selection)
+    said = wordings(request, rng) if provision_of(proposal.selection) is None else conditional_wordings(request, rng)
     if said is None:
         raise Rejected("no wording that is read back as it is meant")
     named = {phrase for each in walk(proposal.selection) if isinstance(each, Selection) for phrase in each.phrases}
@@ -63,7 +65,8 @@ def drafted(site: Site, proposal: Proposal, verdicts: Verdicts, rng: random.Rand
     number = len(verdicts.answers)
     every = ("answers:all",) if number and number == len(verdicts.universe) else ()
     head = labels_of(proposal.selection.phrases[0], view.classes)[0]
-    tags = (*(() if kind is None else (kind,)), *(proposal.kinds or ("C",)), *proposal.tags, bucket(number), *every)
+    kinds = (*(("C",) if proposal.form == "class" else ()), *proposal.kinds)
+    tags = (*(() if kind is None else (kind,)), *kinds, *proposal.tags, bucket(number), *every)
     labels = tuple(label for label in view.classes if label in shown)
     return Draft(view, view.after, proposal, verdicts, said, tuple(dict.fromkeys((*tags, f"class:{head}"))), labels)
 
