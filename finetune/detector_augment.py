@@ -12,6 +12,7 @@ import numpy as np
 from .detector_data import TEN, Sample
 from .detector_model import CLASSES
 from .detector_paste import crop_matrix, min_rect, paste_car_park, paste_objects, warp
+from .pixels import jitter_colour
 
 SCALES = {  # source pixels are resized by a factor drawn log-uniformly from here
     "nwpu": (0.35, 1.6), "aerial_cars": (0.4, 1.2), "whu_train": (0.6, 1.5), "xbd": (0.8, 1.6),
@@ -34,28 +35,6 @@ def clip_hull(hull: np.ndarray, size: int) -> tuple[float, np.ndarray | None]:
     if part is None or inside <= 0:
         return 0.0, None
     return inside / area, part.reshape(-1, 2)
-
-
-def jitter_colour(rng: np.random.Generator, image: np.ndarray, strength: float) -> np.ndarray:
-    """Brightness, contrast, gamma and balance by one table a channel; at times grey, swapped channels, blur, noise."""
-    if rng.random() < 0.06 * strength:
-        image = image[..., rng.permutation(3)]
-    if rng.random() < 0.08 * strength:
-        image = np.repeat(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
-    ramp = np.arange(256) / 255.0
-    gain, offset = 1 + strength * rng.uniform(-0.3, 0.3), strength * rng.uniform(-0.12, 0.12)
-    gamma = np.exp(strength * rng.uniform(-0.45, 0.45))
-    tables = [np.clip(((ramp**gamma - 0.5) * gain * (1 + strength * rng.uniform(-0.1, 0.1)) + 0.5 + offset) * 255, 0, 255).astype(np.uint8) for _ in range(3)]  # fmt: skip  # noqa: E501
-    image = cv2.merge([cv2.LUT(np.ascontiguousarray(image[..., k]), tables[k]) for k in range(3)])
-    if rng.random() < 0.3 * strength:  # saturation
-        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        image = cv2.addWeighted(image, t := rng.uniform(0.3, 1.5), grey, 1 - t, 0)
-    if rng.random() < 0.08 * strength:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.4))
-    if rng.random() < 0.08 * strength:
-        noise = rng.normal(0, rng.uniform(2, 9), (*image.shape[:2], 1)).astype(np.int16)
-        image = np.clip(image.astype(np.int16) + noise, 0, 255).astype(np.uint8)
-    return image
 
 
 class CropSet:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from .detector_data import Sample
+from .pixels import blend
 
 Donor = tuple[Sample, int]  # an image and the index of one of its objects
 MOST_GROWN = 1.6  # donors are enlarged at most so much
@@ -84,14 +85,6 @@ def paste_objects(rng: np.random.Generator, image: np.ndarray, hulls: list, labe
         taken.append(box)
         hulls.append(moved)
         labels.append(c)
-
-
-def blend(image: np.ndarray, patch: np.ndarray, hull: np.ndarray, rim: int) -> None:
-    """Puts the patch (same size as the image) over it inside the hull, grown by a soft rim. In place."""
-    alpha = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillConvexPoly(alpha, np.round(hull).astype(np.int32), 255)
-    soft = cv2.blur(cv2.dilate(alpha, np.ones((rim, rim), np.uint8)), (rim, rim))[..., None] / np.float32(255)
-    image[:] = (image + (patch.astype(np.float32) - image) * soft).astype(np.uint8)
 
 
 def paste_car_park(rng: np.random.Generator, image: np.ndarray, hulls: list, labels: list, cars: Sequence[Donor], label: int, length: float) -> None:  # fmt: skip  # noqa: E501

@@ -86,7 +86,7 @@ class Instruction(Node):
             change as closed polygons over two pictures, `region` a region's caption, `caption`, `vqa`, `count`,
             `scene`, `geoloc`; `pal` given regions told more closely by the picture, `ggl` given regions told more
             coarsely without one (GeoGround section 3.2; `finetune.pal` makes both).
-        pictures: one; two (before, after) for `rcd`; none for `ggl`.
+        pictures: one; two (before, after) for `rcd` and a `region` that changed; none for `ggl`.
         phrase: what is asked for (pointing tasks, `count`), or the question (`vqa`); "" where nothing is.
         regions: what is right (pointing tasks; none is an answer), or what is asked about (`region`: exactly one).
         given: what is told beforehand (`pal`, `ggl`): one for each of `regions`, in that order.
@@ -126,8 +126,8 @@ class Instruction(Node):
     @model_validator(mode="after")
     def _parts_fit(self) -> Instruction:
         faults = []
-        if len(self.pictures) != {"rcd": 2, "ggl": 0}.get(self.task, 1):
-            faults.append("two pictures go with 'rcd', none with 'ggl', one with every other task")
+        if len(self.pictures) not in {"rcd": (2,), "ggl": (0,), "region": (1, 2)}.get(self.task, (1,)):
+            faults.append("two pictures go with 'rcd', one or two with 'region', none with 'ggl', one with other tasks")
         if (self.grid_wh is not None) != (self.task == "ggl"):
             faults.append("a grid's size goes with 'ggl', which has no picture")
         hybrid = self.task in ("pal", "ggl")
@@ -168,7 +168,7 @@ def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
         case "rcd":
             return tasks.change(record.phrase, size)
         case "region":
-            return tasks.describe(record.regions[0].pointed, size)
+            return tasks.describe(record.regions[0].pointed, size, is_pair=len(record.pictures) == 2)
         case "caption":
             return tasks.caption()
         case "vqa":

@@ -168,9 +168,11 @@ class Tasks:
 
         return Asking("select", text, subset_grammar(list(known)), read, _REGION_TOKENS, lenient)
 
-    def describe(self, region: Pointed, size_wh: SizeWH) -> Asking[str]:
-        """A phrase for what lies at a region (`[region]`, region captions)."""
+    def describe(self, region: Pointed, size_wh: SizeWH, *, is_pair: bool = False) -> Asking[str]:
+        """A phrase for what lies at a region (`[region]`, region captions); of a pair for what changed there."""
         points = self.dialect.encode([replace(region, keypoints_px=None, label=None)], size_wh)
+        if is_pair:
+            return replace(self._text("region_pair", _TEXT_TOKENS, points=points), task="region")
         return self._text("region", _TEXT_TOKENS, points=points)
 
     def caption(self) -> Asking[str]:
