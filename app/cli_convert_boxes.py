@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -87,7 +87,7 @@ def convert_boxes(
         _deliver(made, out)
 
 
-@dataclass
+@dataclasses.dataclass
 class _Job:
     """One file's conversion and its counts."""
 
@@ -99,8 +99,8 @@ class _Job:
     read: int = 0
     objects: int = 0
     unreadable: int = 0
-    faults: list[str] = field(default_factory=list)
-    losses: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = dataclasses.field(default_factory=list)
+    losses: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def lines(self, path: Path) -> Iterator[str]:
         """The converted lines; faults are noted with the number of their line."""

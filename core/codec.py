@@ -26,12 +26,14 @@ import numpy as np
 
 from .errors import ModelOutputError, UsageError
 from .frames import Frame, SizeWH
-from .geometry import canonical_corners, corners_to_box
+from .geometry import corners_to_box
+from .rotated_iou import as_quads, crossing_quads
 
 if TYPE_CHECKING:
     from .masks import Mask
 
 _MAX_CHARACTERS = 1_000_000
+_SAME = 1e-9  # of a box's extent: nearer than this is the same height
 _POINT = re.compile(r"\(\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*,\s*(-?\d{1,9}(?:\.\d{1,9})?)\s*\)", re.ASCII)
 _LIST = re.compile(r"\[([^\[\]]*)\]")
 _KEYPOINTS = re.compile(r"[\s,;:]*key[ -]?points?\s*[:=]?\s*", re.IGNORECASE)
@@ -128,7 +130,13 @@ class PointCodec:
             >>> PointCodec().encode([box], (100, 100))
             '[(100,200),(600,700)] keypoints [(350,450)]'
         """
-        return "\n".join(self._encode_one(item, size_wh) for item in objects) if objects else "none"
+        if not objects:
+            return "none"
+        grids = [self._grid_of(item, size_wh) for item in objects]
+        quads = [index for index, item in enumerate(objects) if item.kind == "obb"]
+        for index, quad in zip(quads, canonical_quads(np.reshape([grids[i] for i in quads], (-1, 4, 2))), strict=True):
+            grids[index] = quad.astype(np.int64)
+        return "\n".join(self._written(item, grid, size_wh) for item, grid in zip(objects, grids, strict=True))
 
     def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
         """The objects in a model's reply, px of an image of that size.
@@ -178,28 +186,30 @@ class PointCodec:
             place = between.end() if between else place
         if not objects:
             raise ModelOutputError("the reply is empty, expected '[(x,y),...]' or 'none'", text)
-        return objects
+        return in_canonical_order(objects)
 
-    def _encode_one(self, item: Pointed, size_wh: SizeWH) -> str:
+    def _grid_of(self, item: Pointed, size_wh: SizeWH) -> np.ndarray:
+        """The object's points in whole steps of the grid."""
         points = np.asarray(item.points_px, dtype=np.float64)
         least = {"obb": 4, "box": 2, "polygon": 3}.get(item.kind)
         if least is None:
             raise UsageError(f"object kind is {item.kind!r}, expected 'obb', 'box' or 'polygon'")
         if points.ndim != 2 or len(points) < least or (len(points) > least and item.kind != "polygon"):
             raise UsageError(f"a {item.kind} has points of shape {points.shape!r}, expected ({least}, 2)")
-        grid = self._to_grid(points, size_wh)
+        return self._to_grid(points, size_wh)
+
+    def _written(self, item: Pointed, grid: np.ndarray, size_wh: SizeWH) -> str:
         if item.kind == "obb":
-            grid = canonical_corners(grid).astype(np.int64)
             while (grid[0] == grid[-1]).all() and np.ptp(grid, axis=0).any():  # or it would read as a closed triangle
                 grid = np.roll(grid, 1, axis=0)
         elif item.kind == "box":
             grid = np.stack([grid.min(axis=0), grid.max(axis=0)])
         elif item.kind == "polygon":
             grid = np.vstack([grid, grid[:1]])
-        text = _written(grid)
+        text = _listed(grid)
         if item.keypoints_px is None:
             return text
-        return f"{text} keypoints {_written(self._to_grid(np.asarray(item.keypoints_px), size_wh))}"
+        return f"{text} keypoints {_listed(self._to_grid(np.asarray(item.keypoints_px), size_wh))}"
 
     def _to_grid(self, points_px: np.ndarray, size_wh: SizeWH) -> np.ndarray:
         grid = Frame.grid(size_wh, self.steps).from_scene(points_px)
@@ -233,6 +243,37 @@ def check_length(text: str) -> None:
         raise ModelOutputError(f"the reply has {len(text)} characters, expected at most {_MAX_CHARACTERS}", text)
 
 
+def canonical_quads(quads: np.ndarray) -> np.ndarray:
+    """`geometry.canonical_corners` of many quadrilaterals at once: (N, 4, 2) -> (N, 4, 2).
+
+    Raises:
+        UsageError: wrong shape or a coordinate that is not finite.
+    """
+    quads = as_quads(quads, "corners").copy()
+    crossing = crossing_quads(quads)
+    if crossing.any():
+        away = quads[crossing] - quads[crossing].mean(axis=1, keepdims=True)
+        order = np.argsort(np.arctan2(away[..., 1], away[..., 0]), axis=1, kind="stable")
+        quads[crossing] = np.take_along_axis(quads[crossing], order[..., None], axis=1)
+    x, y = np.moveaxis(quads - quads[:, :1], 2, 0)
+    area = (x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1)
+    quads = np.where((area < 0)[:, None, None], quads[:, ::-1], quads)
+    x, y = quads[..., 0], quads[..., 1]
+    tolerance = _SAME * np.ptp(quads, axis=1).max(axis=1, initial=1.0)
+    top = y <= y.min(axis=1, keepdims=True) + tolerance[:, None]
+    start = np.argmin(np.where(top, x, np.inf), axis=1)
+    return np.take_along_axis(quads, ((start[:, None] + np.arange(4)) % 4)[..., None], axis=1)
+
+
+def in_canonical_order(objects: list[Pointed]) -> list[Pointed]:
+    """The objects with the corners of every oriented box in canonical order."""
+    quads = [index for index, item in enumerate(objects) if item.kind == "obb"]
+    corners = canonical_quads(np.reshape([objects[i].points_px for i in quads], (-1, 4, 2)))
+    for index, four in zip(quads, corners, strict=True):
+        objects[index] = replace(objects[index], points_px=four)
+    return objects
+
+
 def _as_object(
     points: np.ndarray, keypoints: np.ndarray | None, frame: Frame, raw: str, is_polygon: bool = False
 ) -> Pointed:
@@ -248,11 +289,11 @@ def _as_object(
     if is_polygon and len(points) > 2:
         return Pointed("polygon", frame.to_scene(points))
     if len(points) == 4:
-        return Pointed("obb", canonical_corners(frame.to_scene(points)))
+        return Pointed("obb", frame.to_scene(points))
     raise ModelOutputError(f"a list of {len(points)} points is no box (2), oriented box (4) or closed polygon", raw)
 
 
-def _written(grid: np.ndarray) -> str:
+def _listed(grid: np.ndarray) -> str:
     return "[" + ",".join(f"({x},{y})" for x, y in grid.tolist()) + "]"
 
 

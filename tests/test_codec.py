@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from surveyor.core.codec import PointCodec, Pointed, dialect, register
+from surveyor.core.codec import PointCodec, Pointed, canonical_quads, dialect, register
 from surveyor.core.errors import ModelOutputError, UsageError
 from surveyor.core.geometry import canonical_corners
 
@@ -33,6 +33,13 @@ def test_oriented_boxes_come_back_on_the_grid(quads, extra):
         assert sorted(map(tuple, item.points_px.round(6))) == sorted(map(tuple, quad.round(6)))
         assert np.allclose(canonical_corners(item.points_px), item.points_px)
     assert CODEC.encode(back, size) == text
+
+
+@SETTINGS
+@given(st.lists(st.lists(point, min_size=4, max_size=4), max_size=6), st.sampled_from([1.0, 1e-7, 0.37]))
+def test_many_quadrilaterals_are_ordered_as_each_alone(quads, scale):
+    corners = np.array(quads, dtype=float).reshape(-1, 4, 2) * scale
+    assert canonical_quads(corners).tolist() == [canonical_corners(each).tolist() for each in corners]
 
 
 @SETTINGS

@@ -164,7 +164,8 @@ def test_unreadable_lines_fail_unless_they_are_to_be_left_out(tmp_path: Path, ca
     ("line", "says"),
     [
         ("[1]", "no record"), ("{}", "'text'"), ('{"text": 5}', "'text'"), ("{bad", "line 1"),
-        ('{"text": "none"', "line 1"), ('{"text": "none", "size_wh": [0, 5]}', "above 0"), ('{"text": "none", "width": 5}', "above 0"),
+        ('{"text": "none"', "line 1"),
+        ('{"text": "none", "size_wh": [0, 5]}', "above 0"), ('{"text": "none", "width": 5}', "above 0"),
         ('{"text": "none", "size_wh": "5x5"}', "above 0"), ('{"text": "none"}', "--size"),
     ],
 )  # fmt: skip

@@ -21,10 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..codec import Pointed
+from ..codec import Pointed, canonical_quads, in_canonical_order
 from ..errors import ModelOutputError, UsageError
 from ..frames import SizeWH
-from ..geometry import canonical_corners
 from .scanning import NUMBER, from_grid, is_none, low_high, objects_in, on_grid, upright
 
 _OBJECT = re.compile(rf"<(?P<tag>box|quad|poly)>(?P<inner>(?:\s*<(?:{NUMBER}|sep)>)+)\s*</(?P=tag)>", re.ASCII)
@@ -83,9 +82,9 @@ class Falcon:
             if expected == 4:
                 objects.append(upright(numbers[0], size_wh, self.steps, None, match.span(), text))
             else:
-                corners = canonical_corners(from_grid(numbers[0], size_wh, self.steps, text))
+                corners = from_grid(numbers[0], size_wh, self.steps, text)
                 objects.append(Pointed("obb", corners, None, None, match.span()))
-        return objects
+        return in_canonical_order(objects)
 
     def _ring(self, numbers: list[float], size_wh: SizeWH, span: tuple[int, int], text: str) -> Pointed:
         points = from_grid(numbers, size_wh, self.steps, text)
@@ -102,7 +101,7 @@ class Falcon:
                 f"a {item.kind} with {len(grid)} points cannot be written, expected 'obb', 'box' or 'polygon'"
             )
         if item.kind == "obb":
-            return _tagged("quad", canonical_corners(grid))
+            return _tagged("quad", canonical_quads(grid[None]))
         closed = len(grid) > 3 and bool((np.asarray(item.points_px)[0] == np.asarray(item.points_px)[-1]).all())
         return _tagged("poly", grid[:-1] if closed else grid)
 

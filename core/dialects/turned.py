@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..codec import Pointed
+from ..codec import Pointed, canonical_quads
 from ..errors import ModelOutputError, UsageError
 from ..frames import SizeWH
 from ..geometry import min_area_rect
@@ -117,8 +117,8 @@ class Turned:
                 f"{self.least + self.span:g}; does the checkpoint write in another convention?", raw,
             )  # fmt: skip
         if self.numbers == "diagonal":
-            return _clockwise(_from_diagonal(one, other, self._on_screen(degrees)))
-        return _clockwise(_turned(centre, sides, self._on_screen(degrees)))
+            return canonical_quads(_from_diagonal(one, other, self._on_screen(degrees)))
+        return canonical_quads(_turned(centre, sides, self._on_screen(degrees)))
 
     def _fits(self, centre: np.ndarray, sides: np.ndarray, size: np.ndarray) -> np.ndarray:
         """(N,) whether the centres lie in the image and the sides are no longer than its diagonal, but for a tenth."""
@@ -195,18 +195,6 @@ def _from_diagonal(one: np.ndarray, other: np.ndarray, clockwise: np.ndarray) ->
     axis = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     mirrored = 2 * (half * axis).sum(axis=1, keepdims=True) * axis - half
     return np.stack([middle - half, middle + mirrored, middle + half, middle - mirrored], axis=1)
-
-
-def _clockwise(corners: np.ndarray) -> np.ndarray:
-    """`canonical_corners` of many rectangles at once: (N, 4, 2) in any direction round each."""
-    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 1]
-    left = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0] < 0
-    corners = np.where(left[:, None, None], corners[:, ::-1], corners)
-    x, y = corners[..., 0], corners[..., 1]
-    extent = np.ptp(corners, axis=1).max(axis=1, initial=1.0)
-    top = y <= y.min(axis=1, keepdims=True) + _SAME * extent[:, None]
-    start = np.argmin(np.where(top, x, np.inf), axis=1)
-    return np.take_along_axis(corners, ((start[:, None] + np.arange(4)) % 4)[..., None], axis=1)
 
 
 def _shortened(numbers: np.ndarray, decimals: int, truncates: bool) -> np.ndarray:
