@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,11 +51,14 @@ def sft(config: Config, changes: Changes = None, dry_run: DryRun = False) -> Non
         if isinstance(error, MissingDependency):
             raise
         raise MissingDependency(f"surveyor train sft ({error.name})", 'pip install "surveyor[qwen]"') from None
-    with shown_progress() as listener, listening(listener):
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    with shown_progress() as listener, listening(listener if is_first else None):
         if dry_run:
             found = recipe.forecast(settings)
         else:
             done = recipe.train(settings)
+    if not is_first:
+        return
     if dry_run:
         _print_forecast(found)
     else:

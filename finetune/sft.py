@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 import warnings
@@ -37,7 +36,7 @@ from .sft_config import SftConfig, written
 from .sft_data import Lines, check_apart, chosen_in_turn, look_through, order, padding_share, steps_of
 from .sft_encode import Collator, Pupils, Reader, measured, open_reader, reply_loss
 from .sft_evaluate import Answered, ask, scores, write_replies
-from .sft_model import Memory, counted, load_for_training, memory, outline
+from .sft_model import Memory, counted, is_sharded, load_for_training, memory, outline
 
 METRICS, STATE, REPLIES = "metrics.jsonl", "run.json", "replies"
 _STATE_OF_TRAINER = "trainer_state.json"  # written last: a checkpoint that has it is whole
@@ -278,11 +277,10 @@ def _step_of(line: str) -> float:
 
 def _arguments(config: SftConfig) -> TrainingArguments:
     on_gpu = config.device == "auto" and torch.cuda.is_available()
-    sharded = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
     best = None
     if config.val:
         best = "eval_best" if config.best == "score" else "eval_loss"
-    if sharded and best == "eval_best":
+    if is_sharded() and best == "eval_best":
         raise UsageError("best: score needs whole weights on each process, and FSDP shards them; set best: loss")
     arguments = TrainingArguments(
         output_dir=config.out, num_train_epochs=1, per_device_train_batch_size=config.batch,
@@ -353,7 +351,7 @@ def _is_whole(folder: Path) -> bool:
         told = json.loads((folder / _STATE_OF_TRAINER).read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return f"checkpoint-{told.get('global_step')}" == folder.name and (folder / "scheduler.pt").exists()
+    return bool(f"checkpoint-{told.get('global_step')}" == folder.name)
 
 
 def _check_same(before: dict[str, Any], now: dict[str, Any], out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,11 @@ _ADAM = 2  # numbers that AdamW keeps a weight
 _KEPT_HIDDEN, _KEPT_MLP = 12, 4  # numbers a token that one block keeps for the way back, in hidden sizes and MLP sizes
 
 
+def is_sharded() -> bool:
+    """Whether accelerate launched this under FSDP, which shards weights and takes them in one number type only."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true", "yes")
+
+
 def load_for_training(config: SftConfig) -> Loaded:
     """The base on the CPU with its learning parts prepared; new weights are drawn from `config.seed`.
 
@@ -28,7 +34,7 @@ def load_for_training(config: SftConfig) -> Loaded:
         UsageError: see `loading.load`.
         MissingDependency: no peft.
     """
-    half = config.precision == "bf16" and config.method == "lora"
+    half = config.precision == "bf16" and config.method == "lora" and not is_sharded()
     settings = Settings(
         dtype="bfloat16" if half else "float32", device="cpu", attention=config.attention, dialect=config.dialect
     )
