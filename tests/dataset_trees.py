@@ -184,6 +184,7 @@ OPTIONS: dict[str, dict[str, str]] = {
 
 def tree_of(name: str, root: Path) -> Path:
     """The dataset's tree in that folder, with every image in place."""
+    root.mkdir(parents=True, exist_ok=True)
     TREES[name](root)
     for record in reader_named(name).read(root, **OPTIONS.get(name, {})):
         if not record.image.is_file() or not record.image.stat().st_size:
