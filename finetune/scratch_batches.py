@@ -1,6 +1,6 @@
-"""Rows of several questions about the same images, as one forward pass of a Qwen2-VL, and the losses of the replies.
+"""Several questions about the same images, as one forward pass of a Qwen2-VL, and the losses of the replies.
 
-A row is the images' tokens once and then each question with its reply. Positions begin anew at each question and the
+What is shown stands once and then each question with its reply. Positions begin anew at each question and the
 mask hides the questions from each other, so that every one is read as if it stood behind the images alone, as at
 inference; a test holds that. Labels stand on replies only.
 """
@@ -22,6 +22,8 @@ from .scratch_tiny import MERGE, PATCH, number_ids
 Batch = dict[str, torch.Tensor]
 _PLACE = "@@question@@"
 NO_LABEL = -100
+WILD = 0.02
+"""Share of a reply's numbers that are read as any other, where there is noise."""
 
 
 class Collator:
@@ -30,13 +32,17 @@ class Collator:
     Args:
         engine: `tools.models.qwen2vl.engine.Engine` of the checkpoint that is trained.
         listed: which things dense targets are made for.
+        noise: standard deviation of the noise in numbers, grid steps.
     """
 
-    def __init__(self, engine: Any, listed: Listed) -> None:
+    def __init__(self, engine: Any, listed: Listed, noise: float = 0.0) -> None:
         loaded = engine.loaded
-        self.tokenizer, self.listed = loaded.tokenizer, listed
+        self.tokenizer, self.listed, self.noise = loaded.tokenizer, listed, noise
         self._template, self._config = loaded.template, loaded.base.config
         self._mean, self._std = (np.array(each, np.float32) for each in (loaded.images.image_mean, loaded.images.image_std))  # fmt: skip  # noqa: E501
+        self._numbers = torch.tensor(number_ids(self.tokenizer))
+        self._values = torch.full((int(self._config.get_text_config().vocab_size),), -1)
+        self._values[self._numbers] = torch.arange(len(self._numbers))
         self._heads: dict[tuple[int, ...], tuple[list[int], np.ndarray, str]] = {}
 
     def patches(self, images: Sequence[np.ndarray]) -> Batch:
@@ -56,40 +62,70 @@ class Collator:
             grids.append([1, rows, columns])
         return {"pixel_values": torch.from_numpy(np.concatenate(values)), "image_grid_thw": torch.tensor(grids)}
 
-    def __call__(self, rows: Sequence[Shown]) -> Batch:
-        """One batch.
+    def __call__(self, shown: Sequence[Shown], seed: Sequence[int] | None = None) -> Batch:
+        """One batch; several short ones share a row, hidden from each other.
+
+        Args:
+            shown: what is put together.
+            seed: of the noise in the numbers that replies are read with (see `noisy`); None for none.
 
         Returns:
             `input_ids`, `labels` (rows, length), `position_ids` (3, rows, length), `attention_mask` (rows, 1, length,
             length) bool; `pixel_values`, `image_grid_thw` where there are images; and `dense_*`: the targets of
             `scratch_dense` with `dense_at`, the tokens among all image tokens that they are of.
         """
-        parts = [self._row(row) for row in rows]
-        longest = max(len(ids) for ids, *_ in parts)
+        parts = [self._row(each) for each in shown]
+        rows = _packed([len(part[0]) for part in parts])
+        longest = max(sum(len(parts[at][0]) for at in row) for row in rows)
         ids = torch.full((len(rows), longest), int(self.tokenizer.pad_token_id))
         labels = torch.full((len(rows), longest), NO_LABEL)
         places = torch.zeros((3, len(rows), longest), dtype=torch.long)
-        branch = torch.full((len(rows), longest), -1)
-        for number, (own, told, place, of) in enumerate(parts):
-            ids[number, : len(own)], labels[number, : len(own)] = torch.tensor(own), torch.tensor(told)
-            places[:, number, : len(own)], branch[number, : len(own)] = torch.from_numpy(place), torch.tensor(of)
+        branch, document = (torch.full((len(rows), longest), -1) for _ in range(2))
+        for number, row in enumerate(rows):
+            start = 0
+            for at in row:
+                own, told, place, of = parts[at]
+                here = slice(start, start + len(own))
+                ids[number, here], labels[number, here] = torch.tensor(own), torch.tensor(told)
+                places[:, number, here], branch[number, here] = torch.from_numpy(place), torch.tensor(of)
+                document[number, here] = at
+                start += len(own)
         seen = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
+        seen &= document[:, :, None] == document[:, None, :]
         batch = {
-            "input_ids": ids, "labels": labels, "position_ids": places,
+            "input_ids": ids if seed is None else self.noisy(ids, labels, np.random.default_rng(list(seed))),
+            "labels": labels, "position_ids": places,
             "attention_mask": (seen & torch.ones(longest, longest, dtype=torch.bool).tril())[:, None],
         }  # fmt: skip
-        images = [image for row in rows for image in row.images]
-        return batch | (self.patches(images) | self.dense(rows) if images else {})
+        in_order = [shown[at] for row in rows for at in row]
+        images = [image for each in in_order for image in each.images]
+        return batch | (self.patches(images) | self.dense(in_order) if images else {})
 
-    def dense(self, rows: Sequence[Shown]) -> Batch:
-        """The dense targets of the rows that show scenes whole."""
+    def noisy(self, ids: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """The ids with the numbers of replies a little off, as a model's own are when it goes on from them.
+
+        Without it a model that has few scenes reads off the exact number before which number comes next, and loses its
+        place at the first that it writes one step off.
+        """
+        value = self._values[ids]
+        where = ((labels != NO_LABEL) & (value >= 0)).nonzero(as_tuple=True)
+        shift = np.rint(rng.normal(0, self.noise, len(where[0]))).astype(np.int64)
+        off = (value[where] + torch.from_numpy(shift)).clamp(0, len(self._numbers) - 1)
+        wild = torch.from_numpy(rng.random(len(where[0])) < WILD)
+        off[wild] = torch.from_numpy(rng.integers(0, len(self._numbers), int(wild.sum())))
+        ids = ids.clone()
+        ids[where] = self._numbers[off]
+        return ids
+
+    def dense(self, shown: Sequence[Shown]) -> Batch:
+        """The dense targets of those that show scenes whole."""
         cells: list[Cells] = []
         at, start = [], 0
-        for row in rows:
-            for date, image in enumerate(row.images):
+        for each in shown:
+            for date, image in enumerate(each.images):
                 count = image.shape[0] * image.shape[1] // (PATCH * MERGE) ** 2
-                if row.seen is not None:
-                    cells.append(cells_of(row.seen, date, self.listed))
+                if each.seen is not None:
+                    cells.append(cells_of(each.seen, date, self.listed))
                     at.append(torch.arange(start, start + count))
                 start += count
         if not cells:
@@ -133,6 +169,19 @@ class Collator:
                 following += max(rows, columns)
             self._heads[sides] = (ids, np.concatenate(places, axis=1), tail)
         return self._heads[sides]
+
+
+def _packed(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices by row: the longest alone, shorter ones together where they fit into as much (first fit, decreasing)."""
+    rows: list[tuple[int, list[int]]] = []
+    for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        for number, (used, row) in enumerate(rows):
+            if used + lengths[at] <= lengths[rows[0][1][0]]:
+                rows[number] = (used + lengths[at], [*row, at])
+                break
+        else:
+            rows.append((lengths[at], [at]))
+    return [row for _, row in rows]
 
 
 class ReplyLoss(nn.Module):

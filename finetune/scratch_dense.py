@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core.geometry import canonical_corners
 from ..core.rotated_iou import rotated_iou_matrix
 from ..synth import SynthObject
 from .scratch_scenes import LABELS, Listed, Seen, corners_of
@@ -79,7 +78,7 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
         if not listed.holds(thing):
             label[at] = centre[at] = NONE
             continue
-        box = canonical_corners(corners_of(thing))
+        box = corners_of(thing)
         label[at] = LABELS.index(thing.label)
         colour[at] = COLOURS.index(thing.colour) if thing.colour in COLOURS else NONE
         corners[at] = ((box - middles[at]) / CELL).ravel()
@@ -171,7 +170,7 @@ def _common(
         "centre": _mean(told * (1 + 2 * (target["centre"] == 1)), target["centre"] != NONE),
         "colour": _mean(
             nn.functional.cross_entropy(colour, target["colour"], reduction="none"), target["colour"] != NONE
-        ),  # noqa: E501
+        ),
     }
 
 

@@ -11,7 +11,6 @@ learning (sparse -> dense, with the image), `ggl` its geometry-guided learning (
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,13 +33,16 @@ from ..tools.models.prompting import Prompt, Reply
 from ..tools.models.sizes import smart_resize
 from ..tools.models.tasks import Asking, Tasks
 from ..tools.models.views import View
+from . import record_files
+from .record_files import images_folder
+from .records import asking_of, reply_of
 from .scratch_scenes import LABELS, Listed, Seen, corners_of, size_px
 from .scratch_tiny import CELL
 
 TASKS = Tasks("native")
 KEYPOINTS = 3
 TOLERANCE = 0.05  # of a thing's size, by which its outline is made simpler, at least 1.5 px
-_ABSENT = 0.2  # share of questions about what is not there
+_ABSENT = 0.3  # share of questions about what is not there
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,16 +178,15 @@ def refer(seen: Seen, listed: Listed, rng: np.random.Generator) -> Question | No
 
 
 def assisted(seen: Seen, listed: Listed, rng: np.random.Generator) -> Question | None:
-    """PAL: an upright box is given, the oriented one or the outline is asked for."""
+    """PAL: a thing's upright box is given, the oriented one or the outline is asked for."""
     things = [thing for thing in seen.things[-1] if listed.holds(thing)]
     if not things:
         return None
     thing, size = things[int(rng.integers(len(things)))], seen.size_wh
-    given = TASKS.dialect.encode([_upright(thing)], size)
-    if rng.random() < 0.5:
-        return _plain("pal", f"[pal] Turn the box {given} to fit the {thing.label}.", _boxes([thing]), size)
-    outline = [Pointed("polygon", outline_of(thing))]
-    return _plain("pal", f"[pal] Outline the {thing.label} in {given}.", outline, size)
+    outlined = bool(rng.random() < 0.5)
+    asking = TASKS.refine([_upright(thing)], "polygon" if outlined else "obb", thing.label, size)
+    right = Pointed("polygon", outline_of(thing)) if outlined else _boxes([thing])[0]
+    return Question("pal", asking, TASKS.dialect.encode([right], size))
 
 
 def guided(seen: Seen, listed: Listed, rng: np.random.Generator) -> Shown | None:
@@ -196,16 +197,12 @@ def guided(seen: Seen, listed: Listed, rng: np.random.Generator) -> Shown | None
     thing, size = things[int(rng.integers(len(things)))], seen.size_wh
     dense = Pointed("polygon", outline_of(thing)) if rng.random() < 0.5 else _boxes([thing])[0]
     low, high = dense.points_px.min(axis=0), dense.points_px.max(axis=0)
-    text = f"[ggl] Give the upright box of {TASKS.dialect.encode([dense], size)}."
-    return Shown((), (_plain("ggl", text, [Pointed("box", np.stack([low, high]))], size),))
-
-
-def _plain(task: str, text: str, right: Sequence[Pointed], size_wh: SizeWH) -> Question:
-    return Question(task, Asking(task, text, None, str, 256, str), TASKS.dialect.encode(right, size_wh))
+    reply = TASKS.dialect.encode([Pointed("box", np.stack([low, high]))], size)
+    return Shown((), (Question("ggl", TASKS.convert([dense], "box", size), reply),))
 
 
 def change(seen: Seen, listed: Listed, rng: np.random.Generator) -> Question | None:
-    """Closed polygons of what changed in a class; of one that did not change one time in five."""
+    """Closed polygons of what changed in a class; sometimes of one that did not change."""
     if len(seen.images) != 2:
         return None
     of = changed_labels(seen, listed)
@@ -368,26 +365,25 @@ class Source:
 
 
 def read_records(path: Path, max_pixels: int) -> list[Shown]:
-    """Instruction records of a JSONL file: `messages` (user, assistant) with `<image>`, and `images` beside the file.
+    """Instruction records (`finetune.records`) of a JSONL file, with their pictures as the model sees them.
 
     Args:
-        path: the file; image paths are relative to its folder.
+        path: the file; its images lie where it says, else beside it.
         max_pixels: of an image as the model sees it.
 
     Raises:
-        UsageError: a line is no such record, or an image is missing.
+        UsageError: a line is no such record, or an image cannot be read.
     """
-    found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        try:
-            record = json.loads(line)
-            (asked,) = [each["content"] for each in record["messages"] if each["role"] == "user"]
-            (reply,) = [each["content"] for each in record["messages"] if each["role"] == "assistant"]
-            pictures = [Image.open(path.parent / name).convert("RGB") for name in record.get("images", [])]
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise UsageError(f"line {number} of {str(path)!r} is no record ({error}); expected messages and images") from None  # fmt: skip  # noqa: E501
-        sizes = [smart_resize(each.size, CELL, 4 * CELL**2, max_pixels) for each in pictures]
-        images = [np.asarray(each.resize(to, Image.Resampling.BICUBIC)) for each, to in zip(pictures, sizes, strict=True)]  # fmt: skip  # noqa: E501
-        text = asked.replace("<image>", "").strip()
-        found.append(Shown(tuple(images), (Question("records", Asking("records", text, None, str, 256, str), reply),)))
+    folder, found = images_folder(path), []
+    for record in record_files.read_records(path):
+        images = []
+        for each in record.pictures:
+            try:
+                image = Image.open(folder / each.path).convert("RGB")
+            except OSError as error:
+                raise UsageError(f"the image {each.path!r} of record {record.id!r} cannot be read: {error}") from None
+            image = image if each.crop_xyxy is None else image.crop(each.crop_xyxy)
+            size = smart_resize(image.size, CELL, 4 * CELL**2, max_pixels)
+            images.append(np.asarray(image.resize(size, Image.Resampling.BICUBIC)))
+        found.append(Shown(tuple(images), (Question("records", asking_of(record), reply_of(record)),)))
     return found

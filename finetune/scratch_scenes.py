@@ -135,12 +135,20 @@ def turned(seen: Seen, turn: int) -> Seen:
         return np.ascontiguousarray(np.rot90(image[:, ::-1] if turn >= 4 else image, turn % 4))
 
     def things(some: Iterable[SynthObject]) -> tuple[SynthObject, ...]:
-        return tuple(replace(each, polygon_px=points(each.polygon_px)) for each in some)
+        moved = tuple(replace(each, polygon_px=points(each.polygon_px)) for each in some)
+        for one, other in zip(moved, some, strict=True):  # its cached property: the rectangle turns with the outline
+            one.__dict__["corners_px"] = _from_top(points(other.corners_px))
+        return moved
 
     return Seen(
         f"{seen.id}/{turn}", tuple(pixels(image) for image in seen.images), tuple(things(each) for each in seen.things),
         things(seen.changed), seen.gsd_m,
     )  # fmt: skip
+
+
+def _from_top(corners: np.ndarray) -> np.ndarray:
+    """Clockwise corners that begin with the top-most, then left-most."""
+    return np.roll(corners, -int(np.lexsort((corners[:, 0], corners[:, 1]))[0]), axis=0)
 
 
 def lit(seen: Seen, rng: np.random.Generator) -> Seen:

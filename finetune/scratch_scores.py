@@ -15,15 +15,12 @@ import numpy as np
 import shapely
 
 from ..core.codec import Pointed
-from ..core.conditions import Output, Request, Selection
 from ..core.errors import ModelOutputError
 from ..core.geometry import corners_to_box, min_area_rect
 from ..core.masks import Mask
 from ..core.progress import report
-from ..evals.bench.items import Image, Item, Made, Truth
-from ..evals.bench.predictions import Predicted, Prediction
 from ..evals.scores.captions import Captioned, score_captions
-from ..evals.scores.crec import score_crec
+from ..evals.scores.crec import Item, Predicted, Prediction, Truth, score_crec
 from ..evals.scores.rcd import score_rcd
 from ..synth import SynthObject
 from ..tools.models.prompting import Prompt, meaning
@@ -138,19 +135,19 @@ def item_of(case: Case, task: str = "CREC") -> Item:
     label = case.id.rpartition("/")[2]
     things = case.seen.changed if task == "RCD" else case.seen.things[-1]
     objects = [thing for thing in things if thing.label == label]
-    image = Image(path=case.seen.id, size_wh=case.seen.size_wh, family=case.seen.id)
-    rle = None
+    image = {"path": case.seen.id, "size_wh": case.seen.size_wh, "family": case.seen.id}
+    target = {"phrases": [label]}
+    told: dict[str, Any] = {
+        "id": case.id, "task": task, "image": image, "expression": case.question.asking.text,
+        "request": {"outputs": [{"verb": "detect", "target": target}]}, "made": {"version": 1, "seed": 0},
+    }  # fmt: skip
     if task == "RCD":
-        rle = _mask([outline_of(thing) for thing in case.question.right], case.seen).to_rle()
-    return Item(
-        id=case.id, task=task, image=image, after=image if task == "RCD" else None,
-        expression=case.question.asking.text,
-        request=Request(outputs=(Output(verb="detect", target=Selection(phrases=(label,))),)),
-        objects=tuple(_truth(thing) for thing in objects) if task == "CREC" else (),
-        answer_ids=tuple(thing.id for thing in case.question.right) if task == "CREC" else (),
-        ignored_ids=tuple(thing.id for thing in objects if thing.id not in right) if task == "CREC" else (),
-        answer_rle=rle, made=Made(version=1, seed=0),
-    )  # fmt: skip
+        answer = _mask([outline_of(thing) for thing in case.question.right], case.seen).to_rle()
+        return Item.model_validate({**told, "after": image, "answer_rle": answer})
+    answers = [thing.id for thing in case.question.right]
+    others = [thing.id for thing in objects if thing.id not in right]
+    truths = tuple(_truth(thing) for thing in objects)
+    return Item.model_validate({**told, "objects": truths, "answer_ids": answers, "ignored_ids": others})
 
 
 def predicted(corners: np.ndarray, box: np.ndarray | None = None) -> Predicted:

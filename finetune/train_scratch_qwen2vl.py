@@ -29,6 +29,7 @@ import yaml
 
 from ..core.errors import UsageError
 from ..core.progress import listening
+from ..evals.scores.crec import Prediction
 from ..tools.models.qwen2vl.engine import Engine
 from ..tools.models.qwen2vl.settings import Checkpoint, Settings
 from .scratch_batches import NO_LABEL, Batch, Collator, ReplyLoss
@@ -41,6 +42,8 @@ from .scratch_tiny import Shape, make_tiny
 Config = dict[str, Any]
 MOST_TOKENS = 400
 """Of a reply in evaluation: one that has learnt little lists objects for ever."""
+NOISE = 1_000_000
+"""Set apart from the seeds of rows."""
 STAGE = {
     "steps", "batch", "lr", "adam_share", "warmup", "tower_only", "dense", "reader", "questions", "mix", "scenes",
     "freeze_tower",
@@ -89,7 +92,7 @@ class Training:
         engine = Engine(Checkpoint(str(self.folder)), Settings(device="cpu"))
         self.model = engine.loaded.base
         self.listed = Listed(**config["listed"])
-        self.collator = Collator(engine, self.listed)
+        self.collator = Collator(engine, self.listed, config["noise"])
         cache = Path(config["cache"])
         self.scenes, self.pairs = drawn(_drawing(config["data"]), cache)
         self.held_out = drawn(_drawing({**config["data"], **config["held_out"]}), cache)
@@ -134,7 +137,7 @@ class Training:
     # ---- a step
 
     def rows(self, step: int) -> list[Shown]:
-        """The rows of a step."""
+        """What is shown in a step."""
         return [self.source.row((self.config["seed"], step, number)) for number in range(self.batch)]
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -181,7 +184,7 @@ class Training:
             for group in learner.param_groups:
                 group["lr"] = group["peak"] * rate
         started = time.perf_counter()
-        batch = self.collator(self.rows(self.step))
+        batch = self.collator(self.rows(self.step), (self.config["seed"], self.step, NOISE))
         data_s = time.perf_counter() - started
         losses = self.losses(batch)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
@@ -197,7 +200,7 @@ class Training:
             "norm": float(norm),
             "data_s": data_s,
             **{name: float(value.detach()) for name, value in losses.items()},
-        }  # noqa: E501
+        }
 
     # ---- keeping
 
@@ -262,14 +265,8 @@ class Training:
                 items.append(item_of(case))
                 label = LABELS.index(case.id.rpartition("/")[2])
                 regions = tuple(predicted(corners) for kind, corners in finds if kind == label)
-                predictions.append(_answered(case.id, regions))
+                predictions.append(Prediction(id=case.id, regions=regions))
         return box_scores(items, predictions, oriented=True)
-
-
-def _answered(name: str, regions: Any) -> Any:
-    from ..evals.bench.predictions import Prediction
-
-    return Prediction(id=name, regions=regions)
 
 
 def _drawing(told: Config) -> Drawing:
@@ -326,7 +323,7 @@ def train(config: Config) -> Training:
             line: Config = {"step": run.step, "stage": run.stage, "s": round(run.seconds, 1), "s_step": round(spent / count, 3)}  # fmt: skip  # noqa: E501
             line |= {name: round(value / count, 4) for name, value in sums.items()}
             line["rate"] = round(run.rate() if run.step < run.ends[run.stage] else 0.0, 4)
-            if config["eval_every"] and (run.step % config["eval_every"] == 0 or is_last):
+            if config["eval_every"] and (run.step in run.ends[:-1] or run.step % config["eval_every"] == 0 or is_last):
                 run.save()
                 line["held_out"] = run.evaluate("held_out", None if is_last else config["eval_most"])
                 if config["eval_trained"]:

@@ -190,14 +190,15 @@ class TestRecords:
         from surveyor.finetune.scratch_records import read_records
 
         Image.new("RGB", (100, 60)).save(tmp_path / "a.png")
-        asked = "[det] Detect every ship."
-        said = [{"role": "user", "content": f"<image>{asked}"}, {"role": "assistant", "content": "none"}]
+        told = {"id": "1", "task": "det", "pictures": [{"path": "a.png", "size_wh": [100, 60]}], "phrase": "ship",
+                "family": "a"}  # fmt: skip
         path = tmp_path / "records.jsonl"
-        path.write_text(json.dumps({"messages": said, "images": ["a.png"]}) + "\n")
+        path.write_text(json.dumps(told) + "\n")
         (row,) = read_records(path, 112 * 112)
-        assert row.images[0].shape == (56, 112, 3) and row.questions[0].asking.text == asked
-        path.write_text(json.dumps({"messages": said, "images": ["b.png"]}) + "\n")
-        with pytest.raises(UsageError, match="line 1"):
+        assert row.images[0].shape == (56, 112, 3) and row.questions[0].asking.text == "[det] Detect every ship."
+        assert row.questions[0].reply == "none"
+        path.write_text(json.dumps({**told, "pictures": [{"path": "b.png", "size_wh": [100, 60]}]}) + "\n")
+        with pytest.raises(UsageError, match=r"b\.png"):
             read_records(path, 112 * 112)
 
 
@@ -217,15 +218,18 @@ class TestBatches:
         self, engine: Any, drawings: tuple[list[Any], list[Any]]
     ) -> None:
         import torch
-        from surveyor.finetune.scratch_batches import Collator
+        from surveyor.finetune.scratch_batches import Collator, _packed
         from surveyor.finetune.scratch_records import Source, prompt_of
         from surveyor.finetune.scratch_scenes import Listed
 
         collate, model = Collator(engine, Listed()), engine.loaded.base
         source = Source(*drawings, {"det": 1, "seg": 1, "change": 0.5, "ggl": 0.2}, questions=4)
-        rows = [source.row((7, number)) for number in range(12)]
-        rows = [row for row in rows if len(row.questions) > 1][:2] + [row for row in rows if not row.images][:1]
-        assert len(rows) == 3
+        by_length = sorted((source.row((7, number)) for number in range(16)), key=lambda row: len(collate._row(row)[0]))
+        seeing = [row for row in by_length if row.images]
+        rows = [seeing[-1], seeing[0], next(row for row in by_length if not row.images)]
+        packed = _packed([len(collate._row(row)[0]) for row in rows])
+        assert len(packed) < 3 and len(rows[0].questions) > 1  # several share a row
+        rows = [rows[at] for row in packed for at in row]
 
         def replies_of(batch: dict[str, Any]) -> torch.Tensor:
             names = ("input_ids", "position_ids", "attention_mask", "pixel_values", "image_grid_thw")
@@ -246,6 +250,22 @@ class TestBatches:
             batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=batch["image_grid_thw"]
         )
         assert torch.equal(places, batch["position_ids"])
+
+    def test_noise_changes_numbers_of_replies_alone(self, engine: Any, drawings: tuple[list[Any], list[Any]]) -> None:
+        from surveyor.finetune.scratch_batches import Collator
+        from surveyor.finetune.scratch_records import Source
+        from surveyor.finetune.scratch_scenes import Listed
+
+        collate = Collator(engine, Listed(), noise=3.0)
+        source = Source(*drawings, {"det": 1, "region": 1})
+        rows = [source.row((8, number)) for number in range(8)]
+        plain, noisy, again = collate(rows), collate(rows, (1, 2)), collate(rows, (1, 2))
+        assert (noisy["input_ids"] == again["input_ids"]).all() and (noisy["labels"] == plain["labels"]).all()
+        tokens = engine.loaded.tokenizer.convert_ids_to_tokens
+        changed = noisy["input_ids"] != plain["input_ids"]
+        before, after = (tokens(batch["input_ids"][changed].tolist()) for batch in (plain, noisy))
+        shifts = [abs(int(one) - int(other)) for one, other in zip(before, after, strict=True)]
+        assert (plain["labels"][changed] != -100).all() and 1 <= np.median(shifts) <= 4 and len(shifts) > 20
 
     def test_a_number_nearly_right_costs_little_and_hard_labels_are_cross_entropy(self, engine: Any) -> None:
         import torch
