@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from qwen2vl_checkpoints import ALLOCATOR, FAMILIES, checkpoints, copied, local, one_thread  # noqa: F401
-from sft_records import drawn, records, settings, written
+from sft_records import drawn, settings, written
 from surveyor.core.errors import MissingDependency, UsageError
 from surveyor.core.scene import Scene
 from surveyor.finetune.records import Instruction, Marked, with_messages
@@ -24,6 +24,7 @@ from surveyor.finetune.sft_config import load_config
 pytestmark = local
 Folders = Callable[[str], Path]
 HERE = Path(__file__).resolve().parent
+CONFIGS = HERE.parent / "finetune" / "configs"
 
 
 def trained(path: Path, *changes: str) -> Any:
@@ -224,12 +225,55 @@ def test_the_command_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     path = settings(tmp_path, base, steps=1, eval_records=1, save_every=1)
     assert main(["train", "sft", str(path), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "11" not in out.split("steps")[0][:0] and "learn" in out and "memory" in out and "padding" in out
+    assert all(part in out for part in ("33: det 3", "padding", "1 (0.12 epochs)", "learn", "memory"))
     assert main(["train", "sft", str(path), "lr=0.02"]) == 0
     told_by = capsys.readouterr()
     assert told_by.out.strip() == str(tmp_path / "run" / "adapter") and "eval score" in told_by.err
     assert main(["train", "sft", str(path), "lrr=0.02"]) == 2
     assert "did you mean 'lr'" in capsys.readouterr().err
+
+
+def test_only_the_first_process_prints(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from surveyor.app.cli import main
+
+    monkeypatch.setenv("RANK", "1")
+    assert main(["train", "sft", str(settings(tmp_path, base)), "--dry-run"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_tiny_config_fits_the_example(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two commands in its head, and what it would do; 60 steps of it take a minute."""
+    from surveyor.finetune import sft_example
+    from surveyor.finetune.record_files import read_records
+    from surveyor.finetune.records import check_reads_back
+    from surveyor.finetune.sft import forecast
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["sft_example", "runs/sft_tiny_data", "--scenes", "8"])
+    sft_example.main()
+    check_reads_back(read_records("runs/sft_tiny_data/train.jsonl"))
+    shutil.copytree(base, "runs/sft_tiny_base")
+    found = forecast(load_config(CONFIGS / "sft_tiny.yaml"))
+    assert found.steps == 60 and {"det", "res", "rcd", "region", "count"} == {*found.tasks}
+    assert found.learning == found.weights
+
+
+@pytest.mark.parametrize("name", ["zero2", "fsdp"])
+def test_the_launchers_settings_are_read_by_accelerate(name: str) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    path = CONFIGS / f"accelerate_{name}.yaml"
+    read = load_config_from_file(str(path))
+    assert read.distributed_type.value == {"zero2": "DEEPSPEED", "fsdp": "FSDP"}[name]
+    assert path.name in path.read_text().splitlines()[0]
+
+
+def test_under_fsdp_only_the_loss_can_choose(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(UsageError, match="set best: loss"):
+        trained(settings(tmp_path, base))
 
 
 def test_a_loss_that_is_no_number_ends_the_run(base: Path, tmp_path: Path) -> None:
@@ -267,9 +311,3 @@ def test_batches_that_do_not_divide_and_gpus_without_a_launcher(
     monkeypatch.setattr(sft.TrainingArguments, "world_size", 3)
     with pytest.raises(UsageError, match="no multiple of batch 2 x 3"):
         trained(settings(tmp_path, base))
-
-
-def test_records_helper_covers_every_task_but_pal(tmp_path: Path) -> None:
-    from surveyor.finetune.records import TASKS
-
-    assert {record.task for record in records(tmp_path, ["a"])} == {*TASKS} - {"pal"}
