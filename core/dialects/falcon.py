@@ -29,6 +29,7 @@ from .scanning import NUMBER, from_grid, is_none, low_high, objects_in, on_grid,
 _OBJECT = re.compile(rf"<(?P<tag>box|quad|poly)>(?P<inner>(?:\s*<(?:{NUMBER}|sep)>)+)\s*</(?P=tag)>", re.ASCII)
 _NUMBERS = re.compile(rf"<({NUMBER})>", re.ASCII)
 _EXAMPLE = "'<quad><x1><y1>...<x4><y4></quad>'"
+_TAGS = {"obb": "quad", "box": "box", "polygon": "poly"}
 _LEAST = {"obb": 4, "polygon": 3}
 
 
@@ -56,7 +57,13 @@ class Falcon:
             >>> Falcon().encode([quad], (100, 100))
             '<quad><100><200><600><200><600><400><100><400></quad>'
         """
-        return "".join(self._encode_one(item, size_wh) for item in objects) if objects else "none"
+        if not objects:
+            return "none"
+        grids = [self._grid_of(item, size_wh) for item in objects]
+        quads = [index for index, item in enumerate(objects) if item.kind == "obb"]
+        for index, quad in zip(quads, canonical_quads(np.reshape([grids[i] for i in quads], (-1, 4, 2))), strict=True):
+            grids[index] = quad
+        return "".join(_tagged(_TAGS[item.kind], grid) for item, grid in zip(objects, grids, strict=True))
 
     def decode(self, text: str, size_wh: SizeWH, *, kind: str | None = None, strict: bool = True) -> list[Pointed]:
         """The objects in the text, px of an image of that size. See `Dialect.decode`.
@@ -91,19 +98,19 @@ class Falcon:
         closed = len(points) > 3 and bool((points[0] == points[-1]).all())
         return Pointed("polygon", points[:-1] if closed else points, None, None, span)
 
-    def _encode_one(self, item: Pointed, size_wh: SizeWH) -> str:
+    def _grid_of(self, item: Pointed, size_wh: SizeWH) -> np.ndarray:
+        """The object's numbers in whole steps of the grid."""
         if item.kind == "box":
-            return _tagged("box", np.array(low_high(item, size_wh, self.steps)))
+            return np.array(low_high(item, size_wh, self.steps))
         grid = on_grid(item.points_px, size_wh, self.steps)
         least = _LEAST.get(item.kind)
         if least is None or len(grid) < least or (item.kind == "obb" and len(grid) > least):
             raise UsageError(
                 f"a {item.kind} with {len(grid)} points cannot be written, expected 'obb', 'box' or 'polygon'"
             )
-        if item.kind == "obb":
-            return _tagged("quad", canonical_quads(grid[None]))
-        closed = len(grid) > 3 and bool((np.asarray(item.points_px)[0] == np.asarray(item.points_px)[-1]).all())
-        return _tagged("poly", grid[:-1] if closed else grid)
+        points = np.asarray(item.points_px)
+        closed = item.kind == "polygon" and len(grid) > 3 and bool((points[0] == points[-1]).all())
+        return grid[:-1] if closed else grid
 
 
 def _tagged(tag: str, numbers: np.ndarray) -> str:
