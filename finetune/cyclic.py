@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from ..core import inflection, lexicon
 from ..core.codec import Pointed
@@ -49,7 +50,7 @@ MOST_WORDS = 30
 class Phrases:
     """Which regions of each image a phrase names, in any record: what tells whether a caption is ambiguous."""
 
-    named: dict[tuple[Picture, ...], dict[str, list[shapely.Geometry]]] = field(
+    named: dict[tuple[Picture, ...], dict[str, list[BaseGeometry]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     several: set[tuple[tuple[Picture, ...], str]] = field(default_factory=set)
@@ -142,6 +143,8 @@ def cycled(record: Instruction, phrases: Phrases, seed: int, trip: RoundTrip | N
     if len(record.regions) > 1:
         raise LeftOut("one phrase for several regions")
     words = record.reply if record.task == "region" else record.phrase
+    if not any(letter.isalpha() for letter in words) or _ARTICLE.fullmatch(f"{words.strip().rstrip('.!')} "):
+        raise LeftOut("a caption that is no phrase")
     if phrases.is_ambiguous(record, words):
         raise LeftOut("ambiguous: two regions of the image with one phrase")
     rng = np.random.default_rng([seed, *f"{record.id}".encode()])
@@ -175,7 +178,7 @@ def _captioned(record: Instruction, rng: np.random.Generator) -> Iterator[Instru
 def _referred(record: Instruction, rng: np.random.Generator) -> Iterator[Instruction]:
     """What finds a region from its caption: its oriented box, with key points also its box, over a pair its outline."""
     bare = _ARTICLE.sub("", " ".join(record.reply.split())).rstrip(".!")
-    if not bare or len(bare.split()) > MOST_WORDS or _SENTENCE.search(bare):
+    if len(bare.split()) > MOST_WORDS or _SENTENCE.search(bare):
         raise LeftOut("a caption that is no phrase")
     bare = bare if bare[1:2].isupper() else bare[0].lower() + bare[1:]
     region = record.regions[0]
@@ -220,18 +223,18 @@ def _check_reads_back(record: Instruction) -> None:
 # ---- shapes
 
 
-def shape_of(region: Marked) -> shapely.Geometry:
+def shape_of(region: Marked) -> BaseGeometry:
     """What a region covers, without its holes."""
     return shape_of_pointed(region.pointed)
 
 
-def shape_of_pointed(pointed: Pointed) -> shapely.Geometry:
+def shape_of_pointed(pointed: Pointed) -> BaseGeometry:
     """What is pointed at as a shape."""
     points = pointed.points_px
     return shapely.box(*points.ravel()) if pointed.kind == "box" else shapely.make_valid(shapely.Polygon(points))
 
 
-def iou(a: shapely.Geometry, b: shapely.Geometry) -> float:
+def iou(a: BaseGeometry, b: BaseGeometry) -> float:
     """Of two shapes; 0 where neither has an area."""
     union = a.union(b).area
     return a.intersection(b).area / union if union > 0 else 0.0

@@ -6,12 +6,14 @@ Each function gives a new `Marked` or raises `LeftOut` with the reason why no tr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import shapely
 
 from ..core.geometry import canonical_corners, corners_to_box, min_area_rect
 from ..core.masks import Mask
+from .convert_shapes import key_points
 from .records import XY, Instruction, Marked
 from .turning import Turn
 
@@ -66,7 +68,7 @@ def cut(marked: Marked, window: tuple[int, int, int, int]) -> tuple[float, Marke
     x0, y0, x1, y1 = window
     points = np.array(marked.points)
     ring = shapely.box(*points.ravel()) if marked.kind == "box" else shapely.make_valid(shapely.Polygon(points))
-    part = shapely.intersection(ring, shapely.box(*window))
+    part: Any = shapely.intersection(ring, shapely.box(*window))
     if part.area <= 0:
         return 0.0, None
     shift = np.array([x0, y0], dtype=np.float64)
@@ -82,6 +84,8 @@ def cut(marked: Marked, window: tuple[int, int, int, int]) -> tuple[float, Marke
     holes = [np.array(hole) - shift for hole in marked.holes]
     if part.equals(ring):
         return 1.0, rebuilt(marked, points - shift, keypoints, holes, mask)
+    if marked.keypoints and mask is not None:
+        keypoints = key_points(mask, len(marked.keypoints))
     if marked.keypoints and not len(keypoints):
         raise LeftOut("a window's edge cuts off all key points")
     if marked.kind == "polygon":

@@ -19,7 +19,7 @@ from ..core.geometry import corners_to_box, min_area_rect
 from ..core.masks import Mask
 from ..tools.models.tasks import ways
 from .convert_shapes import NotTold, key_points, outlined
-from .cyclic import iou, shape_of, shape_of_pointed
+from .cyclic import iou, shape_of_pointed
 from .image_augment import changed
 from .marks import LeftOut, as_xy, in_order
 from .records import Instruction, Marked
@@ -111,13 +111,30 @@ def guided(record: Instruction, tilts: Tilts, seed: int) -> Iterator[Instruction
 
 
 def _kinds(record: Instruction, tilts: Tilts, wanted: Sequence[Kinds]) -> Iterator[tuple[Kinds, list[tuple[Marked, Marked]]] | str]:  # fmt: skip  # noqa: E501
-    """For each pair of kinds the regions told both ways, in the order of reading of the first."""
+    """For each pair of kinds the regions told both ways, in the order of reading of the first.
+
+    What geometry guides is made of the first kind alone, as it will be told.
+    """
+    known: dict[tuple[int, str], Marked | LeftOut] = {}
+
+    def told(place: int, kind: str) -> Marked:
+        if (place, kind) not in known:
+            try:
+                known[place, kind] = _bare(_TOLD[kind](record.regions[place], record, tilts))
+            except LeftOut as error:
+                known[place, kind] = error
+        found = known[place, kind]
+        if isinstance(found, LeftOut):
+            raise found
+        return found
+
     for kinds in wanted:
         pairs, reasons = [], set()
-        for region in record.regions:
+        for place in range(len(record.regions)):
             try:
-                told = [_bare(_TOLD[kind](region, record, tilts)) for kind in kinds]
-                pairs.append((told[0], told[1]))
+                first = told(place, kinds[0])
+                second = _bare(_TOLD[kinds[1]](first, record, tilts)) if wanted is _GUIDED else told(place, kinds[1])
+                pairs.append((first, second))
             except LeftOut as error:
                 reasons.add(f"{' to '.join(kinds)}: {error}")
         yield from sorted(reasons)
@@ -130,7 +147,9 @@ def _kinds(record: Instruction, tilts: Tilts, wanted: Sequence[Kinds]) -> Iterat
 
 
 def _as_box(region: Marked, record: Instruction, tilts: Tilts) -> Marked:
-    box = np.array(region.points) if region.kind == "box" else corners_to_box(np.array(region.points)).reshape(2, 2)
+    box = corners_to_box(np.array(region.points)).reshape(2, 2)
+    if region.kind != "box" and region.rle is not None and (tight := Mask.from_rle(region.rle).box_px) is not None:
+        box = tight.reshape(2, 2)
     return region.model_copy(update={"kind": "box", "points": as_xy(box), "keypoints": ()})
 
 
@@ -201,7 +220,8 @@ def _is_stable(pair: tuple[Marked, Marked], side: int) -> bool:
         found = Pointed("box", corners_to_box(ring).reshape(2, 2))
     else:
         found = Pointed("obb", min_area_rect(ring))
-    return iou(shape_of_pointed(found), shape_of(sparse)) >= STABLE
+    said = codec.decode(codec.encode([sparse.pointed], (side, side)), (side, side))[0]  # cut off at the grid's end
+    return iou(shape_of_pointed(found), shape_of_pointed(said)) >= STABLE
 
 
 def _bare(region: Marked) -> Marked:

@@ -14,6 +14,7 @@ from ..core.scene import Scene
 from .records import Picture
 
 _KEPT = 4
+_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class Pictures:
@@ -70,7 +71,7 @@ class Pictures:
         path = self.folder / f"{digest}.png"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes()
+            data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _FAST)[1].tobytes()
             part = path.with_suffix(".part")
             part.write_bytes(data)
             part.replace(path)

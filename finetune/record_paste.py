@@ -102,15 +102,17 @@ def pasted(records: Sequence[Instruction], donors: Donors, seed: int, pictures: 
         raise LeftOut("pasting needs one picture")
     if first.split is None:
         raise LeftOut("no split told: divide the records first, then paste")
-    here = {key_of(each.phrase): each.phrase for each in records if each.task == "det"}
-    classes = sorted(key for key in here if donors.found.get(first.split, {}).get(key))
-    if not classes:
+    known = donors.found.get(first.split, {})
+    choices = {
+        key: found
+        for key in sorted({key_of(each.phrase) for each in records if each.task == "det"})
+        if (found := [each for each in known.get(key, ()) if each.picture != first.pictures[0]])
+    }
+    if not choices:
         raise LeftOut("no detection of a class that other pictures have objects of")
     rng = np.random.default_rng([seed, *first.pictures[0].path.encode(), *(first.pictures[0].crop_xyxy or ())])
-    key = classes[rng.integers(len(classes))]
-    choice = [each for each in donors.found[first.split][key] if each.picture != first.pictures[0]]
-    if not choice:
-        raise LeftOut("no object of the class in other pictures")
+    key = list(choices)[rng.integers(len(choices))]
+    choice = choices[key]
     image = pictures.read(first.pictures[0]).copy()
     taken = [_box(region) for each in records for region in (*each.regions, *each.given)]
     new: list[Marked] = []

@@ -249,12 +249,12 @@ class _Reader:
         if side in SIDEWAYS and self.takes("of", at=next_) and not self.image_follows(next_):
             if led == 0 and self.ahead(-1) in NO_SIDE_AFTER:
                 self.refuse(f"'{side} of' after {self.ahead(-1)!r}")
-            joined = self.takes("and", OPPOSED, at=next_ + 1)
+            joined = self.takes("and", tuple(OPPOSED), at=next_ + 1)
             if joined:
                 return self.both(side, self.ahead(next_ + 2), next_ + 3)
             self.put(next_ + 1, UP_AND_DOWN[self.vector(side)])
             return True
-        if led and side in SIDEWAYS and self.takes("and", OPPOSED, at=next_):
+        if led and side in SIDEWAYS and self.takes("and", tuple(OPPOSED), at=next_):
             return self.both(side, self.ahead(next_ + 1), next_ + 2)
         if self.ahead() in OPPOSED:
             for between in (("and", "to", "the"), ("and",), ("to", "the"), ()):
