@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,12 @@ print(json.dumps([code, time.perf_counter() - began, time.process_time() - spent
 """
 
 
+@cache
+def empty_picture(width: int, height: int) -> bytes:
+    """A black PNG."""
+    return bytes(cv2.imencode(".png", np.zeros((height, width), np.uint8))[1].tobytes())
+
+
 def draw_tree(root: Path, objects: int, seed: int = 0) -> int:
     """Writes labelTxt files and empty images with that many objects; gives the number of images."""
     rng = np.random.default_rng(seed)
@@ -43,7 +50,7 @@ def draw_tree(root: Path, objects: int, seed: int = 0) -> int:
     (root / "train/labelTxt").mkdir()
     written, images = 0, 0
     while written < objects:
-        width, height = (int(side) for side in rng.integers(2000, 4000, 2))
+        width, height = (int(side) for side in rng.choice([2000, 3000, 4000], 2))
         count = min(objects - written, int(rng.lognormal(4.6, 1.0)) + 1)
         labels = rng.choice(CLASSES, count, p=_WEIGHTS)
         lines = ["imagesource:GoogleEarth", "gsd:0.3"]
@@ -56,8 +63,7 @@ def draw_tree(root: Path, objects: int, seed: int = 0) -> int:
             corners = np.array([centre - u - v, centre + u - v, centre + u + v, centre - u + v])
             lines.append(" ".join(f"{value:.1f}" for value in corners.reshape(-1)) + f" {label} 0")
         (root / f"train/labelTxt/P{images:04}.txt").write_text("\n".join(lines) + "\n")
-        picture = cv2.imencode(".png", np.zeros((height, width), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        (root / f"train/images/P{images:04}.png").write_bytes(picture.tobytes())
+        (root / f"train/images/P{images:04}.png").write_bytes(empty_picture(width, height))
         written, images = written + count, images + 1
     return images
 
