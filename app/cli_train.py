@@ -50,7 +50,7 @@ def sft(config: Config, changes: Changes = None, dry_run: DryRun = False) -> Non
     except ImportError as error:
         if isinstance(error, MissingDependency):
             raise
-        raise MissingDependency(f"surveyor train sft ({error.name})", 'pip install "surveyor[qwen]"') from None
+        raise MissingDependency(f"surveyor train sft ({error.name or error})", 'pip install "surveyor[qwen]"') from None
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     with shown_progress() as listener, listening(listener if is_first else None):
         if dry_run:

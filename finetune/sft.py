@@ -116,7 +116,7 @@ def prepare(config: SftConfig) -> Prepared:
     )  # fmt: skip
     val = None
     if config.val:
-        val = look_through(config.val, measure, images=config.images, most_tokens=config.max_length)
+        val = look_through(config.val, measure, images=config.images, most_tokens=config.max_length, skip_tasks=skipped)
         check_apart(train, val)
     steps = steps_of(train, config.task_weights, config.epochs, config.steps, config.global_batch)
     drawn = order(
@@ -190,6 +190,10 @@ class SftTrainer(Trainer):
             compute_loss_func=reply_loss, callbacks=[_Told(config, ready.steps, len(ready.drawn) / len(ready.train))],
         )  # fmt: skip
         self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, *_: Any) -> Any:
+        """One after the other: the order was fixed before."""
+        return torch.utils.data.SequentialSampler(self.ready.drawn)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """The held-out records' loss and, where weights are whole on each process, the scores of replies."""
@@ -287,13 +291,12 @@ def _arguments(config: SftConfig) -> TrainingArguments:
         per_device_eval_batch_size=config.batch, gradient_accumulation_steps=1, learning_rate=config.lr,
         lr_scheduler_type=config.schedule, warmup_steps=config.warmup, weight_decay=config.weight_decay,
         adam_beta2=config.beta2, max_grad_norm=config.clip, optim="adamw_torch", seed=config.seed,
-        bf16=config.precision == "bf16", use_cpu=not on_gpu, activation_checkpointing=config.checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if config.checkpointing else None,
+        bf16=config.precision == "bf16", use_cpu=not on_gpu, **_twice(config),
         logging_steps=config.log_every, logging_nan_inf_filter=False, disable_tqdm=True,
         eval_strategy="steps" if config.val and config.eval_every else "no", eval_steps=config.eval_every or None,
         save_strategy="steps", save_steps=config.save_every, save_total_limit=config.keep,
         metric_for_best_model=best, greater_is_better=best == "eval_best", report_to=list(config.report_to) or "none",
-        remove_unused_columns=False, label_names=["labels"], train_sampling_strategy="sequential",
+        remove_unused_columns=False, label_names=["labels"],
         dataloader_num_workers=config.workers, dataloader_pin_memory=on_gpu, ddp_find_unused_parameters=False,
     )  # fmt: skip
     if arguments.n_gpu > 1:
@@ -309,6 +312,13 @@ def _arguments(config: SftConfig) -> TrainingArguments:
         )
     arguments.gradient_accumulation_steps = config.global_batch // at_once
     return arguments
+
+
+def _twice(config: SftConfig) -> dict[str, Any]:
+    """The arguments for computing activations twice, as transformers before and since 5.23 call them."""
+    has_new_name = "activation_checkpointing" in TrainingArguments.__dataclass_fields__
+    name = "activation_checkpointing" if has_new_name else "gradient_checkpointing"
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}} if config.checkpointing else {}
 
 
 def _check_packages(config: SftConfig) -> None:

@@ -1,7 +1,7 @@
 """Which records a run learns from, where they stand, and in which order they come: decided before it begins.
 
 Records are read once to be checked and measured, then one at a time when their turn comes: a million of them take some
-30 MB. The order is a function of the settings alone, so a run that was killed goes on with the next record.
+50 MB. The order is a function of the settings alone, so a run that was killed goes on with the next record.
 """
 
 from __future__ import annotations
