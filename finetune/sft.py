@@ -178,14 +178,14 @@ class SftTrainer(Trainer):
     def __init__(self, config: SftConfig, ready: Prepared, loaded: Loaded, arguments: TrainingArguments) -> None:
         self.run, self.ready, self.given = config, ready, loaded
         self.last_scores: dict[str, float] = {}
-        several = arguments.world_size > 1
+        always = arguments.world_size > 1 or config.language == "frozen"
         held = None
         self.asked: list[int] = []
         if ready.val is not None:
             self.asked = chosen_in_turn(ready.val, config.eval_records, config.seed)
             held = Pupils(ready.val, self.asked, ready.reader)
         super().__init__(
-            model=loaded.model, args=arguments, data_collator=Collator(ready.reader, always_picture=several),
+            model=loaded.model, args=arguments, data_collator=Collator(ready.reader, always_picture=always),
             train_dataset=Pupils(ready.train, ready.drawn, ready.reader), eval_dataset=held,
             compute_loss_func=reply_loss, callbacks=[_Told(config, ready.steps, len(ready.drawn) / len(ready.train))],
         )  # fmt: skip

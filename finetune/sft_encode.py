@@ -253,7 +253,8 @@ class Collator:
     Args:
         reader: for padding and image tokens.
         always_picture: a batch without pictures gets a row with a grey one and nothing to learn. Over several
-            processes each must call the vision tower in each step, or the others wait for it for ever.
+            processes each must call the vision tower in each step, or the others wait for it for ever; and where the
+            language model is frozen a batch without it would have nothing that learns.
     """
 
     def __init__(self, reader: Reader, always_picture: bool = False) -> None:

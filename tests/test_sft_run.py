@@ -176,6 +176,16 @@ def test_each_family_and_part_learns(family: str, checkpoints: Folders, tmp_path
     assert {name.split(".lora_")[0].rsplit(".", 1)[1] for name in weights(frozen.folder)} == {"q_proj"}
 
 
+def test_the_projector_alone_learns_and_records_without_pictures_do_no_harm(base: Path, tmp_path: Path) -> None:
+    none = dict.fromkeys(("det", "rec", "res", "rcd", "region", "vqa", "count", "scene", "geoloc"), 0)
+    path = settings(
+        tmp_path, base, language="frozen", merger="train", task_weights=none, val=[], batch=1, steps=4
+    )  # fmt: skip
+    learnt = weights(trained(path).folder)
+    assert learnt and all("visual.merger" in name for name in learnt)
+    assert len(told(tmp_path / "run")) == 4
+
+
 def test_all_weights_can_be_trained_and_the_folder_is_a_checkpoint(base: Path, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import load_file
