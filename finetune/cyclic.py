@@ -34,8 +34,8 @@ from .records import Instruction, Marked, Picture, asking_of
 REFERRING = ("det", "rec", "res", "rcd")
 LEAST_READ_BACK = 0.5
 """IoU of a region with what its text says of it, below which the text does not tell the region."""
-SAME = 0.5
-"""IoU from which on two regions of one phrase are one thing told twice."""
+SAME, SAME_BOX = 0.5, 0.7
+"""IoU from which on two regions of one phrase are one thing told twice; in two kinds, that of their upright boxes."""
 _ARTICLE = re.compile(r"^(?:the|an?|this|that|one)\s+", re.IGNORECASE)
 _UNIQUE = re.compile(
     r"\b(?:\w+est|\w+most|most|least|first|second|third|\w+th|last|only|of|left|right|above|below|near|next|between|"
@@ -50,7 +50,7 @@ MOST_WORDS = 30
 class Phrases:
     """Which regions of each image a phrase names, in any record: what tells whether a caption is ambiguous."""
 
-    named: dict[tuple[Picture, ...], dict[str, list[BaseGeometry]]] = field(
+    named: dict[tuple[Picture, ...], dict[str, list[Marked]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     several: set[tuple[tuple[Picture, ...], str]] = field(default_factory=set)
@@ -72,9 +72,8 @@ class Phrases:
         key = key_of(record.reply if record.task == "region" else record.phrase)
         known = self.named[record.pictures][key]
         for region in record.regions:
-            shape = shape_of(region)
-            if len(known) < 2 and not any(iou(shape, each) >= SAME for each in known):  # two are enough
-                known.append(shape)
+            if len(known) < 2 and not any(_is_same(region, each) for each in known):  # two are enough
+                known.append(region.model_copy(update={"rle": None}))
 
     def is_ambiguous(self, record: Instruction, words: str) -> bool:
         """Whether the words name more than one region of the record's image."""
@@ -238,6 +237,13 @@ def iou(a: BaseGeometry, b: BaseGeometry) -> float:
     """Of two shapes; 0 where neither has an area."""
     union = a.union(b).area
     return a.intersection(b).area / union if union > 0 else 0.0
+
+
+def _is_same(a: Marked, b: Marked) -> bool:
+    """Whether two regions of one phrase are one thing: a slanted box and the upright one round it may be."""
+    one, other = shape_of(a), shape_of(b)
+    boxed = a.kind != b.kind and iou(shapely.box(*one.bounds), shapely.box(*other.bounds)) >= SAME_BOX
+    return boxed or iou(one, other) >= SAME
 
 
 def _ring(region: Marked) -> np.ndarray:

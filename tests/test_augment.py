@@ -14,6 +14,7 @@ import shapely
 from surveyor.agent.parser import parse
 from surveyor.agent.planner import make_plan
 from surveyor.agent.run import run
+from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.core.geometry import min_area_rect
 from surveyor.core.masks import Mask
@@ -28,7 +29,7 @@ from surveyor.finetune.image_augment import (
 )
 from surveyor.finetune.marks import LeftOut, as_xy, clockwise
 from surveyor.finetune.pictures import Pictures
-from surveyor.finetune.record_files import Provenance, read_records, write_records
+from surveyor.finetune.record_files import Provenance, read_meta, read_records, write_records
 from surveyor.finetune.record_paste import Donors, pasted
 from surveyor.finetune.records import Instruction, Marked, Picture, check_reads_back, with_messages
 from surveyor.finetune.turning import NAMES, Turn
@@ -394,3 +395,43 @@ def test_a_picture_of_another_size_is_an_error(pictures: Pictures) -> None:
     wrong = record(pictures=(Picture(path="a.png", size_wh=(90, 90)),), regions=())
     with pytest.raises(UsageError, match="200 x 100 px and the record tells 90 x 90"):
         turned_record(wrong, Turn("half"), pictures)
+
+
+def test_the_command(tmp_path: Path, pictures: Pictures, capsys: pytest.CaptureFixture[str]) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "more.jsonl"
+    write_records(source, two_pictures(), Provenance("test"))
+    words = ["data", "augment", str(source), "--out", str(out)]
+    assert main([*words, "--flip", "--paste", "--cyclic", "--only-new", "--seed", "2"]) == 0
+    told = capsys.readouterr()
+    assert "left out" in told.err and "beside pasted objects" in told.err
+    made = list(read_records(out))
+    assert made and all(each.made for each in made) and (tmp_path / "more.images").is_dir()
+    meta = read_meta(out)
+    assert meta is not None and meta.seed == 2 and meta.before == (read_meta(source).sha256,)  # type: ignore[union-attr]
+    assert sum(meta.dropped.values()) > 0 and meta.images == "."
+    assert main(words) == 2
+    assert "no way to augment" in capsys.readouterr().err
+    assert main([*words[:3], "--out", str(source), "--flip"]) == 2
+    assert "would overwrite" in capsys.readouterr().err
+    assert main([*words, "--cyclic", "--iou", "0"]) == 2
+    assert main([*words, "--flip", "--check", "grounder=compact"]) == 2
+    assert list(read_records(out)) == made  # what was there stays
+
+
+def test_models_check_captions_from_the_command(tmp_path: Path, pictures: Pictures) -> None:
+    one = record("rec", phrase="plane", regions=(OBB,))
+    source, out = tmp_path / "in.jsonl", tmp_path / "more.jsonl"
+    write_records(source, [one], Provenance("test"))
+    box = [20.0, 10.0, 40.0, 20.0]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 200, "height": 100}],
+        "categories": [{"id": 1, "name": "plane"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": box}],
+    }
+    for shift, count in ((0.0, 1), (70.0, 0)):
+        coco["annotations"][0]["bbox"] = [box[0] + shift, *box[1:]]  # type: ignore[index]
+        (tmp_path / "found.json").write_text(json.dumps(coco), encoding="utf-8")
+        check = f"grounder=oracle:{tmp_path / 'found.json'}"
+        words = ["data", "augment", str(source), "--out", str(out), "--cyclic", "--only-new", "--check", check]
+        assert main(words) == 0
+        assert len(list(read_records(out))) == count

@@ -141,6 +141,12 @@ def test_what_is_left_out_says_why(one: Instruction, reason: str) -> None:
         turned_round(one)
 
 
+def test_a_slanted_thing_told_in_two_kinds_is_one() -> None:
+    slanted = Marked(kind="obb", points=((200, 100), (420, 320), (400, 340), (180, 120)))
+    upright = Marked(kind="box", points=((180, 100), (420, 340)), keypoints=((300, 220),))
+    assert turned_round(record(regions=(slanted,)), record("res", id="2", regions=(upright,)))
+
+
 # ---- models
 
 SCENE = Scene.from_array(np.zeros((500, 1000, 3), np.uint8))
