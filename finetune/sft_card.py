@@ -105,7 +105,7 @@ def _left(lines: Lines) -> str:
 
 
 def _scores(scores: Mapping[str, Any], val: Lines | None) -> str:
-    told = {key: value for key, value in scores.items() if isinstance(value, float | int)}
+    told = {key: value for key, value in scores.items() if isinstance(value, float | int) and key != "eval_best"}
     if val is None or not told:
         return "None: there were no held-out records."
     asked = int(told.get("eval_items", 0))
@@ -119,7 +119,7 @@ def _scores(scores: Mapping[str, Any], val: Lines | None) -> str:
 def _limits(config: SftConfig, lines: Lines) -> str:
     absent = "It was taught the tasks above and the prompts of `surveyor` alone; other wordings may work less well."
     pixels = f"at most {config.max_pixels} px" if config.max_pixels else "the base's largest size"
-    seen = f"Images were shown at {pixels}: show them so (`?max_pixels=`), larger scenes in views."
+    seen = f"It saw images of {pixels}: show them so (`?max_pixels=`), larger scenes in views."
     parts = [absent, seen, "Scores of its replies are token probabilities and are not calibrated."]
     if config.vision == "frozen":
         parts.append("The vision tower is the base's: what it cannot see from above was not learnt.")
