@@ -58,11 +58,11 @@ class Mask:
         part = part[max(0, -y0) : max(0, height - y0), max(0, -x0) : max(0, width - x0)]
         x0, y0 = max(0, x0), max(0, y0)
         part = part if part.dtype == bool else part != 0
-        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
-        if len(rows) == 0:
+        left, top, across, down = cv2.boundingRect(part.view(np.uint8)) if part.size else (0, 0, 0, 0)
+        if not across:
             return cls(_frozen(np.zeros((0, 0), dtype=bool)), (0, 0), (height, width))
-        crop = part[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return cls(_frozen(crop), (x0 + int(columns[0]), y0 + int(rows[0])), (height, width))
+        crop = part[top : top + down, left : left + across]
+        return cls(_frozen(crop), (x0 + left, y0 + top), (height, width))
 
     @classmethod
     def from_polygon(cls, polygon: PolygonLike | Sequence[np.ndarray], shape_hw: tuple[int, int]) -> Mask:

@@ -93,16 +93,21 @@ def _walk(along: np.ndarray, down: np.ndarray) -> list[list[int]]:
 def _assemble(
     rings: list[list[int]], entries: np.ndarray, stride: int, padded: np.ndarray, labels: np.ndarray | None
 ) -> list[tuple[Ring, list[Ring]]]:
+    stops = np.cumsum([len(ring) for ring in rings])
+    y, x = np.divmod(entries[[entry for ring in rings for entry in ring]], stride)
+    points = np.stack([x, y], axis=1).astype(np.float64)
+    starts = stops - [len(ring) for ring in rings]
+    rows, columns = y[starts], x[starts] + 1  # the padded pixel above the first edge of each ring
+    is_hole = padded[rows, columns] != 0
+    parts = np.zeros(len(rings), dtype=np.int64) if labels is None else labels[rows + ~is_hole, columns]
     shells: dict[int, tuple[Ring, list[Ring]]] = {}
     holes: list[tuple[int, Ring]] = []
-    for ring in rings:
-        y, x = np.divmod(entries[ring], stride)
-        row, column = int(y[0]), int(x[0]) + 1  # the padded pixel above the ring's first edge
-        points = np.stack([x, y], axis=1).astype(np.float64)
-        if padded[row, column]:
-            holes.append((0 if labels is None else int(labels[row, column]), points[::-1]))
+    each = zip(parts.tolist(), is_hole.tolist(), starts.tolist(), stops.tolist(), strict=True)
+    for part, hole, start, stop in each:
+        if hole:
+            holes.append((part, points[start:stop][::-1]))
         else:
-            shells[0 if labels is None else int(labels[row + 1, column])] = (points, [])
-    for label, points in holes:
-        shells[label][1].append(points)
+            shells[part] = (points[start:stop], [])
+    for part, ring in holes:
+        shells[part][1].append(ring)
     return list(shells.values())

@@ -57,14 +57,16 @@ def crop_from_counts(counts: np.ndarray, height: int) -> tuple[np.ndarray, tuple
 def rle_of_crop(crop: np.ndarray, offset_xy: tuple[int, int], shape_hw: tuple[int, int]) -> bytes:
     """Compressed counts of the whole scene from the crop alone; the scene is never built."""
     (x0, y0), (height, width), (h, w) = offset_xy, shape_hw, crop.shape
-    columns = np.zeros((w, h + 1), dtype=np.int8)
-    columns[:, :h] = crop.T
-    change = np.flatnonzero(np.diff(columns.reshape(-1), prepend=0))  # one empty row keeps the columns apart
+    flat = np.zeros(1 + w * (h + 1), dtype=bool)
+    flat[1:].reshape(w, h + 1)[:, :h] = crop.T
+    change = np.flatnonzero(flat[1:] != flat[:-1])  # one empty row keeps the columns apart
     column, row = np.divmod(change, h + 1)
     place = (x0 + column) * height + y0 + row
-    meets = np.flatnonzero(place[1:-1:2] == place[2::2]) * 2 + 1  # a run that ends at the bottom and goes on at the top
-    place = np.delete(place, np.concatenate([meets, meets + 1]))
-    counts = np.diff(np.concatenate([[0], place, [height * width]]))
+    apart = place[1:-1:2] != place[2::2]  # else a run ends at the bottom and goes on at the top
+    if not apart.all():
+        place = place[np.concatenate([[True], np.repeat(apart, 2), [True]])]
+    ends = np.concatenate([[0], place, [height * width]])
+    counts = ends[1:] - ends[:-1]
     counts = counts[:-1] if len(counts) > 1 and counts[-1] == 0 else counts
     packed = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, height, width)["counts"]
     return bytes(packed)

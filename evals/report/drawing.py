@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import shapely
 
+from ...core.geometry import polygon_area
 from ...core.masks import Mask, masks_from_polygons
 from ...core.outlines import outlines
 from ...core.regions import FloatArray
@@ -42,16 +43,29 @@ def outlines_of(masks: Sequence[Mask]) -> list[FloatArray | None]:
     picture = np.zeros((int(rows.sum()), max(crop.shape[1] for crop in crops)), dtype=bool)
     for crop, top in zip(crops, tops.tolist(), strict=True):
         picture[top : top + len(crop), : crop.shape[1]] = crop
-    parts: dict[int, list[shapely.Polygon]] = {place: [] for place in small}
-    for shell, holes in outlines(picture):
-        number = int(np.searchsorted(tops, shell[0, 1], side="right")) - 1
-        place = small[number]
-        shift = np.array(masks[place].offset_xy, dtype=np.float64) - (0.0, float(tops[number]))
-        parts[place].append(shapely.Polygon(shell + shift, [hole + shift for hole in holes]))
-    largest = {place: min(found, key=lambda part: -part.area) for place, found in parts.items()}
-    shells = shapely.polygons(shapely.get_exterior_ring(np.array(list(largest.values()), dtype=object)))
-    found: dict[int, FloatArray] = {}
-    for place, simple in zip(largest, np.array(shapely.simplify(shells, _OUTLINE_PX)), strict=True):
-        whole = simple if simple.geom_type == "Polygon" and not simple.is_empty else largest[place]
-        found[place] = np.asarray(shapely.get_coordinates(whole)[:-1], dtype=np.float64)
-    return [found[place] if place in found else outline_of(mask) for place, mask in enumerate(masks)]
+    parts: dict[int, list[tuple[FloatArray, list[FloatArray]]]] = {}
+    found = outlines(picture)
+    numbers = np.searchsorted(tops, [shell[0, 1] for shell, _ in found], side="right") - 1
+    for number, part in zip(numbers.tolist(), found, strict=True):
+        parts.setdefault(number, []).append(part)
+    rings: dict[int, FloatArray] = {}
+    for number, of in parts.items():
+        shell, _ = of[0] if len(of) == 1 else max(of, key=_area)
+        rings[small[number]] = shell - (0.0, tops[number]) + masks[small[number]].offset_xy
+    drawn = dict(zip(rings, _simplified(list(rings.values())), strict=True))
+    return [drawn[place] if place in drawn else outline_of(mask) for place, mask in enumerate(masks)]
+
+
+def _area(part: tuple[FloatArray, list[FloatArray]]) -> float:
+    shell, holes = part
+    return polygon_area(shell) - sum(map(polygon_area, holes))
+
+
+def _simplified(rings: Sequence[FloatArray]) -> list[FloatArray]:
+    """Rings without closing point, simplified as `outline_of` does."""
+    lengths = [len(ring) for ring in rings]
+    closed = shapely.linearrings(np.concatenate(rings), indices=np.repeat(np.arange(len(rings)), lengths))
+    simple = shapely.simplify(shapely.polygons(closed), _OUTLINE_PX)
+    points, owner = shapely.get_coordinates(simple, return_index=True)
+    stops = np.cumsum(np.bincount(owner, minlength=len(rings)))
+    return [points[start : stop - 1] for start, stop in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=True)]
