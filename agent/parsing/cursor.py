@@ -65,8 +65,11 @@ class Cursor:
 
     def _next_of(self, phrases: tuple[str, ...]) -> tuple[str, ...] | None:
         """The words of the first of the phrases that comes next."""
-        for words in _by_first_word(phrases).get(self.text(), ()):
-            if all(self.text(ahead) == words[ahead] for ahead in range(1, len(words))):
+        first = self.text()
+        if not first:
+            return None
+        for words in _by_first_word(phrases).get(first, ()):
+            if len(words) == 1 or all(self.text(ahead) == words[ahead] for ahead in range(1, len(words))):
                 return words
         return None
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from ...core.errors import QueryError
@@ -83,7 +84,7 @@ class PhraseTable(Generic[T]):
         if at >= len(tokens):
             return None
         for parts, value in self._by_first.get(tokens[at].text, ()):
-            if tuple(token.text for token in tokens[at : at + len(parts)]) == parts:
+            if len(parts) == 1 or tuple(token.text for token in tokens[at : at + len(parts)]) == parts:
                 return value, len(parts)
         return None
 
@@ -152,27 +153,35 @@ def _plain(query: str) -> tuple[str, list[int]]:
     places: list[int] = []
     foreign: list[tuple[int, int]] = []
     for index, char in enumerate(query):
-        if char in _DASHES:
-            out = "-"
-        elif char in _QUOTES:
-            out = "'"
-        elif char in _DOUBLE_QUOTES:
-            out = '"'
-        elif char in _SYMBOLS:
-            out = _SYMBOLS[char]
-        elif char.isdecimal():
-            out = str(unicodedata.decimal(char))
-        else:
-            out = unicodedata.normalize("NFKC", char).lower()
-        if any(c.isalpha() and not _is_latin(c) for c in out):
+        out, is_foreign = _plain_char(char)
+        if is_foreign:
             foreign.append((index, index + 1))
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-            out = " "
         text.append(out)
         places += [index] * len(out)
     if foreign:
         raise QueryError("only English is understood for now; these letters are of another script", query, foreign)
     return "".join(text), places
+
+
+@lru_cache(maxsize=1024)
+def _plain_char(char: str) -> tuple[str, bool]:
+    """What a character becomes, and whether it is a letter of another script."""
+    if char in _DASHES:
+        out = "-"
+    elif char in _QUOTES:
+        out = "'"
+    elif char in _DOUBLE_QUOTES:
+        out = '"'
+    elif char in _SYMBOLS:
+        out = _SYMBOLS[char]
+    elif char.isdecimal():
+        out = str(unicodedata.decimal(char))
+    else:
+        out = unicodedata.normalize("NFKC", char).lower()
+    is_foreign = any(c.isalpha() and not _is_latin(c) for c in out)
+    if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        out = " "
+    return out, is_foreign
 
 
 def _is_latin(char: str) -> bool:
