@@ -6,7 +6,7 @@ Letters are those of the taxonomy; what it does not list has a word behind it ("
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -34,7 +34,6 @@ from ...core.conditions import (
     SizeWord,
     children,
 )
-from ...core.regions import Region
 from ...tools.findings import TRUE
 from ...tools.layout import Layout
 from ...tools.pairs import distance_pairs
@@ -89,6 +88,17 @@ class Site:
     def size(self) -> int:
         """How many judged objects there are."""
         return sum(not seen.doubt for label in self.labels for seen in self.view.by_label[label])
+
+    @cached_property
+    def everyone(self) -> tuple[Layout, np.ndarray]:
+        """All objects of the class, also those in doubt, and (N,) which of them are judged."""
+        layout = self.view.everything.layout((self.name,))
+        return layout, np.array([not self.view.by_id[region.id].doubt for region in layout.regions], dtype=bool)
+
+    @cached_property
+    def reach(self) -> float:
+        """The longest side of the judged objects' upright boxes, as a share of the image's shorter side."""
+        return _reach(self.view, (region.id for region in self.layout.regions))
 
     @property
     def is_followed(self) -> bool:
@@ -168,7 +178,7 @@ def _toward(site: Site, rng: random.Random) -> Atom | None:
 
 
 def _further(site: Site, rng: random.Random) -> Atom | None:
-    known = [each for each in site.referents if _reach(site.view, [site.view.by_id[each.id].region]) <= _SMALL]
+    known = [each for each in site.referents if _reach(site.view, [each.id]) <= _SMALL]
     if not known or not is_small(site):
         return None
     referent = rng.choice(known)
@@ -279,7 +289,7 @@ def _sided(site: Site, rng: random.Random) -> Atom | None:
 
 def _turned(site: Site, rng: random.Random) -> Atom | None:
     view = site.view
-    known = [each for each in site.referents if view.is_turned((each.label,)) and _aspect_of(view, each) >= _LONG]
+    known = [each for each in site.referents if view.is_turned((each.label,)) and view.aspect_of(each.id) >= _LONG]
     if not known or not view.is_turned(site.labels):
         return None
     return _relation(rng.choice(["parallel", "perpendicular"]), rng.choice(known))
@@ -431,21 +441,18 @@ def _crowd(site: Site, rng: random.Random, least: int = 2, *, endless: bool = Fa
 
 def is_small(site: Site) -> bool:
     """Whether the objects are small enough to be at one place of the image."""
-    return _reach(site.view, site.layout.regions) <= _SMALL
+    return site.reach <= _SMALL
 
 
-def _reach(view: View, regions: Sequence[Region]) -> float:
+def _reach(view: View, ids: Iterable[str]) -> float:
     """The longest side of an upright box, as a share of the image's shorter side."""
-    return max(float((region.box_px[2:] - region.box_px[:2]).max()) for region in regions) / min(view.image.size_wh)
-
-
-def _aspect_of(view: View, referent: Referent) -> float:
-    return float(Layout([view.by_id[referent.id].region]).aspects[0])
+    boxes = (view.by_id[name].box for name in ids)
+    return max(max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes) / min(view.image.size_wh)
 
 
 def _is_long(view: View, referent: Referent) -> bool:
     """Whether it has two sides to everybody: a road, a runway, a bridge; not a building that is longer than wide."""
-    aspect = _aspect_of(view, referent) if view.is_turned((referent.label,)) else 0.0
+    aspect = view.aspect_of(referent.id) if view.is_turned((referent.label,)) else 0.0
     return aspect >= (_SIDED if is_endless(referent.label) else _SIDED + 1)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Known:
     codes: np.ndarray
     doubtful: np.ndarray
 
-    @property
+    @cached_property
     def denied(self) -> Known:
         """The opposite."""
         return Known(self.kind, Not(condition=self.condition), 2 - self.codes, 2 - self.doubtful)
@@ -64,7 +65,7 @@ class Proposal:
     kinds: tuple[str, ...]
     form: str
 
-    @property
+    @cached_property
     def tags(self) -> tuple[str, ...]:
         """For tables: kinds, ways of joining, hops, number of conditions, places."""
         joined = {"not": ["G:not"], "and": ["G:and"], "and not": ["G:and", "G:not"], "or": ["G:or"]}.get(self.form, [])
@@ -95,13 +96,10 @@ def known_conditions(
 
 def _known(site: Site, kind: str, condition: Condition) -> Known | None:
     """What is known of a condition where all objects of the scene are seen; None where it is of no use."""
-    view = site.view
-    everyone = view.everything.layout((site.name,))
-    codes = view.everything.codes(everyone, condition)
-    judged = np.array([not view.by_id[region.id].doubt for region in everyone.regions])
-    return (
-        Known(kind, condition, codes[judged], codes[~judged]) if {FALSE, TRUE} <= set(codes[judged].tolist()) else None
-    )
+    everyone, judged = site.everyone
+    codes = site.view.everything.codes(everyone, condition)
+    own = codes[judged]
+    return Known(kind, condition, own, codes[~judged]) if {FALSE, TRUE} <= set(own.tolist()) else None
 
 
 def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)) -> Iterator[Proposal]:
@@ -125,7 +123,7 @@ def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKER
 
 def _is_clear(site: Site, pick: Pick) -> bool:
     """Whether a rank among all is that of as many objects as it says, none of them in doubt."""
-    everyone = site.view.everything.layout((site.name,))
+    everyone, _ = site.everyone
     codes = site.view.everything.codes(everyone, pick)
     chosen = [region.id for region, code in zip(everyone.regions, codes.tolist(), strict=True) if code != FALSE]
     sure = int((codes == TRUE).sum()) == len(chosen) == pick.count
@@ -183,12 +181,12 @@ def _goes_with_either(one: Condition, other: Condition) -> bool:
 
 def _together(*parts: Known) -> bool:
     """Whether something satisfies all parts, nothing perhaps, none in doubt does, and each part matters."""
-    every = np.minimum.reduce([part.codes for part in parts])
+    every = reduce(np.minimum, [part.codes for part in parts])
     if UNKNOWN in every or TRUE not in every:
         return False
-    if not _excludes(np.minimum.reduce([part.doubtful for part in parts])) and not _all_denied(parts):
+    if not _excludes(reduce(np.minimum, [part.doubtful for part in parts])) and not _all_denied(parts):
         return False
-    fewer = (np.minimum.reduce([part.codes for part in parts if part is not left]) for left in parts)
+    fewer = (reduce(np.minimum, [part.codes for part in parts if part is not left]) for left in parts)
     return all(bool(((rest == TRUE) & (every == FALSE)).any()) for rest in fewer)
 
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from ...core.errors import UsageError
 from ...core.masks import Mask
 from ..bench.items import Image
-from ..datasets.record import Record, Tally
+from ..datasets.record import Record, Tally, Thing
 from .seen import Doubt as Doubt
 from .seen import Seen as Seen
 from .seen import is_endless as is_endless
-from .seen import reaches_of, seen_of
+from .seen import reaches_of, seen_of, shapes_of
 from .views import View as View
 
 WINDOW_PX = (800, 1024)
@@ -104,17 +104,22 @@ def _view(
         gsd_m=record.gsd_m,
         source=record.source.name,
     )
-    found: list[Seen] = []
-    numbers: dict[str, int] = {}
+    here: list[tuple[Thing, bool]] = []
     for thing, reach in zip(record.things, reaches, strict=True):
         left, top, right, bottom = thing.box_px.tolist()
         if left < x1 and top < y1 and right > x0 and bottom > y0:
-            number = numbers.get(thing.label, 0) + 1
-            is_within = reach[0] >= x0 and reach[1] >= y0 and reach[2] <= x1 and reach[3] <= y1
-            seen = seen_of(thing, f"{thing.label.replace(' ', '_')}-{number}", (x0, y0), size, masks, is_within)
-            if seen is not None:
-                numbers[thing.label] = number
-                found.append(seen)
+            here.append((thing, reach[0] >= x0 and reach[1] >= y0 and reach[2] <= x1 and reach[3] <= y1))
+    drawn = [thing for thing, is_within in here if (masks and thing.mask is None) or not is_within]
+    shapes = dict(zip(map(id, drawn), shapes_of(drawn, (x0, y0)), strict=True))
+    found: list[Seen] = []
+    numbers: dict[str, int] = {}
+    for thing, is_within in here:
+        number = numbers.get(thing.label, 0) + 1
+        name = f"{thing.label.replace(' ', '_')}-{number}"
+        seen = seen_of(thing, name, (x0, y0), size, masks, shapes.get(id(thing)), is_within)
+        if seen is not None:
+            numbers[thing.label] = number
+            found.append(seen)
     return View(image, tuple(found), record.classes, record)
 
 

@@ -124,9 +124,15 @@ def is_endless(label: str) -> bool:
 
 
 def seen_of(
-    thing: Thing, name: str, offset: tuple[int, int], size: tuple[int, int], masks: bool, is_within: bool
+    thing: Thing,
+    name: str,
+    offset: tuple[int, int],
+    size: tuple[int, int],
+    masks: bool,
+    shape: BaseGeometry | None,
+    is_within: bool,
 ) -> Seen | None:
-    """The object in the window; None where nothing of it is inside."""
+    """The object in the window; None where nothing of it is inside. `shape` as `shapes_of` tells it."""
     is_outlined = _is_outlined(thing)
     turned = thing.corners_px is not None or is_outlined
     visible = float(thing.attributes.get("visible_fraction", 1.0))
@@ -138,7 +144,7 @@ def seen_of(
             placed = min_area_rect(_ring(thing)) if thing.corners_px is None else thing.corners_px
             corners = [_moved(corner, offset) for corner in placed.tolist()]
     else:
-        whole = _shape(thing, offset)
+        whole = shapes_of([thing], offset)[0] if shape is None else shape
         clipped = shapely.intersection(whole, shapely.box(0, 0, *size))
         if clipped.area <= 0 or whole.area <= 0:
             return None
@@ -149,7 +155,7 @@ def seen_of(
     sides = _sides(box, corners)
     area: Mask | BaseGeometry | None = None
     if is_outlined and (masks or _is_bent(thing, clipped, sides, size)):
-        area = _area(thing, clipped, offset, size)
+        area = _area(thing, shape if clipped is None else clipped, offset, size)
     left, top, right, bottom = (round(value, 2) + 0.0 for value in box)
     return Seen(
         id=name,
@@ -204,23 +210,32 @@ def _ring(thing: Thing) -> FloatArray:
     return box_to_corners(thing.box_px) if thing.corners_px is None else thing.corners_px
 
 
-def _shape(thing: Thing, offset: tuple[int, int]) -> BaseGeometry:
-    """The object's area in px of the window."""
-    if thing.polygon_px is None and thing.mask is not None and thing.mask.crop.size:
-        shape: BaseGeometry = translate(shapely.MultiPolygon(thing.mask.to_polygons()), -offset[0], -offset[1])
-    else:
-        shape = shapely.Polygon(_ring(thing) - offset)
-    return shape if shape.is_valid else shapely.make_valid(shape)
+def shapes_of(things: Sequence[Thing], offset: tuple[int, int]) -> list[BaseGeometry]:
+    """The areas of objects in px of the window, all valid."""
+    shapes = np.empty(len(things), dtype=object)
+    ringed: list[int] = []
+    for place, thing in enumerate(things):
+        if thing.polygon_px is None and thing.mask is not None and thing.mask.crop.size:
+            shapes[place] = translate(shapely.MultiPolygon(thing.mask.to_polygons()), -offset[0], -offset[1])
+        else:
+            ringed.append(place)
+    if ringed:
+        rings = [_ring(things[place]) for place in ringed]
+        owners = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+        shapes[ringed] = shapely.polygons(shapely.linearrings(np.concatenate(rings) - offset, indices=owners))
+    crooked = ~shapely.is_valid(shapes)
+    shapes[crooked] = shapely.make_valid(shapes[crooked])
+    return shapes.tolist()
 
 
 def _area(
-    thing: Thing, clipped: BaseGeometry | None, offset: tuple[int, int], size: tuple[int, int]
+    thing: Thing, shape: BaseGeometry | None, offset: tuple[int, int], size: tuple[int, int]
 ) -> Mask | BaseGeometry:
     """Its pixels in the window, or the area that they are drawn from."""
     if thing.mask is not None:
         left, top = thing.mask.offset_xy
         return Mask.from_array(thing.mask.crop, (left - offset[0], top - offset[1]), (size[1], size[0]))
-    moved = _shape(thing, offset) if clipped is None else clipped
+    moved = shapes_of([thing], offset)[0] if shape is None else shape
     if moved.geom_type == "Polygon":
         return moved
     areas = [part for part in shapely.get_parts(moved) if part.geom_type in ("Polygon", "MultiPolygon")]
@@ -253,6 +268,8 @@ def _fragments(area: Mask | BaseGeometry | None) -> Doubt:
     if isinstance(area, Mask) and area.crop.size:
         found = cv2.connectedComponentsWithStats(np.asarray(area.crop, dtype=np.uint8), connectivity=8)
         areas = [float(size) for size in found[2][1 : found[0], cv2.CC_STAT_AREA]]
+    elif isinstance(area, shapely.Polygon):
+        areas = [float(area.area)]
     elif isinstance(area, BaseGeometry):
         areas = [float(part.area) for part in shapely.get_parts(area)]
     areas.sort(reverse=True)

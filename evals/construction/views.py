@@ -11,7 +11,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from ...core.conditions import Condition, Selection, walk
+from ...core.conditions import And, Condition, Group, Not, Or, Pick, Selection, walk
 from ...core.regions import Region
 from ...tools.bands import CRISP, STRICT, Bands
 from ...tools.findings import FALSE, Members
@@ -72,15 +72,30 @@ class _Judge(Executor):
         return self._layouts[key]
 
     def codes(self, layout: Layout, condition: Condition, status: np.ndarray | None = None) -> np.ndarray:
-        if self._same is None:
-            return super().codes(layout, condition, status)
+        if status is not None and not _looks_at_status(condition):
+            status = None
+        if self._same is not None and self._holds_there(condition):
+            return self._same[0].codes(layout, condition, status)
+        return super().codes(layout, condition, status)
+
+    def _judged(self, layout: Layout, condition: Condition, status: np.ndarray) -> np.ndarray:
+        """As the rules say; what is made of conditions that were judged before is made of their codes."""
+        match condition:
+            case Not():
+                return 2 - self.codes(layout, condition.condition, status)
+            case Or():
+                return np.maximum.reduce([self.codes(layout, part, status) for part in condition.conditions])
+            case _:
+                return super()._judged(layout, condition, status)
+
+    def _holds_there(self, condition: Condition) -> bool:
+        """Whether the other executor says the same of it."""
+        assert self._same is not None
         if condition not in self._is_same:
             phrases = [phrase for each in walk(condition) if isinstance(each, Selection) for phrase in each.phrases]
             here = {label for label in self.labels(phrases) if label in self._references.labels}
             self._is_same[condition] = here <= self._same[1]
-        if self._is_same[condition]:
-            return self._same[0].codes(layout, condition, status)
-        return super().codes(layout, condition, status)
+        return self._is_same[condition]
 
     def members(self, reference: Selection) -> Members:
         if reference not in self._members:
@@ -95,6 +110,17 @@ class _Judge(Executor):
         if key not in self._shared:
             self._shared[key] = Layout(regions)
         return self._shared[key]
+
+
+def _looks_at_status(condition: Condition) -> bool:
+    """Whether it matters which candidates are still open: ranks and groups are among those."""
+    match condition:
+        case And() | Or():
+            return any(map(_looks_at_status, condition.conditions))
+        case Not():
+            return _looks_at_status(condition.condition)
+        case _:
+            return isinstance(condition, Pick | Group)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +205,7 @@ class View:
 
     def is_turned(self, labels: tuple[str, ...]) -> bool:
         """Whether the direction of all objects of these labels is annotated, and with it length and width."""
-        return all(seen.corners is not None for label in labels for seen in self.by_label.get(label, ()))
+        return self._upright.isdisjoint(labels)
 
     def is_coloured(self, labels: tuple[str, ...]) -> bool:
         """Whether the colours of all objects of these labels can be told: their pixels are known and may be read."""
@@ -188,4 +214,24 @@ class View:
 
     def is_shaped(self, labels: tuple[str, ...]) -> bool:
         """Whether lengths, areas and distances of all objects of these labels can be trusted."""
-        return all(seen.is_shaped for label in labels for seen in self.by_label.get(label, ()))
+        return self._shapeless.isdisjoint(labels)
+
+    @cached_property
+    def _upright(self) -> frozenset[str]:
+        """Labels of which some object has no more than an upright box."""
+        return frozenset(seen.label for seen in self.objects if seen.corners is None)
+
+    @cached_property
+    def _shapeless(self) -> frozenset[str]:
+        """Labels of which the shape of some object is not known."""
+        return frozenset(seen.label for seen in self.objects if not seen.is_shaped)
+
+    @cached_property
+    def _aspects(self) -> dict[str, float]:
+        return {}
+
+    def aspect_of(self, name: str) -> float:
+        """Long side / short side of the oriented box of one object."""
+        if name not in self._aspects:
+            self._aspects[name] = float(Layout([self.by_id[name].region]).aspects[0])
+        return self._aspects[name]
