@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import floor
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import ValidationError
 
 from ..core.codec import PointCodec
@@ -186,17 +186,14 @@ def _on_grid(record: Instruction) -> bool:
 
     Reading the text back would tell the same (tests do so for every kind of record) and takes as long as all the rest.
     """
-    by_shape: dict[tuple[bool, int], list[Any]] = {}
+    across, down = (_STEPS / side for side in record.size_wh)
     for region in record.regions:
-        by_shape.setdefault((region.kind == "box", len(region.points)), []).append(region.points)
-    for (is_box, _), points in by_shape.items():
-        grid = np.floor(np.array(points) * (_STEPS / np.array(record.size_wh)) + 0.5)
-        if is_box:
-            if (grid[:, 1] <= grid[:, 0]).any():
+        grid = [(floor(x * across + 0.5), floor(y * down + 0.5)) for x, y in region.points]
+        if region.kind == "box":
+            (x0, y0), (x1, y1) = grid
+            if x1 <= x0 or y1 <= y0:
                 return False
-            continue
-        x, y = grid[..., 0], grid[..., 1]
-        if (np.sum(x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y, axis=1) == 0).any():
+        elif sum(x * v - u * y for (x, y), (u, v) in zip(grid, (*grid[1:], grid[0]), strict=True)) == 0:
             return False
     return True
 

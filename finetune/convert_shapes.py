@@ -214,4 +214,4 @@ def _rings(outline: BaseGeometry) -> list[np.ndarray]:
 
 
 def _xy(points: np.ndarray) -> tuple[XY, ...]:
-    return tuple((x, y) for x, y in np.round(points, DIGITS).tolist())
+    return tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in points.tolist())

@@ -46,7 +46,7 @@ class Sheet:
     def absent(self, task: str, positives: int, classes: Sequence[str], window: XYXY) -> list[str]:
         """The classes among those that do not occur in the window that are asked for, so that "none" is learned."""
         count = self.maker.negatives(task, positives, len(classes))
-        return self.maker.random(task, self.record.id, window).sample(list(classes), count)
+        return self.maker.random(task, self.record.id, window).sample(list(classes), count) if count else []
 
 
 # ---- things -----------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _has_outline(sheet: Sheet, seen: Seen) -> bool:
 
 def _once(sheet: Sheet, found: Sequence[Seen]) -> list[Seen]:
     """Things that are annotated twice in one place, once."""
-    kept = {seen.corners.round(2).tobytes(): seen for seen in reversed(found)}
+    kept = {seen.whole_corners.round(2).tobytes(): seen for seen in reversed(found)}
     if len(kept) < len(found):
         sheet.maker.drop("object", "annotated twice", len(found) - len(kept))
     return list(reversed(kept.values()))

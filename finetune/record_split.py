@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,7 +138,9 @@ def split_records(
         raise UsageError(f"the shares are val {val!r} and test {test!r}; expected 0 or more, together less than 1")
     if leaking not in ("refuse", "drop"):
         raise UsageError(f"leaking is {leaking!r}, expected refuse or drop")
-    published = {} if ignore_published else _published(paths)
+    published = _published(paths)
+    if ignore_published:
+        published = dict.fromkeys(published, frozenset())
     torn = {family: sides for family, sides in published.items() if len(sides) > 1}
     if torn and leaking == "refuse":
         told = Leaks({family: tuple(f"{side!r}" for side in SIDES if side in sides) for family, sides in torn.items()})
@@ -147,9 +149,15 @@ def split_records(
             "--ignore-published"
         )
     has = {side for sides in published.values() for side in sides}
-    shares = {"val": 0.0 if "val" in has else val, "test": 0.0 if "test" in has else test}
-    sides = {family: _side(family, found, seed, shares) for family, found in published.items()}
+    shares = {"val": val, "test": test}
+    of_train = {side: 0.0 if side in has else share for side, share in shares.items()}
+    sides = {family: _side(family, found, seed, of_train if found else shares) for family, found in published.items()}
     wanted = [side for side in SIDES if side == "train" or side in has or shares[side]]
+    if empty := [side for side in wanted if side not in sides.values()]:
+        raise UsageError(
+            f"no family of {len(sides)} fell to {empty[0]!r}; take another --seed or a larger share, or give more "
+            "families"
+        )
     before = tuple(meta.sha256 for path in paths if (meta := read_meta(path)))
     images, written = _common_images(paths), {}
     for side in wanted:
@@ -157,7 +165,7 @@ def split_records(
 
         def of_side(wanted_side: str = side, lost: Counter[str] = lost) -> Iterator[Instruction]:
             for record, folder in _placed(paths):
-                mine = sides.get(record.family) or side_of_family(record.family, seed, val, test)
+                mine = sides[record.family]
                 if mine != wanted_side:
                     continue
                 if record.family in torn and published_side(record.split) != mine:
@@ -168,10 +176,6 @@ def split_records(
         written[side] = write_records(
             Path(out) / f"{side}.jsonl", of_side(), Provenance(command, seed, images, lost, before)
         )
-        if not written[side].records:
-            raise UsageError(
-                f"no family fell to {side!r}; take another --seed or a larger share, or give more families"
-            )
     return written
 
 
@@ -183,18 +187,18 @@ def _placed(paths: Sequence[str | Path]) -> Iterator[tuple[Instruction, Path]]:
             yield record, folder
 
 
-def _published(paths: Sequence[str | Path]) -> dict[str, set[str]]:
-    """Family -> the published sides of its records; families without any are not in it."""
-    found: dict[str, set[str]] = {}
+def _published(paths: Sequence[str | Path]) -> dict[str, frozenset[str]]:
+    """Family -> the published sides of its records, which may be none."""
+    found: dict[str, frozenset[str]] = {}
     for record, _ in _placed(paths):
-        if (side := published_side(record.split)) is not None:
-            found.setdefault(record.family, set()).add(side)
+        side = published_side(record.split)
+        found[record.family] = found.get(record.family, frozenset()) | ({side} if side else frozenset())
     return found
 
 
-def _side(family: str, published: Iterable[str], seed: int, shares: Mapping[str, float]) -> str:
+def _side(family: str, published: Collection[str], seed: int, shares: Mapping[str, float]) -> str:
     """Test goes before val, and val before train, where a family is in several."""
-    side = max(published, key=SIDES.index)
+    side = max(published, key=SIDES.index, default="train")
     return side_of_family(family, seed, shares["val"], shares["test"]) if side == "train" else side
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -68,16 +69,21 @@ class Seen:
     Attributes:
         thing: as annotated, full-image px.
         share: of what the image shows of it, above 0 and at most 1.
-        corners: (4, 2) canonical oriented box round what the window shows, full-image px.
         outline: what the window shows of its outline, full-image px.
         mask: what the window shows of its pixels, in the window's px; None where no pixels are annotated.
+        whole_corners: (4, 2) oriented box of what the image shows, full-image px.
     """
 
     thing: Thing
     share: float
-    corners: np.ndarray
     outline: BaseGeometry
     mask: Mask | None
+    whole_corners: np.ndarray
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """(4, 2) canonical oriented box round what the window shows, full-image px; may reach beyond the window."""
+        return self.whole_corners if self.share == 1 else _rect(self.outline, self.whole_corners)
 
     @property
     def is_shown(self) -> bool:
@@ -129,7 +135,7 @@ class Cutter:
     def _whole(self, index: int, window: XYXY) -> Seen:
         thing = self.things[index]
         mask = None if thing.mask is None else mask_in(thing.mask, window)
-        return Seen(thing, 1.0, self.corners[index], self.outlines[index], mask)
+        return Seen(thing, 1.0, self.outlines[index], mask, self.corners[index])
 
     def _cut(self, index: int, window: XYXY) -> Seen | None:
         thing, whole = self.things[index], self.outlines[index]
@@ -143,7 +149,7 @@ class Cutter:
         left, top, right, bottom = outline.bounds
         if share < ABSENT or min(right - left, bottom - top) < SLIVER_PX:
             return None
-        return Seen(thing, share, _rect(outline, self.corners[index]), outline, mask)
+        return Seen(thing, share, outline, mask, self.corners[index])
 
 
 def mask_in(mask: Mask, window: XYXY) -> Mask:

@@ -111,7 +111,7 @@ def test_the_same_image_under_two_families_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [({"val": 0.6, "test": 0.4}, "less than 1"), ({"val": -0.1}, "0 or more"), ({"leaking": "x"}, "refuse or drop"),
-     ({"test": 1e-9}, "no family fell to 'test'")],
+     ({"test": 1e-9}, "no family of 2 fell to 'test'")],
 )  # fmt: skip
 def test_faults(options: dict, told: str, tmp_path: Path) -> None:
     source = file(tmp_path / "all.jsonl", [record("a", "a"), record("b", "b")])
@@ -119,6 +119,7 @@ def test_faults(options: dict, told: str, tmp_path: Path) -> None:
         split_records([source], tmp_path / "out", **{"val": 0, **options})
     with pytest.raises(UsageError, match="two or more"):
         leaks([source])
+    assert not (tmp_path / "out").exists()
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
