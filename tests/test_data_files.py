@@ -74,7 +74,7 @@ def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path: Path) -> Non
     ("line", "told"),
     [
         ("{", "line 2.*JSON"),
-        ('{"id": "2"}', r"line 2, task: Field required \(and 2 more\)"),
+        ('{"id": "2"}', r"line 2, task: Field required \(and \d more\)"),
         (caption("2").model_dump_json().replace('"reply":"A bay."', '"reply":""'), "line 2.*reply in words"),
         ("[1]", "line 2"),
     ],
