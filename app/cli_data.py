@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from .cli_data_annotate import EPILOG as ANNOTATE_EPILOG
+from .cli_data_annotate import annotate
 from .cli_data_augment import EPILOG as AUGMENT_EPILOG
 from .cli_data_augment import augment
 from .cli_data_export import EPILOG as EXPORT_EPILOG
@@ -188,3 +190,4 @@ data.command(epilog=SHOW_EPILOG)(show)
 data.command("split", epilog=SPLIT_EPILOG)(split_command)
 data.command(epilog=EXPORT_EPILOG)(export)
 data.command(epilog=AUGMENT_EPILOG)(augment)
+data.command(epilog=ANNOTATE_EPILOG)(annotate)

@@ -1,0 +1,123 @@
+"""`surveyor data annotate`: descriptions whose phrases have masks, from boxes or masks of one's own."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..finetune.annotate_views import View
+
+EPILOG = """Examples:
+
+[bold]surveyor data annotate coco:MINE.json --out mine.jsonl --pictures marks[/bold]
+
+[bold]surveyor data annotate dota:DOTA --split train --out dota.jsonl --describer openai:MODEL@URL --chat hf:DIR[/bold]
+
+[bold]surveyor data annotate records.jsonl --out described.jsonl[/bold]"""
+_LINE_EVERY_S = 10.0
+
+
+def annotate(
+    given: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET:FOLDER|RECORDS.jsonl",
+            help="What is annotated (see: surveyor bench datasets), or records of det and res.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.jsonl", help="The records; FILE.geopixeld lies beside.", show_default=False)
+    ],
+    describer: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="What looks at pictures: qwen2vl:DIR, openai:MODEL@URL. Default: rules."),
+    ] = None,
+    chat: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="What rewrites the texts: hf:DIR, openai:MODEL@URL. Default: none."),
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the pictures with their markers there.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="One published part. Default: all.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", metavar="KEY=VALUE", help="An option of the reader; can be given again."),
+    ] = None,
+    window: Annotated[int, typer.Option(metavar="PX", help="Larger images are cut to such windows; 0: never.")] = 800,
+    overlap: Annotated[int, typer.Option(metavar="PX", help="What neighbouring windows share at least.")] = 200,
+    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Where pictures of records lie.")] = None,
+    least_area: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of the picture, that an object described by itself takes up.")
+    ] = 0.0015,
+    most: Annotated[int, typer.Option(metavar="N", help="Most objects described one by one in a picture.")] = 8,
+    per_question: Annotated[int, typer.Option(metavar="N", help="Marked objects that one question asks about.")] = 1,
+    tries: Annotated[int, typer.Option(metavar="N", help="How often a model is asked before it is done without.")] = 3,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the wording of sentences by rule.")] = 0,
+) -> None:
+    """Describe pictures so that each phrase has its mask.
+
+    The scene, its large objects one by one, the others in groups, joined
+    to one text: GeoPixelD's layout in FILE.geopixeld, captions of
+    pictures and regions in FILE.jsonl. Needs no model: rules write what
+    no model is given for. Killed, it goes on where it was.
+    """
+    from ..finetune.annotate import Choice
+    from ..finetune.annotate_files import Outputs, annotate_files
+    from ..finetune.annotate_models import Helpers
+    from ..finetune.annotate_views import Wanted, views_of
+    from .cli_data import command_line, pairs_of, tell
+    from .screen import talk
+
+    choice = Choice(least_area, most, per_question, seed)
+    wanted = Wanted(split, pairs_of(option), window, overlap, images)
+    helpers = Helpers.of(describer, chat, tries)
+    tally: Counter[str] = Counter()
+    outputs = Outputs(out, pictures)
+    with _annotating() as listener:
+        meta = annotate_files(views_of(given, wanted, tally), outputs, helpers, choice, command_line(), tally, listener)
+    tell(out, meta.tasks, meta.families, meta.dropped)
+    talk().print(f"{outputs.tree}: {meta.tasks.get('caption', 0):,} grounded conversations", soft_wrap=True)
+
+
+@contextmanager
+def _annotating() -> Iterator[Callable[[View, bool], None]]:
+    """A listener for pictures as they are done: a line with the rate; how many there will be is not known."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from .screen import talk
+
+    screen, began, fresh, before = talk(), time.monotonic(), 0, 0
+    progress = Progress(
+        SpinnerColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=screen, transient=True
+    )
+    task, shown = progress.add_task("annotating", total=None, told="reading"), began
+
+    def listener(view: View, was_done: bool) -> None:
+        nonlocal fresh, before, shown
+        fresh, before, now = fresh + (not was_done), before + was_done, time.monotonic()
+        if now - shown < (0.2 if screen.is_terminal else _LINE_EVERY_S):
+            return
+        shown = now
+        rate = fresh / max(now - began, 1e-9)
+        told = (
+            f"{fresh + before:,} pictures ({f'{before:,} done before, ' if before else ''}{rate:,.2f}/s), {view.stem}"
+        )
+        if screen.is_terminal:
+            progress.update(task, told=told)
+        else:
+            screen.print(f"annotating: {told}", soft_wrap=True)
+
+    if screen.is_terminal:
+        with progress:
+            yield listener
+    else:
+        yield listener
