@@ -23,6 +23,7 @@ from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS, Site
 from .balance import Quotas, bucket
+from .close_calls import close_call
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .contested import contested
 from .crops import views_of
@@ -334,6 +335,7 @@ class _Making:
                     continue
                 try:
                     verdicts = admitted_empty(window.view, other)
+                    self._check_limits(window.view, other)
                     said = said_of(self.task, site, other, window.rng)
                 except Rejected as reason:
                     self.tally[str(reason)] += 1
@@ -345,6 +347,11 @@ class _Making:
         if must:
             raise Rejected("a plain class without a twin")
         return None
+
+    def _check_limits(self, view: View, selection: Selection) -> None:
+        """Raises Rejected where people would not agree that nothing is right."""
+        if (doubt := close_call(view, selection, view.certain.selection(selection))) is not None:
+            raise Rejected(f"twin: {doubt}")
 
     def _absent(self, view: View, site: Site) -> tuple[str, ...]:
         """Names of classes that the view has none of, though other views with the same class do."""

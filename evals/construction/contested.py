@@ -16,6 +16,7 @@ from ...tools.judge_group import find_groups
 from ...tools.layout import Layout
 from ...tools.rows import find_rows
 from ..bench.execute import Executor, Found
+from .close_calls import close_call
 from .views import View
 
 _OFF_LINE = 0.35  # of the median width: how far a member of a row may stand off its line
@@ -57,7 +58,7 @@ def contested(view: View, selection: Selection, sure: Found) -> str | None:
                 return "all the others, told by distance"
             if not _is_nearest_by_centres(view.certain, selection, node, sure):
                 return "nearest by outlines, not by centres"
-    return None
+    return close_call(view, selection, sure)
 
 
 def _with_sign(selection: Selection) -> Iterator[tuple[Node, bool]]:

@@ -27,6 +27,7 @@ from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import Site
 from .balance import Quotas
 from .builder import MOST_PER_WINDOW
+from .close_calls import close_call
 from .compose import Proposal
 from .contested import contested
 from .phrasing import request_for, spoken_name
@@ -327,7 +328,7 @@ class _Making:
             try:
                 if kind == SAME_TWICE:
                     return with_same_image(draft, kind)
-                verdicts = admitted_empty(window.view, proposal.selection)
+                verdicts = _empty(window.view, proposal.selection)
                 return drafted(site, proposal, verdicts, window.rng, kind)
             except Rejected as reason:
                 self.tally[str(reason)] += 1
@@ -350,12 +351,20 @@ class _Making:
         plain = Proposal(Selection(phrases=(site.name,)), (), "class")
         proposal = next(each for each in (plain, *places_of(site, window.rng)) if each.selection not in window.used)
         try:
-            verdicts = admitted_empty(window.view, proposal.selection)
+            verdicts = _empty(window.view, proposal.selection)
             self._zero(window, drafted(site, proposal, verdicts, window.rng, UNCHANGED))
         except Rejected as reason:
             window.used.add(proposal.selection)
             self.tally[str(reason)] += 1
         return 1
+
+
+def _empty(view: ChangeView, selection: Selection) -> Verdicts:
+    """As `admitted_empty`; rejected, too, where people would not agree that nothing is right."""
+    verdicts = admitted_empty(view, selection)
+    if (doubt := close_call(view, selection, view.certain.selection(selection))) is not None:
+        raise Rejected(f"twin: {doubt}")
+    return verdicts
 
 
 def _area_px(view: ChangeView, names: Iterable[str], selection: Selection | None = None) -> int:

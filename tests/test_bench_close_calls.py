@@ -1,0 +1,213 @@
+"""Limits at which eyes differ, each on both sides of it; what another condition keeps out does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from surveyor.core.conditions import (
+    And,
+    Aspect,
+    Compare,
+    CompareWith,
+    Condition,
+    Not,
+    Orientation,
+    Pick,
+    Position,
+    Quantity,
+    Relation,
+    Selection,
+    Shape,
+)
+from surveyor.evals.construction.builder import build
+from surveyor.evals.construction.close_calls import close_call, is_unsayable
+from surveyor.evals.construction.crops import views_of
+from surveyor.evals.construction.synth_source import synth_records
+from surveyor.evals.construction.views import View
+from surveyor.evals.datasets.record import Record, Source, Thing
+
+Box = tuple[float, float, float, float]
+
+
+def view(*boxes: Box, other: Box | Sequence[Box] = ()) -> View:
+    """Ships, and buoys where some are given, on 1000 x 1000 px."""
+    others = [other] if other and isinstance(other[0], float | int) else list(other)
+    named = [("ship", box) for box in boxes] + [("buoy", box) for box in others]  # type: ignore[list-item]
+    things = []
+    for number, (label, (x0, y0, x1, y1)) in enumerate(named):
+        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], dtype=float)
+        things.append(Thing(f"{label}{number}", label, np.array([x0, y0, x1, y1], dtype=float), corners_px=corners))
+    source, classes = Source("by hand", "none"), tuple(dict.fromkeys(label for label, _ in named))
+    record = Record(
+        "one",
+        Path("one.png"),
+        (1000, 1000),
+        "hand:1",
+        source,
+        things=tuple(things),
+        classes=classes,
+        is_exhaustive=True,
+    )
+    return next(views_of(record, seed=0, masks=False))
+
+
+def at(x: float, y: float, w: float = 40, h: float = 20) -> Box:
+    return (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+
+
+def doubt(seen: View, where: Condition | None, *picks: Pick) -> str | None:
+    asked = Selection(phrases=("ship",), where=where, picks=picks)
+    return close_call(seen, asked, seen.certain.selection(asked))
+
+
+BUOY = Selection(phrases=("buoy",), expected=1)
+CENTRE, LEFT = Position(frame="cell", place="center"), Position(frame="half", place="left")
+TOP_LEFT = Position(frame="cell", place="top left")
+
+
+def to(direction: str, relation: str = "toward") -> Relation:
+    return Relation(relation=relation, direction=direction, reference=BUOY)  # type: ignore[arg-type]
+
+
+def by(relation: str) -> Relation:
+    return Relation(relation=relation, reference=BUOY)  # type: ignore[arg-type]
+
+
+MIDDLE, LARGE = at(500, 500, 40, 40), at(500, 500, 100, 100)
+LINE, SIDE = "close to the line of a place", "wholly on that side, and yet not in that direction"
+DIAGONAL, LEVEL = "diagonal by the bearing or by the sides alone", "level with it to the eye"
+FLANKS, ROUND = "on either side, and all on the same", "surrounded on some sides only"
+NO_GAP, BESIDE = "no gap between near and far", "beside it to some"
+WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
+
+
+@pytest.mark.parametrize(
+    ("boxes", "other", "where", "reason"),
+    [
+        # cells end at 333.3 and 666.7 px; 6 % of the side are 60 px
+        pytest.param([at(500, 590), at(100, 100)], None, CENTRE, None, id="clear of the line, inside"),
+        pytest.param([at(500, 610), at(100, 100)], None, CENTRE, LINE, id="inside, close to the line"),
+        pytest.param([at(500, 500), at(720, 500)], None, CENTRE, LINE, id="outside, close to the line"),
+        pytest.param([at(500, 500), at(730, 500)], None, CENTRE, None, id="clear of the line, outside"),
+        pytest.param([at(500, 500), at(700, 900)], None, CENTRE, None, id="close to the line's prolongation alone"),
+        pytest.param([at(30, 100), at(900, 900)], None, TOP_LEFT, None, id="the image's own border is no line"),
+        pytest.param([at(100, 500), at(560, 500)], None, LEFT, LINE, id="a half"),
+        pytest.param([at(100, 500), at(580, 500)], None, Not(condition=LEFT), None, id="a half, denied"),
+        pytest.param(
+            [at(100, 200), at(560, 900)],
+            None,
+            And(conditions=(LEFT, Position(frame="half", place="top"))),
+            None,
+            id="another condition keeps it out",
+        ),
+        # the buoy's left side is at 480: 300 px up, a bearing of 72 degrees off left is wholly beyond it
+        pytest.param([at(300, 500), at(410, 220)], MIDDLE, to("left"), SIDE, id="wholly left and steep"),
+        pytest.param([at(300, 500), at(450, 220)], MIDDLE, to("left"), None, id="steeper: above"),
+        pytest.param([at(300, 500), at(470, 220)], MIDDLE, to("left"), None, id="not wholly left"),
+        pytest.param([at(300, 700), at(700, 300)], MIDDLE, to("below left"), None, id="diagonal by both"),
+        pytest.param([at(300, 545), at(700, 300)], LARGE, to("below left"), DIAGONAL, id="13 degrees down, not below"),
+        pytest.param([at(500, 590), at(500, 100)], MIDDLE, to("below", "further"), None, id="further down"),
+        pytest.param(
+            [at(300, 535, 40, 100), at(500, 100)], LARGE, to("below", "further"), LEVEL, id="level to the eye"
+        ),
+        pytest.param([at(440, 500), at(560, 500), at(100, 50)], WALL, by("flanking"), None, id="on either side"),
+        pytest.param([at(440, 500), at(440, 600), at(100, 50)], WALL, by("flanking"), FLANKS, id="on one side"),
+        pytest.param([at(540, 500), at(620, 500), at(900, 500)], MIDDLE, by("near"), None, id="a wide gap"),
+        pytest.param([at(545, 500), at(600, 500), at(660, 500)], MIDDLE, by("near"), NO_GAP, id="an even row"),
+        pytest.param([at(542, 500), at(600, 500)], MIDDLE, by("adjacent"), None, id="beside it, and well off"),
+        pytest.param([at(542, 500), at(563, 520)], MIDDLE, by("adjacent"), BESIDE, id="half a ship off"),
+        pytest.param(
+            [at(100, 500), at(900, 500)],
+            None,
+            Not(condition=Relation(relation="aligned")),
+            "not in a row, where some see two in a row",
+            id="not in a row",
+        ),
+        pytest.param([at(100, 500), at(900, 500)], None, Relation(relation="aligned"), None, id="in a row"),
+    ],
+)
+def test_places_and_relations(boxes: list[Box], other: Box | None, where: Condition, reason: str | None) -> None:
+    assert doubt(view(*boxes, other=other or ()), where) == reason
+
+
+def lengths(*values: float) -> View:
+    return view(*(at(200, 100 + 150 * n, value, 20) for n, value in enumerate(values)))
+
+
+SHIPS = Selection(phrases=("ship",))
+
+
+@pytest.mark.parametrize(
+    ("values", "op", "reason"),
+    [
+        pytest.param((50, 60, 110, 120), ">", None, id="a gap of 1.8"),
+        pytest.param((80, 82, 110, 112), ">", "no gap between more and less than average", id="a gap of 1.34"),
+        pytest.param((80, 82, 110, 112), "<", "no gap between more and less than average", id="the same from below"),
+    ],
+)
+def test_averages(values: tuple[float, ...], op: str, reason: str | None) -> None:
+    longer = CompareWith(attribute="length", op=op, reference=SHIPS, quantifier="mean")  # type: ignore[arg-type]
+    assert doubt(lengths(*values), longer) == reason
+    ranked = "a rank among those above or below average" if reason is None else reason
+    assert doubt(lengths(*values), longer, Pick(by="x", order="min")) == ranked
+
+
+@pytest.mark.parametrize(("other", "is_contested"), [(140, True), (159, True), (170, False), (61, False), (64, True)])
+def test_as_long_as(other: float, is_contested: bool) -> None:
+    seen = view(at(300, 300, 101, 20), at(300, 600, other, 20), other=at(700, 700, 100, 20))
+    found = doubt(seen, CompareWith(attribute="length", op="==", reference=BUOY))
+    assert (found == "of like size, and yet not as large") is is_contested
+
+
+def test_sizes_of_what_the_border_cuts() -> None:
+    seen = view((0, 480, 60, 500), at(500, 100, 120, 20), at(500, 700, 200, 30))
+    longest, shortest = (Pick(by="length", order=order) for order in ("max", "min"))  # type: ignore[arg-type]
+    assert doubt(seen, None, shortest) == "a size that the border cuts" and doubt(seen, None, longest) is None
+    assert doubt(seen, None, Pick(by="x", order="min")) is None
+    short = Compare(attribute="length", op="<", quantity=Quantity(value=80, unit="px"))
+    assert doubt(seen, short) == "a size that the border cuts"
+
+
+def test_surrounded_on_all_sides() -> None:
+    around = Relation(relation="surrounded", reference=Selection(phrases=("buoy",)))
+    ring = [at(x, y, 30, 30) for x, y in ((440, 440), (560, 440), (560, 560), (440, 560))]
+    # bearings of 10, 100 and 185 degrees: in three of four quadrants, and nothing over one half of the circle
+    beam = [at(x, y, 12, 12) for x, y in ((559, 510), (490, 559), (440, 495))]
+    for others, reason in ((ring, None), (beam, ROUND)):
+        seen = view(at(500, 500, 40, 40), other=others)
+        assert seen.certain.selection(Selection(phrases=("ship",), where=around)).kept, "surrounded by the rules"
+        assert doubt(seen, around) == reason
+
+
+@pytest.mark.parametrize(
+    ("node", "phrase", "is_odd"),
+    [
+        (Pick(by="length", order="max"), "storage tank", True),
+        (Pick(by="area", order="max"), "storage tank", False),
+        (Pick(by="length", order="max"), "ship", False),
+        (Pick(by="width", order="max"), "airplane", True),
+        (Pick(by="length", order="max"), "airplane", False),
+        (Shape(word="elongated"), "bridge", True),
+        (Shape(word="elongated"), "building", False),
+        (Orientation(word="vertical"), "tree", True),
+        (Orientation(word="vertical"), "bridge", False),
+        (Aspect(op=">", ratio=2), "building", True),
+        (Pick(by="distance", order="min", reference=BUOY), "storage tank", False),
+    ],
+)
+def test_what_nobody_says_of_such_things(node: Condition | Pick, phrase: str, is_odd: bool) -> None:
+    assert is_unsayable(node, (phrase,)) is is_odd
+
+
+@pytest.mark.parametrize("task", ["CREC", "CRES"])
+def test_no_item_hangs_on_such_a_limit(task: str) -> None:
+    records = list(synth_records(8, seed=40, size_wh=(512, 512)))
+    views = {(v.image.family, v.image.crop_xyxy): v for r in records for v in views_of(r, seed=3, masks=task == "CRES")}
+    header, items = build(records, task=task, n=50, seed=3)  # type: ignore[arg-type]
+    assert any(LINE in reason for reason in header.rejected)
+    for item in items:
+        seen, asked = views[item.image.family, item.image.crop_xyxy], item.request.outputs[0].target
+        assert close_call(seen, asked, seen.certain.selection(asked)) is None, item.expression
