@@ -353,7 +353,7 @@ def _group(group: _Group, number: int, said: str | None, helpers: Helpers, chanc
         return Told(words, (phrase,))
     text, found = marked_in(said, group.label, number, group.members)
     if group.place != SCATTERED and not _tells_place(text, group.place):
-        text = f"{group.place[:1].upper()}{group.place[1:]}: {text[:1].lower()}{text[1:]}"
+        text = f"{group.place[:1].upper()}{group.place[1:]}, {text[:1].lower()}{text[1:]}"
     return Told(text, (found,), _who(helpers, said))
 
 
