@@ -136,7 +136,9 @@ def _related(seen: Seen, node: Relation) -> str | None:
     rule = _RELATIONS.get(node.relation)
     if rule is None or not len(members) or node.amount is not None:
         return None
-    return rule(layout, members, codes, open_, node)
+    told = {region.id for region in members.regions}  # a thing is nothing to itself
+    others = np.array([region.id not in told for region in layout.regions])
+    return rule(layout, members, codes, open_ & others, node)
 
 
 def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.ndarray, np.ndarray]:
