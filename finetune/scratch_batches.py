@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .scratch_dense import Cells, cells_of, stacked
+from .scratch_dense import Cells, cells_of, soft_numbers, stacked
 from .scratch_records import Shown
 from .scratch_scenes import Listed
 from .scratch_tiny import MERGE, PATCH, number_ids
@@ -189,7 +189,6 @@ class ReplyLoss(nn.Module):
 
     Args:
         tokenizer: with a token for each number.
-        soft: (numbers, numbers), see `scratch_dense.soft_numbers`.
         structure: weight of tokens that are no numbers.
     """
 
@@ -197,15 +196,19 @@ class ReplyLoss(nn.Module):
     value: torch.Tensor
     soft: torch.Tensor
 
-    def __init__(self, tokenizer: Any, rows: int, soft: torch.Tensor, structure: float = 1.0) -> None:
+    def __init__(self, tokenizer: Any, rows: int, structure: float = 1.0) -> None:
         super().__init__()
         ids = torch.tensor(number_ids(tokenizer))
         value = torch.full((rows,), -1)
         value[ids] = torch.arange(len(ids))
         self.register_buffer("ids", ids, persistent=False)
         self.register_buffer("value", value, persistent=False)
-        self.register_buffer("soft", soft, persistent=False)
+        self.register_buffer("soft", soft_numbers(0), persistent=False)
         self.structure = structure
+
+    def soften(self, width: float) -> None:
+        """From now on a number's label is a bell of that standard deviation, in grid steps; 0 is the number alone."""
+        self.soft = soft_numbers(width)
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         """Losses of reply tokens: logits (N, vocabulary), labels (N,).

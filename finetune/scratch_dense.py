@@ -3,7 +3,8 @@
 A reply says a few dozen tokens about an image; from these alone the vision tower learns almost nothing in a day on a
 CPU. The heads here see each image token twice: where the tower hands it on ("tower"; corners relative to the token,
 which the tower can know), and inside the language model ("reader"; corners as the numbers of the image, through the
-model's own number embeddings, so that a reply only has to copy them). They exist in training alone.
+model's own number embeddings, so that a reply only has to copy them; and the token's own row and column, which the
+tower cannot know, since its positions are relative). They exist in training alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .scratch_tiny import CELL, STEPS
 
 COLOURS = ("black", "blue", "brown", "green", "grey", "orange", "red", "white", "yellow")
 NOTHING = len(LABELS)
+MOST_CELLS = 64
+"""Tokens along a side of an image at most."""
 NONE = -100  # target that is not asked for
 
 
@@ -37,6 +40,7 @@ class Cells:
         changed: (N,) 1 where a thing appeared or disappeared, 0 elsewhere; NONE for scenes.
         corners: (N, 8) px relative to the token's middle, in tokens; 0 where there is no thing.
         numbers: (N, 8) the same on the grid of replies, 0 to STEPS; NONE where there is no thing.
+        place: (N, 2) row and column of the token.
     """
 
     label: np.ndarray
@@ -45,6 +49,7 @@ class Cells:
     changed: np.ndarray
     corners: np.ndarray
     numbers: np.ndarray
+    place: np.ndarray
 
 
 def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
@@ -73,7 +78,7 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
         changed = np.array([int(at >= 0 and things[at].id in told) for at in owner])
     label, colour = np.full(len(middles), NOTHING), np.full(len(middles), NONE)
     corners, numbers = np.zeros((len(middles), 8), np.float32), np.full((len(middles), 8), NONE)
-    for at in np.flatnonzero(owner >= 0):
+    for at in np.flatnonzero(owner >= 0).tolist():
         thing = things[owner[at]]
         if not listed.holds(thing):
             label[at] = centre[at] = NONE
@@ -83,7 +88,8 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
         colour[at] = COLOURS.index(thing.colour) if thing.colour in COLOURS else NONE
         corners[at] = ((box - middles[at]) / CELL).ravel()
         numbers[at] = np.clip(np.floor(box / seen.size_wh * STEPS + 0.5), 0, STEPS).ravel()
-    return Cells(label, centre, colour, changed, corners, numbers)
+    place = np.stack([np.arange(len(middles)) // columns, np.arange(len(middles)) % columns], axis=1)
+    return Cells(label, centre, colour, changed, corners, numbers, place)
 
 
 def _inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -96,7 +102,7 @@ def _inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 def stacked(cells: Sequence[Cells]) -> dict[str, torch.Tensor]:
     """The targets of several images, one after the other."""
-    names = ("label", "centre", "colour", "changed", "corners", "numbers")
+    names = ("label", "centre", "colour", "changed", "corners", "numbers", "place")
     return {name: torch.from_numpy(np.concatenate([getattr(each, name) for each in cells])) for name in names}
 
 
@@ -105,17 +111,16 @@ class DenseHeads(nn.Module):
 
     Args:
         hidden: of the language model, which is that of the image tokens too.
-        layer: the language model's layer after which its image tokens are looked at, from 1.
     """
 
-    def __init__(self, hidden: int, layer: int) -> None:
+    def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.layer = layer
         self.tower = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, hidden), nn.GELU())
         self.tower_out = nn.Linear(hidden, NOTHING + 2 + len(COLOURS) + 8)
         self.reader = nn.LayerNorm(hidden)
         self.reader_out = nn.Linear(hidden, NOTHING + 3 + len(COLOURS))
         self.reader_numbers = nn.Linear(hidden, 8 * hidden)
+        self.reader_place = nn.Linear(hidden, 2 * MOST_CELLS)
 
     def tower_losses(self, tokens: torch.Tensor, target: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Losses of the tower's tokens (N, hidden)."""
@@ -133,12 +138,18 @@ class DenseHeads(nn.Module):
         return label, centre[:, 0], colour, corners
 
     def reader_losses(
-        self, states: torch.Tensor, target: dict[str, torch.Tensor], numbers: torch.Tensor, soft: torch.Tensor
+        self,
+        early: torch.Tensor,
+        states: torch.Tensor,
+        target: dict[str, torch.Tensor],
+        numbers: torch.Tensor,
+        soft: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
         """Losses of the language model's image tokens.
 
         Args:
-            states: (N, hidden) after `layer`.
+            early: (N, hidden) after a layer that is to know where the token lies.
+            states: (N, hidden) after a layer that is to know what it shows.
             target: of the same tokens.
             numbers: (STEPS + 1, hidden) the model's number embeddings.
             soft: (STEPS + 1, STEPS + 1) what a right number is worth for each.
@@ -146,6 +157,8 @@ class DenseHeads(nn.Module):
         states = self.reader(states)
         label, centre, changed, colour = self.reader_out(states).split([NOTHING + 1, 1, 1, len(COLOURS)], dim=1)
         found = _common(label, centre[:, 0], colour, target)
+        place = self.reader_place(early).view(-1, MOST_CELLS)
+        found["place"] = nn.functional.cross_entropy(place, target["place"].flatten())
         known = target["changed"] != NONE
         told = nn.functional.binary_cross_entropy_with_logits(
             changed[:, 0], target["changed"].clamp_min(0).float(), reduction="none"
@@ -213,11 +226,10 @@ def things_of(seen: Seen, listed: Listed, date: int = -1) -> list[SynthObject]:
     return [thing for thing in seen.things[date] if listed.holds(thing)]
 
 
-def inside(model: Any, layer: int, store: list[torch.Tensor]) -> Any:
+def inside(model: Any, layer: int, name: str, store: dict[str, torch.Tensor]) -> Any:
     """A hook that keeps the language model's states after a layer, from 1; call `.remove()` on it."""
-    layers = model.model.language_model.layers
 
     def keep(_module: Any, _inputs: Any, output: Any) -> None:
-        store.append(output[0] if isinstance(output, tuple) else output)
+        store[name] = output[0] if isinstance(output, tuple) else output
 
-    return layers[layer - 1].register_forward_hook(keep)
+    return model.model.language_model.layers[layer - 1].register_forward_hook(keep)

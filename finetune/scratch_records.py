@@ -118,8 +118,9 @@ def _upright(thing: SynthObject, keypoints: bool = False) -> Pointed:
 def outline_of(thing: SynthObject) -> np.ndarray:
     """(N, 2) px: the outline with few points, beginning at the top-most."""
     simple = shapely.Polygon(thing.polygon_px).simplify(max(1.5, TOLERANCE * size_px(thing)))
-    ring = np.asarray(simple.exterior.coords)[:-1] if simple.geom_type == "Polygon" and not simple.is_empty else None
-    ring = thing.polygon_px if ring is None or len(ring) < 3 else ring
+    ring = thing.polygon_px
+    if isinstance(simple, shapely.Polygon) and len(simple.exterior.coords) > 3:
+        ring = np.asarray(simple.exterior.coords)[:-1]
     if shapely.LinearRing(ring).is_ccw:  # in y-down px that is anticlockwise on screen for positive area
         ring = ring[::-1]
     return np.roll(ring, -int(np.lexsort((ring[:, 0], ring[:, 1]))[0]), axis=0)

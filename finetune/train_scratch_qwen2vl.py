@@ -33,7 +33,7 @@ from ..evals.scores.crec import Prediction
 from ..tools.models.qwen2vl.engine import Engine
 from ..tools.models.qwen2vl.settings import Checkpoint, Settings
 from .scratch_batches import NO_LABEL, Batch, Collator, ReplyLoss
-from .scratch_dense import DenseHeads, inside, middles_of, soft_numbers, tower_finds
+from .scratch_dense import DenseHeads, inside, middles_of, tower_finds
 from .scratch_records import Shown, Source, read_records
 from .scratch_scenes import LABELS, Drawing, Listed, Seen, drawn
 from .scratch_scores import Case, asked, box_scores, cases_of, item_of, predicted, scores
@@ -46,7 +46,7 @@ NOISE = 1_000_000
 """Set apart from the seeds of rows."""
 STAGE = {
     "steps", "batch", "lr", "adam_share", "warmup", "tower_only", "dense", "reader", "questions", "mix", "scenes",
-    "freeze_tower",
+    "freeze_tower", "tower_share", "soft",
 }  # fmt: skip
 """What a stage may set."""
 
@@ -96,15 +96,17 @@ class Training:
         cache = Path(config["cache"])
         self.scenes, self.pairs = drawn(_drawing(config["data"]), cache)
         self.held_out = drawn(_drawing({**config["data"], **config["held_out"]}), cache)
-        self.soft = soft_numbers(config["soft"])
         text = self.model.config.get_text_config()
-        self.heads = DenseHeads(text.hidden_size, config["reader_layer"])
-        self.replies = ReplyLoss(self.collator.tokenizer, text.vocab_size, self.soft, config["structure"])
-        self.states: list[torch.Tensor] = []
-        inside(self.model, config["reader_layer"], self.states)
+        self.heads = DenseHeads(text.hidden_size)
+        self.replies = ReplyLoss(self.collator.tokenizer, text.vocab_size, config["structure"])
+        self.states: dict[str, torch.Tensor] = {}
+        for name in ("place", "reader"):
+            inside(self.model, config[f"{name}_layer"], name, self.states)
         self.ends = np.cumsum([stage["steps"] for stage in config["stages"]]).tolist()
         self.step, self.seconds, self.stage = 0, 0.0, -1
         self.learners: list[torch.optim.Optimizer] = []
+        if config["start"] and not (self.out / "last.pt").is_file():
+            self._load(Path(config["start"]) / "last.pt", strict=False)
         self._resume()
 
     # ---- stages
@@ -115,11 +117,12 @@ class Training:
         tower_only, count = config.get("tower_only", False), config.get("scenes")
         self.batch, self.weights = config["batch"], (config.get("dense", 1.0), config.get("reader", 1.0))
         self.tower_only = tower_only
+        self.replies.soften(config["soft"])
         trained = [*self.model.model.visual.named_parameters(prefix="visual")] if tower_only else [*self.model.named_parameters()]  # fmt: skip  # noqa: E501
         if config.get("freeze_tower"):
             trained = [(name, each) for name, each in trained if "visual" not in name]
         trained += self.heads.named_parameters(prefix="heads")
-        self.learners = _learners(trained, config["lr"], config.get("adam_share", 0.4))
+        self.learners = _learners(trained, config["lr"], config.get("adam_share", 0.4), config.get("tower_share", 1.0))
         records = read_records(Path(config["records"]), self.config["model"]["max_pixels"]) if config["records"] else []
         mix = {"det": 1.0} if tower_only else config["mix"]  # what is shown; nothing is asked
         self.source = Source(
@@ -142,7 +145,7 @@ class Training:
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """All losses of a batch; "loss" is to be minimised."""
-        model, found = self.model.model, {}
+        model, found = self.model.model, dict[str, torch.Tensor]()
         total = torch.zeros(())
         target = {name.removeprefix("dense_"): value for name, value in batch.items() if name.startswith("dense_")}
         tokens = None
@@ -164,8 +167,8 @@ class Training:
             ).last_hidden_state  # fmt: skip
             if target and self.weights[1]:
                 numbers = model.language_model.embed_tokens(self.replies.ids)
-                of = self.states[0][is_image][target["at"]]
-                told = self.heads.reader_losses(of, target, numbers, self.soft)
+                place, of = (self.states[name][is_image][target["at"]] for name in ("place", "reader"))
+                told = self.heads.reader_losses(place, of, target, numbers, self.replies.soft)
                 total = total + self.weights[1] * sum(told.values())
                 found |= {f"reader_{name}": value for name, value in told.items()}
             counted = labels != NO_LABEL
@@ -187,7 +190,7 @@ class Training:
         batch = self.collator(self.rows(self.step), (self.config["seed"], self.step, NOISE))
         data_s = time.perf_counter() - started
         losses = self.losses(batch)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        losses["loss"].backward()
         trained = [each for learner in self.learners for group in learner.param_groups for each in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(trained, self.config["clip"])
         if torch.isfinite(norm):
@@ -214,12 +217,17 @@ class Training:
         (self.out / "last.tmp").replace(self.out / "last.pt")
         self.model.save_pretrained(self.folder)
 
+    def _load(self, path: Path, strict: bool = True) -> Config:
+        """The weights of a run; layers and heads that it had not begin anew, where that is not strict."""
+        state: Config = torch.load(path, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state["model"], strict=strict)
+        self.heads.load_state_dict(state["heads"], strict=strict)
+        return state
+
     def _resume(self) -> None:
         if not (self.out / "last.pt").is_file():
             return
-        state = torch.load(self.out / "last.pt", map_location="cpu", weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.heads.load_state_dict(state["heads"])
+        state = self._load(self.out / "last.pt")
         self.step, self.seconds = state["step"], state["seconds"]
         if self.step < self.ends[-1]:
             self.enter(state["stage"])
@@ -271,23 +279,32 @@ class Training:
 
 def _drawing(told: Config) -> Drawing:
     known = {each.name for each in fields(Drawing)}
-    return Drawing(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in known})  # fmt: skip  # noqa: E501
+    given: Config = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return Drawing(**{name: value for name, value in given.items() if name in known})
 
 
-def _learners(named: Sequence[tuple[str, torch.nn.Parameter]], rate: float, adam_share: float) -> list[Any]:
-    """Muon for the matrices, AdamW for embeddings, biases and norms."""
-    unique = {id(each): (name, each) for name, each in named}.values()
-    inner = [each for name, each in unique if each.ndim == 2 and "embed" not in name and "lm_head" not in name]
-    chosen = {id(each) for each in inner}
-    others = [each for _, each in unique if id(each) not in chosen]
-    made: list[Any] = [
-        torch.optim.Muon(inner, lr=rate, weight_decay=0.01, ns_steps=5, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=adam_share * rate, weight_decay=0.0, betas=(0.9, 0.95)),
+def _learners(
+    named: Sequence[tuple[str, torch.nn.Parameter]], rate: float, adam_share: float, tower_share: float
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices, AdamW for embeddings, biases and norms; each with the tower's as a group of its own."""
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for name, each in {id(each): (name, each) for name, each in named}.values():
+        is_inner = each.ndim == 2 and "embed" not in name and "lm_head" not in name
+        groups.setdefault((is_inner, "visual" in name), []).append(each)
+
+    def of(inner: bool) -> list[dict[str, Any]]:
+        shares = {True: tower_share, False: 1.0}
+        peak = rate if inner else adam_share * rate
+        return [
+            {"params": groups[inner, tower], "lr": peak * share, "peak": peak * share}
+            for tower, share in shares.items()
+            if (inner, tower) in groups
+        ]
+
+    return [
+        torch.optim.Muon(of(True), lr=rate, weight_decay=0.01, ns_steps=5, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(of(False), lr=adam_share * rate, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
-    for learner in made:
-        for group in learner.param_groups:
-            group["peak"] = group["lr"]
-    return made
 
 
 def _step_of(line: str) -> int:

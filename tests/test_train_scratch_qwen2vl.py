@@ -37,7 +37,7 @@ SMALL = {
     "held_out": {"scenes": 4, "pairs": 2, "seed": 900},
     "mix": {"det": 1, "seg": 1, "change": 1, "region": 1, "refer": 1, "pal": 1, "ggl": 1, "count": 1},
     "stages": [{"steps": 3, "batch": 3, "lr": 0.01, "tower_only": True}, {"steps": 5, "batch": 4, "lr": 0.01}],
-    "reader_layer": 1, "log_every": 1, "save_every": 2, "eval_every": 0, "eval_most": 2,
+    "place_layer": 1, "reader_layer": 2, "log_every": 1, "save_every": 2, "eval_every": 0, "eval_most": 2,
 }  # fmt: skip
 
 
@@ -277,10 +277,11 @@ class TestBatches:
         ids = number_ids(tokenizer)
         labels = torch.tensor([ids[500], ids[0], tokenizer.eos_token_id])
         logits = torch.randn(3, rows, generator=torch.Generator().manual_seed(0))
-        hard = ReplyLoss(tokenizer, rows, soft_numbers(0))(logits, labels)["loss"]
+        hard = ReplyLoss(tokenizer, rows)(logits, labels)["loss"]
         assert torch.isclose(hard, torch.nn.functional.cross_entropy(logits, labels))
         assert torch.allclose(soft_numbers(5).sum(dim=1), torch.ones(1001))
-        soft = ReplyLoss(tokenizer, rows, soft_numbers(5))
+        soft = ReplyLoss(tokenizer, rows)
+        soft.soften(5)
         near, far = (torch.nn.functional.one_hot(torch.tensor([ids[at]]), rows) * 9.0 for at in (503, 900))
         assert soft(near, labels[:1])["loss"] < soft(far, labels[:1])["loss"] - 0.2
         assert soft(near, labels[:1])["off"] == 3
