@@ -58,10 +58,12 @@ LABELLED_IN_PART = {
     "145.jpg": ("basketball court",),
     "149.jpg": ("basketball court",),
     "177.jpg": ("baseball diamond", "storage tank"),
+    "274.jpg": ("harbor",),
     "277.jpg": ("harbor",),
     "316.jpg": ("storage tank",),
     "469.jpg": ("basketball court",),
     "506.jpg": ("ship",),
+    "513.jpg": ("ship",),
     "515.jpg": ("airplane",),
     "517.jpg": ("ship",),
 }
@@ -73,6 +75,8 @@ HELD_OUT = {
     "xbd": ("hurricane-harvey_00000006",),
 }
 """Pairs of `change/` that nothing is trained or tuned on; the others may be."""
+CHANGED_UNLABELLED = ("test_121", "test_77", "test_95")
+"""Pairs of those in which people found a changed building without a label; no items are made of them."""
 
 
 @dataclass(frozen=True)
@@ -308,19 +312,26 @@ def _dota(place: Path) -> Iterator[Record]:
         yield sized(replace(record, things=things, classes=classes))
 
 
-def _held_out(place: Path) -> Iterator[Record]:
-    """The pairs of `change/` that are kept apart, of those datasets that are there."""
-    readers = {
-        "levir": _read("pairs", "change/levir", classes="building"),
-        "fotbcd": _read("pairs", "change/fotbcd", classes="building"),
-        "dsifn": _read("pairs", "change/dsifn"),
-        "xbd": _read("xbd", "change/xbd"),
-    }
-    for name, records in readers.items():
-        if (place / "change" / name).is_dir():
-            for record in records(place):
-                if any(record.id == kept or record.id.startswith(f"{kept}_") for kept in HELD_OUT[name]):
-                    yield record
+_PAIRS = {
+    "levir": _read("pairs", "change/levir", classes="building"),
+    "fotbcd": _read("pairs", "change/fotbcd", classes="building"),
+    "dsifn": _read("pairs", "change/dsifn"),
+    "xbd": _read("xbd", "change/xbd"),
+}
+
+
+def _held_out(*names: str) -> Records:
+    """The pairs of these datasets of `change/` that are kept apart, where they are there."""
+
+    def records(place: Path) -> Iterator[Record]:
+        for name in names:
+            if (place / "change" / name).is_dir():
+                for record in _PAIRS[name](place):
+                    kept = [each for each in HELD_OUT[name] if record.id == each or record.id.startswith(f"{each}_")]
+                    if kept and kept[0] not in CHANGED_UNLABELLED:
+                        yield record
+
+    return records
 
 
 SUITES: dict[str, tuple[Part, ...]] = {
@@ -348,6 +359,21 @@ SUITES: dict[str, tuple[Part, ...]] = {
             "NWPU VHR-10, val",
         ),
         Part("crec-dota", "CREC", 40, _dota, ("dota_devkit",), "two DOTA scenes"),
-        Part("rcd-change", "RCD", 100, _held_out, ("change",), "LEVIR-CD, FOTBCD, DSIFN, xBD: pairs kept apart"),
+        Part(
+            "rcd-buildings",
+            "RCD",
+            60,
+            _held_out("levir", "fotbcd"),
+            ("change",),
+            "LEVIR-CD, FOTBCD: pairs kept apart",
+        ),
+        Part(
+            "rcd-loose",
+            "RCD",
+            40,
+            _held_out("dsifn", "xbd"),
+            ("change",),
+            "DSIFN, xBD: pairs kept apart; people often see more, or other, change than is labelled",
+        ),
     ),
 }

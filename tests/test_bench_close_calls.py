@@ -22,6 +22,7 @@ from surveyor.core.conditions import (
     Selection,
     Shape,
 )
+from surveyor.core.geometry import canonical_corners
 from surveyor.evals.construction.builder import build
 from surveyor.evals.construction.close_calls import close_call, is_unsayable
 from surveyor.evals.construction.crops import views_of
@@ -32,11 +33,11 @@ from surveyor.evals.datasets.record import Record, Source, Thing
 Box = tuple[float, float, float, float]
 
 
-def view(*boxes: Box, other: Box | Sequence[Box] = ()) -> View:
+def view(*boxes: Box, other: Box | Sequence[Box] = (), more: Sequence[Thing] = ()) -> View:
     """Ships, and buoys where some are given, on 1000 x 1000 px."""
     others = [other] if other and isinstance(other[0], float | int) else list(other)
     named = [("ship", box) for box in boxes] + [("buoy", box) for box in others]  # type: ignore[list-item]
-    things = []
+    things = [*more]
     for number, (label, (x0, y0, x1, y1)) in enumerate(named):
         corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], dtype=float)
         things.append(Thing(f"{label}{number}", label, np.array([x0, y0, x1, y1], dtype=float), corners_px=corners))
@@ -80,6 +81,7 @@ MIDDLE, LARGE = at(500, 500, 40, 40), at(500, 500, 100, 100)
 LINE, SIDE = "close to the line of a place", "wholly on that side, and yet not in that direction"
 DIAGONAL, LEVEL = "diagonal by the bearing or by the sides alone", "level with it to the eye"
 FLANKS, ROUND = "on either side, and all on the same", "surrounded on some sides only"
+FAR, SLIVER = "near a large thing, and far away", "told by a thing that is hardly seen"
 NO_GAP, BESIDE = "no gap between near and far", "beside it to some"
 WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
 
@@ -92,6 +94,8 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
         pytest.param([at(500, 610), at(100, 100)], None, CENTRE, LINE, id="inside, close to the line"),
         pytest.param([at(500, 500), at(720, 500)], None, CENTRE, LINE, id="outside, close to the line"),
         pytest.param([at(500, 500), at(730, 500)], None, CENTRE, None, id="clear of the line, outside"),
+        pytest.param([at(100, 100), at(730, 500)], None, CENTRE, LINE, id="not clear enough where the place is empty"),
+        pytest.param([at(100, 100), at(770, 500)], None, CENTRE, None, id="clear of an empty place"),
         pytest.param([at(500, 500), at(700, 900)], None, CENTRE, None, id="close to the line's prolongation alone"),
         pytest.param([at(30, 100), at(900, 900)], None, TOP_LEFT, None, id="the image's own border is no line"),
         pytest.param([at(100, 500), at(560, 500)], None, LEFT, LINE, id="a half"),
@@ -118,6 +122,17 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
         pytest.param([at(540, 500), at(620, 500), at(900, 500)], MIDDLE, by("near"), None, id="a wide gap"),
         pytest.param([at(545, 500), at(600, 500), at(660, 500)], MIDDLE, by("near"), NO_GAP, id="an even row"),
         pytest.param([at(542, 500), at(600, 500)], MIDDLE, by("adjacent"), None, id="beside it, and well off"),
+        pytest.param(
+            [at(100, 500), at(900, 500)],
+            None,
+            Not(condition=Orientation(word="vertical")),
+            "not in a direction, where some see it turned a little",
+            id="not upright",
+        ),
+        pytest.param([at(500, 640), at(100, 100)], (100, 300, 900, 620), by("near"), None, id="near a large thing"),
+        pytest.param([at(500, 850), at(100, 100)], (100, 300, 900, 620), by("near"), FAR, id="and far away"),
+        pytest.param([at(300, 500), at(700, 800)], at(500, 500, 40, 12), to("left"), SLIVER, id="left of a sliver"),
+        pytest.param([at(500, 200, 20, 60), at(200, 200)], WALL, by("parallel"), None, id="parallel"),
         pytest.param([at(542, 500), at(563, 520)], MIDDLE, by("adjacent"), BESIDE, id="half a ship off"),
         pytest.param(
             [at(100, 500), at(900, 500)],
@@ -211,3 +226,30 @@ def test_no_item_hangs_on_such_a_limit(task: str) -> None:
     for item in items:
         seen, asked = views[item.image.family, item.image.crop_xyxy], item.request.outputs[0].target
         assert close_call(seen, asked, seen.certain.selection(asked)) is None, item.expression
+
+
+@pytest.mark.parametrize(("degrees", "reason"), [(8, None), (13, "parallel or square to it by the rules alone")])
+@pytest.mark.parametrize("relation", ["parallel", "perpendicular"])
+def test_turned_a_little(degrees: float, relation: str, reason: str | None) -> None:
+    angle = np.radians(degrees + (90 if relation == "parallel" else 0))
+    along, across = np.array([np.cos(angle), np.sin(angle)]) * 60, np.array([-np.sin(angle), np.cos(angle)]) * 15
+    corners = np.array([300.0, 500.0]) + np.array([-along - across, along - across, along + across, across - along])
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    ship = Thing("s", "ship", box, corners_px=canonical_corners(corners))
+    seen = view(at(800, 200, 60, 60), other=WALL, more=(ship,))
+    asked = Relation(relation=relation, reference=BUOY)  # type: ignore[arg-type]
+    assert seen.certain.selection(Selection(phrases=("ship",), where=asked)).kept == ("ship-1",)
+    assert doubt(seen, asked) == reason
+
+
+@pytest.mark.parametrize(("limit", "is_contested"), [(64, False), (66, True), (86, True), (88, False)])
+def test_sizes_close_to_a_limit(limit: float, is_contested: bool) -> None:
+    seen = view(at(300, 300, 75, 20))  # 75 / 1.15 = 65.2, 75 * 1.15 = 86.25
+    longer = Compare(attribute="length", op=">", quantity=Quantity(value=limit, unit="px"))
+    assert (doubt(seen, longer) == "a size close to the limit") is is_contested
+
+
+def test_most_central_of_those_at_a_place_is_two_things_to_people() -> None:
+    seen = view(at(100, 200), at(300, 200), at(900, 800))
+    assert doubt(seen, LEFT, Pick(by="centre", order="min")) == "most central of those at a place"
+    assert doubt(seen, None, Pick(by="centre", order="min")) is None

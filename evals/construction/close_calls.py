@@ -1,6 +1,6 @@
 """Limits at which eyes differ: questions whose answer hangs on a distance that nobody would measure.
 
-The strict limits of the executor (FORMATS.md 7.3) leave a gap of doubt. People who checked 410 items contested some
+The strict limits of the executor (FORMATS.md 7.3) leave a gap of doubt. People who checked 579 items contested some
 answers all the same, on the same grounds again and again; each rule here stands for one of them. A question is left out
 where an object that all else would let in, or keep in, lies that close to the limit of one condition.
 """
@@ -16,7 +16,6 @@ from ...core.conditions import (
     Compare,
     CompareWith,
     Condition,
-    InBox,
     Node,
     Not,
     Orientation,
@@ -37,11 +36,16 @@ from ..bench.execute import Found
 from .views import View
 
 _LINE = {"cell": 0.06, "half": 0.07, "quadrant": 0.07}  # of the image's side, of a centre from the line
+_EMPTY = 1.6  # times that, where nothing lies in the place
 _STEEP = 75.0  # degrees off the direction: wholly on that side and not steeper is beside it to some
 _COMPACT = 1.5  # aspect up to which a reference has one bearing
-_LEVEL = 0.5  # of the smaller extent: what overlaps more stands level, whatever the centres say
+_LEVEL = 0.08  # of the image's side: what is less far off and overlaps stands level
 _AROUND = 180.0  # degrees: the widest gap between the things around
 _JUMP = 1.5  # of the largest step before: a gap that divides near from far
+_FAR = 0.2  # of the image's shorter side: not near, however large the thing is that it is near to
+_TURNED = 10.0  # degrees off parallel, or off perpendicular
+_LEAST_PX = 16.0  # short side of a thing that others are told by
+_ROOM = {"length": 1.15, "width": 1.15, "area": 1.4, "perimeter": 1.15}  # on both sides of a limit in metres
 _ASIDE = 0.9  # of the smaller size: a gap up to which some say "next to"
 _APART, _ALIKE = 1.4, 1.6  # of sizes: in and out of an average; what is not "as large as"
 _ROUND = frozenset(
@@ -71,6 +75,8 @@ def close_call(view: View, selection: Selection, found: Found) -> str | None:
         for node, denied in _signed(part):
             if isinstance(node, Relation) and node.relation == "aligned" and denied:
                 return "not in a row, where some see two in a row"
+            if isinstance(node, Orientation) and denied:
+                return "not in a direction, where some see it turned a little"
             rule = _RULES.get(type(node))
             own = view.certain.codes(found.layout, node) if rule is not None else None
             if rule is not None and own is not None and (why := rule((view, found.layout, own, open_), node)):
@@ -110,11 +116,11 @@ def _signed(condition: Condition, denied: bool = False) -> Iterator[tuple[Condit
 # ---- places ---------------------------------------------------------------------------------------------------
 
 
-def _at_a_line(seen: Seen, node: Position | InBox) -> str | None:
-    view, layout, _, open_ = seen
-    if isinstance(node, Position) and node.frame == "edge":
+def _at_a_line(seen: Seen, node: Position) -> str | None:
+    view, layout, codes, open_ = seen
+    if node.frame == "edge":
         return None
-    near = _LINE["cell" if isinstance(node, InBox) else node.frame]
+    near = _LINE[node.frame] * (1.0 if (codes[open_] == TRUE).any() else _EMPTY)
     places = layout.centers / np.array(view.image.size_wh, dtype=np.float64)
     outer, inner = np.ones(len(layout), dtype=bool), np.ones(len(layout), dtype=bool)
     for axis, (low, high) in enumerate(place_bounds(node, view.image.size_wh)):
@@ -138,7 +144,7 @@ def _related(seen: Seen, node: Relation) -> str | None:
         return None
     told = {region.id for region in members.regions}  # a thing is nothing to itself
     others = np.array([region.id not in told for region in layout.regions])
-    return rule(layout, members, codes, open_ & others, node)
+    return rule(view, layout, members, codes, open_ & others, node)
 
 
 def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +161,9 @@ def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.nda
     return np.stack(beyond, axis=1), np.stack(shared, axis=1)
 
 
-def _toward(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _toward(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     if len(members) != 1:
         return None
     assert node.direction is not None
@@ -173,15 +181,22 @@ def _toward(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarra
     return "wholly on that side, and yet not in that direction" if (beside & open_).any() else None
 
 
-def _further(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _further(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     if len(members) != 1:
         return None
     assert node.direction is not None
     _, shared = _by_extents(layout, members, node.direction)
-    return "level with it to the eye" if ((codes == TRUE) & open_ & (shared[:, 0] > _LEVEL)).any() else None
+    axis = 0 if node.direction in ("left", "right") else 1
+    off = np.abs(layout.centers[:, axis] - members.centers[0, axis]) / view.image.size_wh[axis]
+    level = (shared[:, 0] > 0) & (off < _LEVEL)
+    return "level with it to the eye" if ((codes == TRUE) & open_ & level).any() else None
 
 
-def _flanking(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _flanking(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     held = (codes == TRUE) & open_
     if len(members) != 1 or not held.any():
         return None
@@ -191,7 +206,9 @@ def _flanking(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndar
     return "on either side, and all on the same" if len(set(sides.tolist())) < 2 else None
 
 
-def _surrounded(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _surrounded(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     around = distance_pairs(members, layout, 2.2 * layout.sizes)
     for place in np.flatnonzero((codes == TRUE) & open_).tolist():
         off = members.centers[around.rows[around.columns == place]] - layout.centers[place]
@@ -210,16 +227,22 @@ def _gaps(layout: Layout, members: Layout) -> np.ndarray:
     return gaps
 
 
-def _near(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _near(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     gaps = _gaps(layout, members)
     inside, beyond = gaps[(codes == TRUE) & open_], gaps[(codes == FALSE) & open_]
+    if (inside > _FAR * min(view.image.size_wh)).any():
+        return "near a large thing, and far away"
     if not len(inside) or not len(beyond):
         return None
     steps = np.diff(np.append(0.0, np.sort(inside)))
     return "no gap between near and far" if beyond.min() - inside.max() < _JUMP * steps.max() else None
 
 
-def _adjacent(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation) -> str | None:
+def _adjacent(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
     aside = distance_pairs(layout, members, _ASIDE * members.sizes)
     small = aside.values <= _ASIDE * np.minimum(layout.sizes[aside.rows], members.sizes[aside.columns])
     others = np.zeros(len(layout), dtype=bool)
@@ -227,7 +250,27 @@ def _adjacent(layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndar
     return "beside it to some" if (others & (codes == FALSE) & open_).any() else None
 
 
+def _turned(
+    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
+) -> str | None:
+    if len(members) != 1:
+        return None
+    along = np.degrees(np.arccos(np.clip(np.abs(layout.axes @ members.axes[0]), 0, 1)))
+    off = along if node.relation == "parallel" else 90 - along
+    return "parallel or square to it by the rules alone" if ((codes == TRUE) & open_ & (off > _TURNED)).any() else None
+
+
 # ---- sizes ----------------------------------------------------------------------------------------------------
+
+
+def _at_a_limit(seen: Seen, node: Compare) -> str | None:
+    view, layout, _, open_ = seen
+    scale = view.image.gsd_m if node.quantity.is_metric else 1.0
+    if scale is None:
+        return None
+    ratio = layout.scaled((scale, scale)).values(node.attribute) / max(node.quantity.base_value, 1e-9)
+    room = _ROOM[node.attribute]
+    return "a size close to the limit" if ((ratio < room) & (ratio > 1 / room) & open_).any() else None
 
 
 def _compared(seen: Seen, node: CompareWith) -> str | None:
@@ -255,6 +298,10 @@ def _of_sizes(view: View, selection: Selection, found: Found) -> str | None:
     means = any(isinstance(node, CompareWith) and node.quantifier == "mean" for node in nodes)
     if means and selection.picks:
         return "a rank among those above or below average"
+    if any(isinstance(node, Position) for node in nodes) and any(pick.by == "centre" for pick in selection.picks):
+        return "most central of those at a place"
+    if any(_is_sliver(view, node) for node in nodes):
+        return "told by a thing that is hardly seen"
     measured = any(
         isinstance(node, Compare | CompareWith | SizeWord)
         or (isinstance(node, Pick) and node.by in ("area", "length", "width", "aspect"))
@@ -265,6 +312,15 @@ def _of_sizes(view: View, selection: Selection, found: Found) -> str | None:
     return None
 
 
+def _is_sliver(view: View, node: Node) -> bool:
+    """Whether one thing that others are told by is narrower than 16 px."""
+    reference = getattr(node, "reference", None)
+    if not isinstance(reference, Selection):
+        return False
+    members = view.certain.members(reference).layout
+    return len(members) == 1 and bool(members.widths[0] < _LEAST_PX)
+
+
 def _is_cut(view: View, name: str) -> bool:
     x0, y0, x1, y1 = view.by_id[name].box
     width, height = view.image.size_wh
@@ -273,8 +329,8 @@ def _is_cut(view: View, name: str) -> bool:
 
 _RELATIONS: dict[str, Callable[..., str | None]] = {
     "toward": _toward, "further": _further, "flanking": _flanking, "surrounded": _surrounded, "near": _near,
-    "adjacent": _adjacent,
+    "adjacent": _adjacent, "parallel": _turned, "perpendicular": _turned,
 }  # fmt: skip
 _RULES: dict[type[Node], Callable[..., str | None]] = {
-    Position: _at_a_line, Relation: _related, CompareWith: _compared,
+    Position: _at_a_line, Relation: _related, CompareWith: _compared, Compare: _at_a_limit,
 }  # fmt: skip

@@ -116,7 +116,7 @@ def groups_are_plain(view: View, layout: Layout, group: Group) -> bool:
     if group.which is None or len(sizes) < 2:
         return True
     low, high = sizes[:2] if group.which == "smallest" else sizes[-2:]
-    return high >= _MORE * low
+    return high >= _MORE * low and high >= max(3, low + 2)
 
 
 def _has_room(view: View, relation: Relation, sure: Found) -> bool:
