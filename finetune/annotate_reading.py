@@ -22,7 +22,8 @@ _ARTEFACTS = {
     "tells of the markers": r"\bmarkers?\b|\bmark \d|\bmarked (?:with|by|as|object)|\blabel(?:l?ed|s)?\b|\bnumber(?:ed| \d)|yellow (?:box|square|tag)|\bannotat|bounding box|highlighted",  # noqa: E501
     "tells of depth": r"(?:fore|back)ground|in the distance|\bviewer\b|\bcamera\b",
     "tells of a view from the side": r"\bsky\b|horizon|skyline|eye level|street view|side view",
-    "speaks of itself": r"\bI (?:can|see|am|cannot|can't)\b|\bsorry\b|as an ai|language model",
+    "speaks of itself": r"\bI (?:can|see|am|cannot|can't)\b|\bsorry\b|as an ai|language model|"
+    r"\brewr(?:ite|itt|ote)|\bparaphras|\bparagraph|\b(?:this|the|a) description\b|\bhere (?:is|are) (?:the|a|your)\b",
     "was cut short": r"(?:…|\.\.\.)\s*$",
     "holds tags": r"<[^>]*>|\[SEG\]|\*\*|```",
 }  # fmt: skip
@@ -151,7 +152,9 @@ def read_glance(text: str, label: str) -> str | None:
 
 
 def read_unified(reply: str, phrases: Sequence[Phrase], before: str) -> str:
-    """The paraphrase of a text: every phrase once, no number, direction or tag that the text did not have.
+    """The paraphrase of a text: every phrase once and still where it was, no number, direction or tag that is new.
+
+    A phrase is still where it was when its sentence holds the directions that its sentence held before.
 
     Raises:
         Refused: anything else.
@@ -167,6 +170,12 @@ def read_unified(reply: str, phrases: Sequence[Phrase], before: str) -> str:
         tagged(said, phrases)
     except ModelOutputError as error:
         raise Refused("the paraphrase does not keep the phrases", reply, str(error)) from None
+    if match := _ARTEFACT["speaks of itself"].search(said):
+        raise Refused("the reply speaks of itself", reply, match[0])
+    was, now = _places(before, phrases), _places(said, phrases)
+    for phrase in phrases:
+        if lost := sorted(was[phrase.number] - now[phrase.number]):
+            raise Refused("the paraphrase loses where something is", reply, f"{phrase.marked}: {lost[0]}")
     rest, source = said, before
     for phrase in phrases:
         rest, source = phrase.pattern.sub(" ", rest), phrase.pattern.sub(" ", source)
@@ -234,6 +243,17 @@ def _name_in(said: str, label: str) -> tuple[int, int] | None:
 def _numbers(text: str) -> set[str]:
     words = {word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS}
     return {str(_WORDS[word]) for word in words} | set(_NUMBER.findall(text))
+
+
+def _places(text: str, phrases: Sequence[Phrase]) -> dict[int, set[str]]:
+    """Number of a phrase -> the directions in its sentence."""
+    found = {}
+    for part in re.split(r"(?<=[.;!?])\s+", text):
+        inside = [phrase for phrase in phrases if phrase.pattern.search(part)]
+        for phrase in inside:
+            part = phrase.pattern.sub(" ", part)
+        found.update({phrase.number: _directions(part) for phrase in inside})
+    return found
 
 
 def _directions(text: str) -> set[str]:

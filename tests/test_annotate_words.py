@@ -306,7 +306,7 @@ PHRASES = [COURT, CARS]
     "reply",
     [
         "At the top of a field, about 20 cars-2 stand near 3 trees; the tennis court-1 is on the left.",
-        '"The tennis court-1 on the left and about 20 cars-2"',
+        '"The tennis court-1 on the left and, at the top, about 20 cars-2"',
         "Tennis court-1 lies left of about 20 cars-2 in the upper part.",
     ],
 )
@@ -321,12 +321,18 @@ def test_a_paraphrase_that_keeps_everything(reply: str) -> None:
         ("The tennis court-1 lies on the left.", "does not keep the phrases"),
         ("The tennis court-1 and tennis court-1, about 20 cars-2.", "does not keep the phrases"),
         ("The tennis court and about 20 cars-2.", "does not keep the phrases"),
-        ("The tennis court-1 lies on the right, about 20 cars-2.", "a direction that the text has not"),
-        ("The tennis court-1, about 20 cars-2 and 7 trees.", "a number that the text has not"),
-        ("The tennis court-1, about 20 cars-2 and four trees.", "a number that the text has not"),
-        ("The tennis court-1, about 20 cars-2 and a pool-2.", "a number that the text has not|makes up a phrase"),
-        ("The <p> tennis court-1 </p> and about 20 cars-2.", "holds tags"),
-        ("The tennis court-1, about 20 cars-2" + " and more" * 60, "much longer"),
+        (
+            "The tennis court-1 lies at the top. About 20 cars-2 on the left.",
+            "loses where something is.*tennis court-1: left",
+        ),
+        ("The tennis court-1 and about 20 cars-2.", "loses where something is"),
+        ("Left, top, right: the tennis court-1, about 20 cars-2.", "a direction that the text has not"),
+        ("Left: the tennis court-1; top: about 20 cars-2 and 7 trees.", "a number that the text has not"),
+        ("Left: the tennis court-1; top: about 20 cars-2 and four trees.", "a number that the text has not"),
+        ("Left: the tennis court-1; top: about 20 cars-2 and a pool-x2y-3.", "makes up a phrase"),
+        ("Left: the tennis court-1; top: about 20 cars-2. Rewrite this description.", "speaks of itself"),
+        ("Left: the <p> tennis court-1 </p>; top: about 20 cars-2.", "holds tags"),
+        ("Left: the tennis court-1; top: about 20 cars-2" + " and more" * 60, "much longer"),
     ],
 )
 def test_a_paraphrase_that_does_not(reply: str, reason: str) -> None:
