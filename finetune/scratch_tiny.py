@@ -1,12 +1,12 @@
 """A Qwen2-VL small enough to be trained from scratch on a CPU, with a token for each whole number from 0 to 1000.
 
-What differs from `scratch_qwen2vl`, which copies the hub's layout for tests, and why (measured, docs/log.md):
+What differs from `scratch_qwen2vl`, which copies the hub's layout for tests, and why:
 
 - a coordinate is one token instead of up to four digits, so a reply is a third as long, and a slip costs a grid step
   instead of a hundred. Numbers begin as points on a smooth curve: 500 and 501 look alike from the first step;
 - rotary frequencies for a grid of tens of tokens, not thousands (`rope_theta`): with the hub's base of 1e6 the height
-  and width sections of a small head turn by less than 0.3 rad over 8 tokens, and the model hardly sees where a token
-  lies;
+  and width sections of a head of 32 turn by 0.25 rad at most over 8 tokens: too little to tell where a
+  token lies;
 - shapes come from YAML.
 
 The checkpoint is a plain `Qwen2VLForConditionalGeneration`; `--models grounder=qwen2vl:FOLDER` loads it.
