@@ -21,7 +21,7 @@ from ..core.scene import Scene
 from ..evals.datasets.record import Tally
 from ..prompts import load
 from .annotate_models import Helpers, Question, answers, rewritten
-from .annotate_places import HALVES, SCATTERED, grouped, place_of
+from .annotate_places import CELLS, SCATTERED, grouped, place_of
 from .annotate_reading import (
     Refused,
     looks_like,
@@ -209,7 +209,8 @@ def _groups(view: View, alone: set[int]) -> list[_Group]:
         kind = _kind([view.items[i] for i in members], [view.items[i] for i in alone if view.items[i].label == label])
         groups = grouped([view.items[index].mask for index in members])
         for place, group in enumerate(groups):
-            mine = "other" if not kind and place and group.place in (*HALVES, SCATTERED) else kind
+            is_more = not kind and place and not any(group.place in row for row in CELLS)
+            mine = "other" if is_more else kind  # a quarter may hold a cell that was told before
             found.append(_Group(label, mine, group.place, tuple(members[index] for index in group.members)))
     return found
 

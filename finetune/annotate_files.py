@@ -38,6 +38,7 @@ from .records import Instruction, Marked, Picture, with_messages
 from .set_of_marks import shown
 
 SCHEMA = 1
+_FAST = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 Listener = Callable[[View, bool], None]
 """Is told of each picture that is done, and whether it was done before."""
 
@@ -327,7 +328,7 @@ def _read_journal(path: Path) -> dict[str, int]:
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
-    _write(path, cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes())
+    _write(path, cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _FAST)[1].tobytes())
 
 
 def _write_json(path: Path, content: Any) -> None:

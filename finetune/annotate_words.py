@@ -25,6 +25,7 @@ EXACT = 12
 _ELONGATED = 2.5
 _MOST_CLASSES = 6
 _FEW = 4
+_MASS = frozenset("water grass sand vegetation farmland woodland land rubble debris".split())
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,14 @@ def rounded(count: int) -> int:
 
 
 def a(words: str) -> str:
-    """With its article: "an airplane"; plurals and numbers have none."""
+    """With its article: "an airplane", "a ship-3", "water-2".
+
+    Example:
+        >>> a("airplane"), a("unit-2"), a("water-2")
+        ('an airplane', 'a unit-2', 'water-2')
+    """
+    if re.sub(r"-\d+$", "", words).split(" ")[-1] in _MASS:
+        return words
     return f"{'an' if words[:1].lower() in tuple('aeiou') and not words.startswith('uni') else 'a'} {words}"
 
 

@@ -364,3 +364,9 @@ def test_the_noun_of_the_class_becomes_the_phrase() -> None:
     assert marked_in("Ships lie in rows.", "ship", 4, (0, 1))[1].words == "Ships"
     with pytest.raises(Refused):
         marked_in("Nothing.", "ship", 1, (0,))
+
+
+def test_what_has_no_number_has_no_article() -> None:
+    water = item("water", 5, 5)
+    assert scene_words([water]) == "This image, taken from above, shows water."
+    assert " a water" not in one_sentence("water-1", water, "on the left", None, Random(0))
