@@ -358,7 +358,7 @@ def test_amounts_of_twins_are_such_that_people_say(value: float, said: float) ->
 
 
 def test_built_items_are_not_contested_and_few_are_plain() -> None:
-    header, items = build(synth_records(7, seed=40, size_wh=(640, 640)), task="CREC", n=36, seed=6)
+    header, items = build(synth_records(9, seed=40, size_wh=(640, 640)), task="CREC", n=36, seed=6)
     assert header.admitted >= 30
     assert sum("C" in item.tags and not item.is_zero_match for item in items) <= 3  # 8 % of 36
     for item in items:

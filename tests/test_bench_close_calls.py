@@ -78,6 +78,7 @@ def by(relation: str) -> Relation:
 
 
 MIDDLE, LARGE = at(500, 500, 40, 40), at(500, 500, 100, 100)
+TOP_EDGE, EDGE = Position(frame="edge", place="top"), "close to the edge, and not at it"
 LINE, SIDE = "close to the line of a place", "wholly on that side, and yet not in that direction"
 DIAGONAL, LEVEL = "diagonal by the bearing or by the sides alone", "level with it to the eye"
 FLANKS, ROUND = "on either side, and all on the same", "surrounded on some sides only"
@@ -107,6 +108,8 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
             None,
             id="another condition keeps it out",
         ),
+        pytest.param([(500, 0, 540, 20), at(300, 300)], None, TOP_EDGE, None, id="at the edge"),
+        pytest.param([(500, 0, 540, 20), (300, 70, 340, 90)], None, TOP_EDGE, EDGE, id="7 % from the edge"),
         # the buoy's left side is at 480: 300 px up, a bearing of 72 degrees off left is wholly beyond it
         pytest.param([at(300, 500), at(410, 220)], MIDDLE, to("left"), SIDE, id="wholly left and steep"),
         pytest.param([at(300, 500), at(450, 220)], MIDDLE, to("left"), None, id="steeper: above"),
@@ -209,6 +212,7 @@ def test_surrounded_on_all_sides() -> None:
         (Shape(word="elongated"), "building", False),
         (Orientation(word="vertical"), "tree", True),
         (Orientation(word="vertical"), "bridge", False),
+        (Shape(word="square"), "airplane", True),
         (Aspect(op=">", ratio=2), "building", True),
         (Pick(by="distance", order="min", reference=BUOY), "storage tank", False),
     ],
@@ -253,3 +257,21 @@ def test_most_central_of_those_at_a_place_is_two_things_to_people() -> None:
     seen = view(at(100, 200), at(300, 200), at(900, 800))
     assert doubt(seen, LEFT, Pick(by="centre", order="min")) == "most central of those at a place"
     assert doubt(seen, None, Pick(by="centre", order="min")) is None
+
+
+@pytest.mark.parametrize(("degrees", "is_contested"), [(0, False), (10, False), (45, True), (80, False)])
+def test_what_lies_aslant_has_no_left(degrees: float, is_contested: bool) -> None:
+    angle = np.radians(degrees)
+    along, across = np.array([np.cos(angle), np.sin(angle)]) * 200, np.array([-np.sin(angle), np.cos(angle)]) * 20
+    corners = np.array([500.0, 500.0]) + np.array([-along - across, along - across, along + across, across - along])
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    runway = Thing("r", "buoy", box, corners_px=canonical_corners(corners))
+    found = doubt(view(at(100, 500), at(900, 500), more=(runway,)), to("left"))
+    assert (found == "to one side of what lies aslant") is is_contested
+
+
+def test_things_without_bounds_are_not_asked_for() -> None:
+    (record,) = synth_records(1, seed=3, size_wh=(512, 512))
+    (seen,) = views_of(record, seed=0, masks=False)
+    for asked in (Selection(phrases=("field",)), Selection(phrases=("ship",), where=Relation(relation="near", reference=Selection(phrases=("taxiway",))))):  # fmt: skip  # noqa: E501
+        assert close_call(seen, asked, seen.certain.selection(asked)) == "a thing whose bounds nobody sees"

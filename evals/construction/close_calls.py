@@ -27,6 +27,7 @@ from ...core.conditions import (
     SizeWord,
     children,
     conjuncts,
+    walk,
 )
 from ...tools.findings import FALSE, TRUE
 from ...tools.judge_position import place_bounds
@@ -37,14 +38,16 @@ from .views import View
 
 _LINE = {"cell": 0.06, "half": 0.07, "quadrant": 0.07}  # of the image's side, of a centre from the line
 _EMPTY = 1.6  # times that, where nothing lies in the place
+_EDGE = 0.08  # of the image's side
 _STEEP = 75.0  # degrees off the direction: wholly on that side and not steeper is beside it to some
+_ASLANT = 0.34  # sine of 20 degrees off both axes: a long thing that has no left and right
 _COMPACT = 1.5  # aspect up to which a reference has one bearing
 _LEVEL = 0.08  # of the image's side: what is less far off and overlaps stands level
 _AROUND = 180.0  # degrees: the widest gap between the things around
 _JUMP = 1.5  # of the largest step before: a gap that divides near from far
 _FAR = 0.2  # of the image's shorter side: not near, however large the thing is that it is near to
 _TURNED = 10.0  # degrees off parallel, or off perpendicular
-_LEAST_PX = 16.0  # short side of a thing that others are told by
+_LEAST_PX, _LEAST_SHARE = 16.0, 0.02  # of the image's shorter side: width of a thing that others are told by
 _ROOM = {"length": 1.15, "width": 1.15, "area": 1.4, "perimeter": 1.15}  # on both sides of a limit in metres
 _ASIDE = 0.9  # of the smaller size: a gap up to which some say "next to"
 _APART, _ALIKE = 1.4, 1.6  # of sizes: in and out of an average; what is not "as large as"
@@ -54,6 +57,7 @@ _ROUND = frozenset(
 _WINGED = frozenset("airplane|plane|helicopter|aircraft".split("|"))  # their width is the wingspan, the box's is not
 _LONG = frozenset("bridge|ship|runway|road|train|river|taxiway|railway|harbor".split("|"))  # all of them are elongated
 _BORDER_PX = 1.0
+_BOUNDLESS = frozenset("field|taxiway|apron|wood|water|grass".split("|"))  # nobody sees where one ends
 
 Seen = tuple[View, Layout, np.ndarray, np.ndarray]
 """View, judged objects, (N,) codes of the condition, (N,) whether nothing else keeps the object out."""
@@ -97,7 +101,7 @@ def is_unsayable(node: Node, phrases: tuple[str, ...]) -> bool:
     names = set(phrases)
     if names & _ROUND and (measure in ("length", "width", "aspect") or isinstance(node, Shape | Orientation)):
         return True
-    if names & _WINGED and measure in ("width", "aspect"):
+    if names & _WINGED and (measure in ("width", "aspect") or isinstance(node, Shape)):
         return True
     return bool(names & _LONG) and (isinstance(node, Shape) or measure == "aspect")
 
@@ -119,7 +123,7 @@ def _signed(condition: Condition, denied: bool = False) -> Iterator[tuple[Condit
 def _at_a_line(seen: Seen, node: Position) -> str | None:
     view, layout, codes, open_ = seen
     if node.frame == "edge":
-        return None
+        return _near_an_edge(seen, node)
     near = _LINE[node.frame] * (1.0 if (codes[open_] == TRUE).any() else _EMPTY)
     places = layout.centers / np.array(view.image.size_wh, dtype=np.float64)
     outer, inner = np.ones(len(layout), dtype=bool), np.ones(len(layout), dtype=bool)
@@ -129,6 +133,16 @@ def _at_a_line(seen: Seen, node: Position) -> str | None:
                 depth = (places[:, axis] - line) * inward
                 outer, inner = outer & (depth > -near), inner & (depth > near)
     return "close to the line of a place" if (outer & ~inner & open_).any() else None
+
+
+def _near_an_edge(seen: Seen, node: Position) -> str | None:
+    view, layout, codes, open_ = seen
+    width, height = view.image.size_wh
+    x0, y0, x1, y1 = (layout.boxes / np.array([width, height, width, height], dtype=np.float64)).T
+    gaps = {"left": x0, "top": y0, "right": 1 - x1, "bottom": 1 - y1}
+    sides = tuple(gaps) if node.place == "any" else (node.place,)
+    close = np.minimum.reduce([gaps[side] for side in sides]) < _EDGE
+    return "close to the edge, and not at it" if (close & (codes == FALSE) & open_).any() else None
 
 
 # ---- relations ------------------------------------------------------------------------------------------------
@@ -173,7 +187,8 @@ def _toward(
         mixed = ((codes == TRUE) & ~wholly) | ((codes == FALSE) & wholly)
         return "diagonal by the bearing or by the sides alone" if (mixed & open_).any() else None
     if members.aspects[0] > _COMPACT:
-        return None
+        slant = np.abs(members.axes[0]).min()
+        return "to one side of what lies aslant" if slant > _ASLANT else None
     vectors = layout.centers - members.centers[0]
     along = vectors @ VECTORS[node.direction] / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     off = np.degrees(np.arccos(np.clip(along, -1, 1)))
@@ -293,6 +308,9 @@ def _of_sizes(view: View, selection: Selection, found: Found) -> str | None:
     """Sizes of what the border cuts, of what has no such size, and an average after a rank."""
     nodes: list[Node] = [node for part in conjuncts(selection.where) for node, _ in _signed(part)]
     nodes += selection.picks
+    named = {phrase for each in walk(selection) if isinstance(each, Selection) for phrase in each.phrases}
+    if named & _BOUNDLESS:
+        return "a thing whose bounds nobody sees"
     if any(is_unsayable(node, selection.phrases) for node in nodes):
         return "a measure that nobody takes of such things"
     means = any(isinstance(node, CompareWith) and node.quantifier == "mean" for node in nodes)
@@ -313,12 +331,13 @@ def _of_sizes(view: View, selection: Selection, found: Found) -> str | None:
 
 
 def _is_sliver(view: View, node: Node) -> bool:
-    """Whether one thing that others are told by is narrower than 16 px."""
+    """Whether one thing that others are told by is hardly seen: narrower than 16 px, or 2 % of a small image."""
     reference = getattr(node, "reference", None)
     if not isinstance(reference, Selection):
         return False
     members = view.certain.members(reference).layout
-    return len(members) == 1 and bool(members.widths[0] < _LEAST_PX)
+    least = min(_LEAST_PX, _LEAST_SHARE * min(view.image.size_wh))
+    return len(members) == 1 and bool(members.widths[0] < least)
 
 
 def _is_cut(view: View, name: str) -> bool:

@@ -113,8 +113,10 @@ def groups_are_plain(view: View, layout: Layout, group: Group) -> bool:
     if any(other != found[0] for other in found[1:]):
         return False
     sizes = sorted(len(each) for each in found[0])
-    if group.which is None or len(sizes) < 2:
+    if group.which is None:
         return True
+    if len(sizes) < 2:
+        return False
     low, high = sizes[:2] if group.which == "smallest" else sizes[-2:]
     return high >= _MORE * low and high >= max(3, low + 2)
 
