@@ -222,7 +222,7 @@ def number_meaning(value: float, kind: str = "number") -> Alternatives:
 
 
 _SHORT_FORMS = {"bldg": "building", "bldgs": "buildings", "rwy": "runway", "rwys": "runways", "hwy": "highway"}
-_REAL_WORDS = frozenset("form quiet angel trial calm drive drives".split())
+_REAL_WORDS = frozenset("form quiet angel trial calm drive drives window windows".split())
 """Words that mean something of their own, though a word of the tables is near."""
 
 

@@ -71,7 +71,7 @@ def view(*things: Thing, masks: bool = False, **more: object) -> View:
 
 @lru_cache(maxsize=4)
 def built(task: str) -> tuple[Header, tuple[Item, ...]]:
-    header, items = build(synth_records(7, seed=40, size_wh=(640, 640)), task=task, n=36, seed=5)  # type: ignore[arg-type]
+    header, items = build(synth_records(10, seed=40, size_wh=(640, 640)), task=task, n=36, seed=5)  # type: ignore[arg-type]
     return header, tuple(items)
 
 
@@ -252,7 +252,7 @@ def test_enough_items_of_many_kinds_are_built(task: str) -> None:
     assert len(kinds) >= 8, kinds
     zero = sum(item.is_zero_match for item in items)
     assert 0.1 <= zero / len(items) <= 0.22
-    assert len({item.image.family for item in items}) == 7
+    assert len({item.image.family for item in items}) >= 8  # of ten scenes
     assert max(Counter(item.image.path for item in items).values()) <= 6
 
 

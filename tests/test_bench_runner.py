@@ -923,7 +923,7 @@ def test_ctrl_c_on_the_command_line(bench: Path, tmp_path: Path) -> None:
 
 def test_bench_build_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a", "b"):
-        words = ["build", "crec", "--source", f"synth:{tmp_path / 'drawn'}?scenes=3&side=512&seed=40", "--n", "6"]
+        words = ["build", "crec", "--source", f"synth:{tmp_path / 'drawn'}?scenes=6&side=512&seed=40", "--n", "6"]
         assert main(["bench", *words, "--seed", "1", "--out", str(tmp_path / f"{name}.jsonl")]) == 0
         assert f"their images are in {tmp_path / 'drawn'}" in capsys.readouterr().err
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()

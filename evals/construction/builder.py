@@ -42,7 +42,7 @@ ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 10  # proposals looked at closely, a window and turn
 _KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
-_PATIENCE = 3  # turns over all windows without an item
+_PATIENCE = 12  # turns over all windows without an item
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 BROADER = ("vehicle", "ship", "aircraft")
 """Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""

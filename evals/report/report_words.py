@@ -73,6 +73,8 @@ TAG_WORDS = {
     "A5:measure": "metres",
     "A6:aspect": "length to width",
     "P1": "cells of the image",
+    "P4": "boxes in numbers",
+    "N:if": "if there are so many",
     "P2": "halves, quadrants",
     "P3": "edges",
     "R1": "left of, above",
