@@ -23,7 +23,7 @@ from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS, Site
 from .balance import Quotas, bucket
-from .close_calls import close_call
+from .close_calls import BOUNDLESS, close_call
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .contested import contested
 from .crops import views_of
@@ -42,7 +42,7 @@ ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 10  # proposals looked at closely, a window and turn
 _KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
-_PATIENCE = 12  # turns over all windows without an item
+_PATIENCE = 4  # turns over all windows without an item
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 BROADER = ("vehicle", "ship", "aircraft")
 """Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
@@ -66,7 +66,11 @@ class _Window:
     def sites(self) -> tuple[Site, ...]:
         """The classes that can be asked for, each with what its objects can be told by."""
         view = self.view
-        names = {label: name for label in view.labels if (name := spoken_name(label)) and self._is_alone(label, name)}
+        names = {
+            label: name
+            for label in view.labels
+            if (name := spoken_name(label)) and name not in BOUNDLESS and self._is_alone(label, name)
+        }
         referents = tuple(referents_of(view, names, self.rng))
         found: list[Site] = []
         heads: list[tuple[str, tuple[str, ...]]] = [(name, (label,)) for label, name in names.items()]

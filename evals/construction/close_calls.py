@@ -57,7 +57,7 @@ _ROUND = frozenset(
 _WINGED = frozenset("airplane|plane|helicopter|aircraft".split("|"))  # their width is the wingspan, the box's is not
 _LONG = frozenset("bridge|ship|runway|road|train|river|taxiway|railway|harbor".split("|"))  # all of them are elongated
 _BORDER_PX = 1.0
-_BOUNDLESS = frozenset("field|taxiway|apron|wood|water|grass".split("|"))  # nobody sees where one ends
+BOUNDLESS = frozenset("field|taxiway|apron|wood|water|grass".split("|"))  # nobody sees where one ends
 
 Seen = tuple[View, Layout, np.ndarray, np.ndarray]
 """View, judged objects, (N,) codes of the condition, (N,) whether nothing else keeps the object out."""
@@ -309,7 +309,7 @@ def _of_sizes(view: View, selection: Selection, found: Found) -> str | None:
     nodes: list[Node] = [node for part in conjuncts(selection.where) for node, _ in _signed(part)]
     nodes += selection.picks
     named = {phrase for each in walk(selection) if isinstance(each, Selection) for phrase in each.phrases}
-    if named & _BOUNDLESS:
+    if named & BOUNDLESS:
         return "a thing whose bounds nobody sees"
     if any(is_unsayable(node, selection.phrases) for node in nodes):
         return "a measure that nobody takes of such things"

@@ -16,6 +16,7 @@ import numpy as np
 from ...core.conditions import And, Condition, Group, Node, Not, Or, Pick, Position, Relation, Selection, walk
 from ...tools.findings import FALSE, TRUE, UNKNOWN
 from .atoms import MAKERS, PICKS, Atom, Site, hops_of
+from .close_calls import is_unsayable
 
 _PAIRS = 60  # joined pairs looked at for one class of a view
 _RAREST, _AGAIN = 8, 3  # the kinds that are wanted most are tried several times
@@ -87,6 +88,8 @@ def known_conditions(
             atom: Atom | None = MAKERS[kind](site, rng)
             if atom is None:
                 break
+            if is_unsayable(atom, (site.name,)):
+                continue
             if isinstance(atom, Pick):
                 picks[atom] = kind
             elif atom not in found:
