@@ -108,10 +108,10 @@ def convert(
     What is left out is counted by reason. The same command gives the
     same file; one that was killed leaves nothing and is run again.
     """
-    from ..finetune.convert import convert as records_of
-    from ..finetune.convert import images_of
-    from ..finetune.convert_making import CONVERTED, Options
-    from ..finetune.record_files import Provenance, write_records
+    from ..finetune.convert.convert import convert as records_of
+    from ..finetune.convert.convert import images_of
+    from ..finetune.convert.making import CONVERTED, Options
+    from ..finetune.records.files import Provenance, write_records
 
     options = Options(
         tasks=tuple(task.strip() for task in tasks.split(",") if task.strip()) or CONVERTED,

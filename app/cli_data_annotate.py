@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..finetune.annotate_views import View
+    from ..finetune.annotate.views import View
 
 EPILOG = """Examples:
 
@@ -70,10 +70,10 @@ def annotate(
     pictures and regions in FILE.jsonl. Needs no model: rules write what
     no model is given for. Killed, it goes on where it was.
     """
-    from ..finetune.annotate import Choice
-    from ..finetune.annotate_files import Outputs, annotate_files
-    from ..finetune.annotate_models import Helpers
-    from ..finetune.annotate_views import Wanted, views_of
+    from ..finetune.annotate.annotate import Choice
+    from ..finetune.annotate.files import Outputs, annotate_files
+    from ..finetune.annotate.models import Helpers
+    from ..finetune.annotate.views import Wanted, views_of
     from .cli_data import command_line, pairs_of, tell
     from .screen import talk
 

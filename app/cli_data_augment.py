@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..finetune.cyclic import RoundTrip
+    from ..finetune.augment.cyclic import RoundTrip
 
 EPILOG = """Examples:
 
@@ -52,9 +52,9 @@ def augment(
     and counted. The same command gives the same files.
     """
     from ..core.progress import listening
-    from ..finetune.augment import Ways, augmented
-    from ..finetune.pictures import Pictures
-    from ..finetune.record_files import Provenance, images_folder, read_meta, write_records
+    from ..finetune.augment.augment import Ways, augmented
+    from ..finetune.augment.pictures import Pictures
+    from ..finetune.records.files import Provenance, images_folder, read_meta, write_records
     from .cli_data import command_line, tell
     from .progress_bar import shown_progress
 
@@ -84,7 +84,7 @@ def _round_trip(models: str | None, least_iou: float) -> RoundTrip | None:
         raise UsageError(f"the IoU is {least_iou!r}, expected more than 0 and at most 1")
     if models is None:
         return None
-    from ..finetune.cyclic import RoundTrip
+    from ..finetune.augment.cyclic import RoundTrip
     from ..tools.models.spec import load_models
 
     loaded = load_models(models)

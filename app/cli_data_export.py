@@ -19,7 +19,7 @@ def export(
 ) -> None:
     """Write records as another trainer reads them; crops become image files."""
     from ..core.progress import listening
-    from ..finetune.exports import export as write
+    from ..finetune.records.exports import export as write
     from .progress_bar import shown_progress
     from .screen import talk
 

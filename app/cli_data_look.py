@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..finetune.record_stats import Stats
+    from ..finetune.records.stats import Stats
 
 STATS_EPILOG = "Example:  [bold]surveyor data stats records.jsonl[/bold]"
 SHOW_EPILOG = "Examples:  [bold]surveyor data show records.jsonl --out look.html --task res --n 12[/bold]"
@@ -24,8 +24,8 @@ def stats(
     """Tell what a file of records holds: tasks, classes, families, lengths, points a record."""
     import json
 
-    from ..finetune.record_files import read_meta, read_records
-    from ..finetune.record_stats import stats_of
+    from ..finetune.records.files import read_meta, read_records
+    from ..finetune.records.stats import stats_of
     from .screen import data
 
     found = stats_of(read_records(records))
@@ -80,9 +80,9 @@ def show(
 ) -> None:
     """Draw records: what each reply says, read back from its text, over its picture, with the messages."""
     from ..core.errors import UsageError
-    from ..finetune.record_files import images_folder, read_records
-    from ..finetune.record_pictures import sampled, write_page
-    from ..finetune.records import TASKS
+    from ..finetune.records.files import images_folder, read_records
+    from ..finetune.records.pages import sampled, write_page
+    from ..finetune.records.record import TASKS
     from .screen import talk
 
     if strange := [each for each in task or () if each not in TASKS]:

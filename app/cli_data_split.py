@@ -38,7 +38,7 @@ def split(
     family's name, for all datasets alike.
     """
     from ..core.errors import UsageError
-    from ..finetune.record_split import SplitLeaks, leaks, split_records
+    from ..finetune.records.split import SplitLeaks, leaks, split_records
     from .cli_data import command_line
     from .screen import talk
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..finetune.sft import Forecast
+    from ..finetune.sft.run import Forecast
 
 train = typer.Typer(no_args_is_help=True, help="Train models: fine-tune a vision-language model (sft).")
 
@@ -41,12 +41,12 @@ def sft(config: Config, changes: Changes = None, dry_run: DryRun = False) -> Non
     """
     from ..core.errors import MissingDependency
     from ..core.progress import listening
-    from ..finetune.sft_config import load_config
+    from ..finetune.sft.config import load_config
     from .progress_bar import shown_progress
 
     settings = load_config(config, changes or ())
     try:
-        from ..finetune import sft as recipe
+        from ..finetune.sft import run as recipe
     except ImportError as error:
         if isinstance(error, MissingDependency):
             raise

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/bench_guidance.py [--sizes tiny 300m] [--tokens 64] [--repeats 5]
 
 Both sides are transformers' greedy `generate` of exactly as many tokens (the end is kept away by `min_new_tokens`) of a
-random checkpoint made by `surveyor.finetune.scratch_qwen2vl`, in CPU time of one thread. "+ budget" brings the reply to
+random checkpoint made by `surveyor.finetune.scratch.qwen2vl`, in CPU time of one thread. "+ budget" brings the reply to
 its end within the tokens, which costs more at the last ones. The rows below the bar say what a step of the grammar
 costs without a model. `--keep` is where checkpoints are kept for the next time (300m takes 0.9 GB).
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 from surveyor.tools.models.guidance import GrammarProcessor, Guide, Guided, bits
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 from transformers.utils import logging

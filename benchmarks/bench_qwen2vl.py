@@ -26,7 +26,7 @@ import torch
 from surveyor.core.codec import Pointed
 from surveyor.core.errors import ModelOutputError
 from surveyor.core.scene import Scene
-from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 from surveyor.tools.models.guidance import Guide, Guided
 from surveyor.tools.models.prompting import Picture, Prompt, meaning
 from surveyor.tools.models.qwen2vl.adapter import Qwen2VL

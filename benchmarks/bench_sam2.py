@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.scene import Scene
-from surveyor.finetune.scratch_sam2 import make_sam2_hub
+from surveyor.finetune.scratch.sam2 import make_sam2_hub
 from surveyor.tools.models.sam2 import Sam2Segmenter
 
 TINY = {"width": 96, "hidden": 256}

@@ -51,7 +51,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
     def folder_of(family: str) -> Path:
         def make(place: Path) -> None:
-            from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+            from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
             make_qwen2vl(place, family=family)
 
@@ -62,10 +62,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pat
 
 @pytest.fixture(scope="session")
 def overfitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a tiny Qwen2-VL that knows the lessons of `finetune.overfit_qwen2vl` by heart; do not change it."""
+    """Folder of a tiny Qwen2-VL that knows the lessons of `finetune.scratch.overfit` by heart; do not change it."""
 
     def make(place: Path) -> None:
-        _train(["-m", "surveyor.finetune.overfit_qwen2vl"], place)
+        _train(["-m", "surveyor.finetune.scratch.overfit"], place)
 
     return made_once(tmp_path_factory, "overfitted", make)
 
@@ -74,7 +74,7 @@ def overfitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sam2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a SAM-2 that has learnt, in half a minute, to give the shape that a box encloses."""
     code = (
-        "import sys; from surveyor.finetune.scratch_sam2 import make_sam2_hub, train_on_boxes; "
+        "import sys; from surveyor.finetune.scratch.sam2 import make_sam2_hub, train_on_boxes; "
         "train_on_boxes(make_sam2_hub(sys.argv[1], seed=0, size=64), seed=0)"
     )
     return made_once(tmp_path_factory, "sam2", lambda place: _train(["-c", code], place))

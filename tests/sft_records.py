@@ -9,8 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from surveyor.finetune.record_files import Provenance, write_records
-from surveyor.finetune.records import Instruction, Marked, Picture, with_messages
+from surveyor.finetune.records.files import Provenance, write_records
+from surveyor.finetune.records.record import Instruction, Marked, Picture, with_messages
 
 SIZE = (168, 112)
 QUAD = ((40.0, 20.0), (80.0, 40.0), (70.0, 60.0), (30.0, 40.0))

@@ -26,12 +26,12 @@ from surveyor.core.masks import Mask
 from surveyor.core.protocols import Description
 from surveyor.core.scene import Scene
 from surveyor.evals.datasets import geopixeld
-from surveyor.finetune.annotate import Choice, annotate, chosen
-from surveyor.finetune.annotate_files import Outputs, annotate_files, parts_of
-from surveyor.finetune.annotate_models import Helpers, seer_of
-from surveyor.finetune.annotate_views import Item, View, Wanted, views_of
-from surveyor.finetune.record_files import read_meta, read_records
-from surveyor.finetune.records import check_reads_back
+from surveyor.finetune.annotate.annotate import Choice, annotate, chosen
+from surveyor.finetune.annotate.files import Outputs, annotate_files, parts_of
+from surveyor.finetune.annotate.models import Helpers, seer_of
+from surveyor.finetune.annotate.views import Item, View, Wanted, views_of
+from surveyor.finetune.records.files import read_meta, read_records
+from surveyor.finetune.records.record import check_reads_back
 from surveyor.synth import draw_scene
 from surveyor.synth.__main__ import write_scene
 from surveyor.tools.models.fakes import FakeChatModel, FakeDescriber

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from surveyor.core.masks import Mask
-from surveyor.finetune.set_of_marks import MOST_HIDDEN, SHOWN_PX, SIDE_PX, Mark, marker_side, place_marks, shown
+from surveyor.finetune.annotate.set_of_marks import (
+    MOST_HIDDEN,
+    SHOWN_PX,
+    SIDE_PX,
+    Mark,
+    marker_side,
+    place_marks,
+    shown,
+)
 from surveyor.synth import draw_scene
 
 WH = (800, 800)

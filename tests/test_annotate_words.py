@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from surveyor.core.errors import ModelOutputError
 from surveyor.core.masks import Mask
 from surveyor.evals.datasets import geopixeld
-from surveyor.finetune.annotate_places import (
+from surveyor.finetune.annotate.places import (
     CELLS,
     HALVES,
     QUARTERS,
@@ -23,7 +23,7 @@ from surveyor.finetune.annotate_places import (
     half_of,
     place_of,
 )
-from surveyor.finetune.annotate_reading import (
+from surveyor.finetune.annotate.reading import (
     MOST_WORDS,
     Refused,
     looks_like,
@@ -34,8 +34,8 @@ from surveyor.finetune.annotate_reading import (
     read_scene,
     read_unified,
 )
-from surveyor.finetune.annotate_views import Item
-from surveyor.finetune.annotate_words import (
+from surveyor.finetune.annotate.views import Item
+from surveyor.finetune.annotate.words import (
     Phrase,
     counted,
     group_sentence,
@@ -46,7 +46,7 @@ from surveyor.finetune.annotate_words import (
     tagged,
     unmarked,
 )
-from surveyor.finetune.turning import Turn, turned_words
+from surveyor.finetune.augment.turning import Turn, turned_words
 
 SIDE = 90
 

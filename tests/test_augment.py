@@ -19,20 +19,20 @@ from surveyor.core.errors import UsageError
 from surveyor.core.geometry import min_area_rect
 from surveyor.core.masks import Mask
 from surveyor.core.scene import Scene
-from surveyor.finetune.augment import Ways, augmented
-from surveyor.finetune.image_augment import (
+from surveyor.finetune.augment.augment import Ways, augmented
+from surveyor.finetune.augment.images import (
     is_class,
     recoloured_record,
     tiles_of,
     tilted_record,
     turned_record,
 )
-from surveyor.finetune.marks import LeftOut, as_xy, clockwise
-from surveyor.finetune.pictures import Pictures
-from surveyor.finetune.record_files import Provenance, read_meta, read_records, write_records
-from surveyor.finetune.record_paste import Donors, pasted
-from surveyor.finetune.records import Instruction, Marked, Picture, check_reads_back, with_messages
-from surveyor.finetune.turning import NAMES, Turn
+from surveyor.finetune.augment.marks import LeftOut, as_xy, clockwise
+from surveyor.finetune.augment.paste import Donors, pasted
+from surveyor.finetune.augment.pictures import Pictures
+from surveyor.finetune.augment.turning import NAMES, Turn
+from surveyor.finetune.records.files import Provenance, read_meta, read_records, write_records
+from surveyor.finetune.records.record import Instruction, Marked, Picture, check_reads_back, with_messages
 from surveyor.synth import draw_scene
 from surveyor.tools.models.spec import load_models
 

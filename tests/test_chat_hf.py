@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from surveyor.core.errors import MissingDependency, ModelOutputError, UsageError
 from surveyor.core.tree_text import tree_json, tree_schema
-from surveyor.finetune.parser_data import sample
+from surveyor.finetune.parser.data import sample
 from surveyor.tools.models.chat_hf import LocalChat
 from surveyor.tools.models.spec import load_models
 
@@ -93,7 +93,7 @@ class TestLocal:
     def test_recipe_runs_and_its_adapter_loads(self, tiny: Path, tmp_path: Path) -> None:
         out = tmp_path / "adapter"
         settings = ["steps=2", "batch=2", "measure=2", "reply_tokens=20", "threads=1", "bf16=false", "rank=2"]
-        command = [sys.executable, "-m", "surveyor.finetune.train_parser", str(ROOT / "finetune/configs/parser.yaml")]
+        command = [sys.executable, "-m", "surveyor.finetune.parser.train", str(ROOT / "finetune/configs/parser.yaml")]
         done = subprocess.run(
             [*command, f"base={tiny}", f"out={out}", *settings], capture_output=True, text=True, timeout=300
         )

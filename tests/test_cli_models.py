@@ -485,7 +485,7 @@ class TestRealCheckpoints:
     def test_qwen(
         self, family: str, coordinates: str, tmp_path: Path, backend: Callable[..., None], capfd: Capture
     ) -> None:
-        from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+        from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
         from surveyor.tools.models.qwen2vl.adapter import Qwen2VL
 
         backend("grounder", "qwen2vl", Qwen2VL.at)
@@ -496,7 +496,7 @@ class TestRealCheckpoints:
         assert "verified: " in out and code == int("✗" in out)
 
     def test_sam2(self, tmp_path: Path, backend: Callable[..., None], capfd: Capture) -> None:
-        from surveyor.finetune.scratch_sam2 import make_sam2_hub
+        from surveyor.finetune.scratch.sam2 import make_sam2_hub
         from surveyor.tools.models.sam2.segmenter import Sam2Segmenter
 
         backend("segmenter", "sam2", Sam2Segmenter.at)

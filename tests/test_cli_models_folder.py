@@ -340,7 +340,7 @@ class TestSafetensors:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("family", ["qwen2-vl", "qwen2.5-vl", "qwen3-vl"])
 def test_what_transformers_writes_is_whole(family: str, tmp_path: Path) -> None:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
     from transformers import AutoModelForImageTextToText
 
     folder = make_qwen2vl(tmp_path / "tiny", family=family, size="tiny")

@@ -10,9 +10,9 @@ import pytest
 from dataset_trees import OPTIONS, TREES, tree_of
 from surveyor.core.errors import UsageError
 from surveyor.evals.datasets.registry import READERS
-from surveyor.finetune.convert import REFUSED, convert, convertible
-from surveyor.finetune.convert_making import Options
-from surveyor.finetune.records import Instruction, check_reads_back
+from surveyor.finetune.convert.convert import REFUSED, convert, convertible
+from surveyor.finetune.convert.making import Options
+from surveyor.finetune.records.record import Instruction, check_reads_back
 
 OWN_BOXES = "vqa: question or answer with boxes in the dataset's own writing"
 SINCE = "that changed between the first image and the second."

@@ -11,7 +11,7 @@ from surveyor.core.errors import UsageError
 from surveyor.core.geometry import box_to_corners, canonical_corners
 from surveyor.core.masks import Mask
 from surveyor.evals.datasets.record import Thing
-from surveyor.finetune.convert_shapes import (
+from surveyor.finetune.convert.shapes import (
     LEAST_IOU,
     NotTold,
     box_of_mask,
@@ -21,7 +21,7 @@ from surveyor.finetune.convert_shapes import (
     outlined,
     patches,
 )
-from surveyor.finetune.windows import ABSENT, SHOWN, Cutter, mask_in, quarters, windows_of
+from surveyor.finetune.records.windows import ABSENT, SHOWN, Cutter, mask_in, quarters, windows_of
 
 SIDE = st.integers(30, 400)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
 from surveyor.evals.datasets.record import Record, Source, Thing
-from surveyor.finetune.convert_making import Maker, Options
-from surveyor.finetune.convert_things import Sheet, of_change, of_regions, of_things
-from surveyor.finetune.records import Instruction, check_reads_back
+from surveyor.finetune.convert.making import Maker, Options
+from surveyor.finetune.convert.things import Sheet, of_change, of_regions, of_things
+from surveyor.finetune.records.record import Instruction, check_reads_back
 
 SOURCE = Source("ours", "CC0")
 CLASSES = ("ship", "plane", "harbor")

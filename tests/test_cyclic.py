@@ -12,9 +12,9 @@ from surveyor.core.errors import UnknownPhrase
 from surveyor.core.protocols import Description
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.finetune.cyclic import Phrases, RoundTrip, cycled, key_of
-from surveyor.finetune.marks import LeftOut
-from surveyor.finetune.records import Instruction, Marked, Picture, check_reads_back, with_messages
+from surveyor.finetune.augment.cyclic import Phrases, RoundTrip, cycled, key_of
+from surveyor.finetune.augment.marks import LeftOut
+from surveyor.finetune.records.record import Instruction, Marked, Picture, check_reads_back, with_messages
 
 PICTURE = Picture(path="a.png", size_wh=(1000, 500))
 OBB = Marked(kind="obb", points=((200, 100), (600, 100), (600, 300), (200, 300)))

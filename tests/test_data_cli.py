@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from dataset_trees import tree_of
 from surveyor.app.cli import main
-from surveyor.finetune.record_files import read_meta, read_records
+from surveyor.finetune.records.files import read_meta, read_records
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 here_only = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not here")
@@ -127,7 +127,7 @@ def test_show_draws_every_kind_of_record(name: str, tmp_path: Path, capsys: Capt
 
 
 def test_what_is_drawn_lies_where_the_reply_says(tmp_path: Path) -> None:
-    from surveyor.finetune.record_pictures import record_picture
+    from surveyor.finetune.records.pages import record_picture
 
     root, out = tree_of("dota", tmp_path / "tree"), tmp_path / "a.jsonl"
     assert main(["data", "convert", "dota", str(root), "--out", str(out), "--tasks", "det", "--negatives", "0"]) == 0

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
-from surveyor.finetune.exports import TARGETS, export
-from surveyor.finetune.record_files import Provenance, read_records, write_records
-from surveyor.finetune.records import Instruction, Marked, Picture, with_messages
+from surveyor.finetune.records.exports import TARGETS, export
+from surveyor.finetune.records.files import Provenance, read_records, write_records
+from surveyor.finetune.records.record import Instruction, Marked, Picture, with_messages
 
 RING = Marked(kind="polygon", points=((2, 2), (12, 2), (12, 8)))
 CORNERS = Marked(kind="obb", points=((2, 2), (12, 2), (12, 8), (2, 8)))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from surveyor.core.errors import UsageError
-from surveyor.finetune.record_files import Provenance, images_folder, meta_path, read_meta, read_records, write_records
-from surveyor.finetune.records import Instruction, Picture, with_messages
+from surveyor.finetune.records.files import Provenance, images_folder, meta_path, read_meta, read_records, write_records
+from surveyor.finetune.records.record import Instruction, Picture, with_messages
 
 
 def caption(id: str, **changes: str) -> Instruction:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
-from surveyor.finetune.record_files import Provenance, images_folder, read_meta, read_records, write_records
-from surveyor.finetune.record_split import SplitLeaks, leaks, side_of_family, split_records
-from surveyor.finetune.records import Instruction, Picture, with_messages
+from surveyor.finetune.records.files import Provenance, images_folder, read_meta, read_records, write_records
+from surveyor.finetune.records.record import Instruction, Picture, with_messages
+from surveyor.finetune.records.split import SplitLeaks, leaks, side_of_family, split_records
 
 
 def record(id: str, family: str, split: str | None = None, image: str = "") -> Instruction:

@@ -10,13 +10,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="the recipes need the 'train' extra: make test-torch")
 pytest.importorskip("onnx", reason="the recipes need the 'train' extra: make test-torch")
 
-from surveyor.finetune.detector_augment import CropSet  # noqa: E402
-from surveyor.finetune.detector_data import Sample, hull_of  # noqa: E402
-from surveyor.finetune.detector_loss import detector_loss, giou, prob_iou  # noqa: E402
-from surveyor.finetune.detector_model import CLASSES, DetectorNet, decode, locations  # noqa: E402
-from surveyor.finetune.detector_paste import crop_matrix, min_rect, moved_by, paste_car_park, paste_objects  # noqa: E402
-from surveyor.finetune.detector_synth import synth_samples  # noqa: E402
-from surveyor.finetune.import_detector import restore  # noqa: E402
+from surveyor.finetune.detector.augment import CropSet  # noqa: E402
+from surveyor.finetune.detector.data import Sample, hull_of  # noqa: E402
+from surveyor.finetune.detector.loss import detector_loss, giou, prob_iou  # noqa: E402
+from surveyor.finetune.detector.model import CLASSES, DetectorNet, decode, locations  # noqa: E402
+from surveyor.finetune.detector.paste import crop_matrix, min_rect, moved_by, paste_car_park, paste_objects  # noqa: E402
+from surveyor.finetune.detector.restore import restore  # noqa: E402
+from surveyor.finetune.detector.synth import synth_samples  # noqa: E402
 from surveyor.synth import draw_scene  # noqa: E402
 
 pytestmark = pytest.mark.torch

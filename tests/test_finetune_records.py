@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from surveyor.core.errors import UsageError
-from surveyor.finetune.records import (
+from surveyor.finetune.records.record import (
     TASKS,
     Instruction,
     Marked,

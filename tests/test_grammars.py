@@ -65,7 +65,7 @@ def asking_of(task: str, dialect: str, phrase: str = "plane", size: tuple[int, i
 
 @cache
 def tokenizer_of(family: str) -> Any:
-    from surveyor.finetune.scratch_qwen2vl import make_tokenizer
+    from surveyor.finetune.scratch.qwen2vl import make_tokenizer
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(tokenizer_object=make_tokenizer(family), eos_token="<|im_end|>")

@@ -63,7 +63,7 @@ GRAMMARS: dict[str, tuple[Any, str]] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     return make_qwen2vl(tmp_path_factory.mktemp("qwen"))
 

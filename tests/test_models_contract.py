@@ -120,7 +120,7 @@ def segmenter_of(request: pytest.FixtureRequest, annotations: Path, name: str) -
         return spec.load_models(f"segmenter=sam2:{request.getfixturevalue('sam2')}?device=cpu").segmenter
     if name == "sam2 package":
         pytest.importorskip("sam2")
-        from surveyor.finetune.scratch_sam2 import make_sam2_native
+        from surveyor.finetune.scratch.sam2 import make_sam2_native
 
         weights = make_sam2_native(request.getfixturevalue("tmp_path"))
         source = f"sam2:{weights}?config={weights.with_suffix('.yaml')}&device=cpu"

@@ -44,7 +44,7 @@ pytestmark = local
 Folders = Callable[[str], Path]
 
 if not (MISSING := local[1].args[0]):
-    from surveyor.finetune.overfit_qwen2vl import DESCRIBED, MOST_PIXELS, PAIR, SCENES, SIZE_WH, lessons, scene_of
+    from surveyor.finetune.scratch.overfit import DESCRIBED, MOST_PIXELS, PAIR, SCENES, SIZE_WH, lessons, scene_of
 
 
 @pytest.fixture(scope="module")

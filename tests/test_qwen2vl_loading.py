@@ -440,7 +440,7 @@ def rewritten_without(folder: Path, name: str) -> None:
 
 
 def test_an_adapter_of_another_base(checkpoints: Folders, adapters: tuple[Path, Path], tmp_path: Path) -> None:  # noqa: F811
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     larger = make_qwen2vl(tmp_path / "small", size="small")  # twice as wide, twice as deep
     said = refused(f"{larger}+{adapters[0]}")

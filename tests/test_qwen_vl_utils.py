@@ -28,7 +28,7 @@ def smooth(size_wh: tuple[int, int]) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
     from surveyor.tools.models.qwen2vl.engine import Engine
     from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
 

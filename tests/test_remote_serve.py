@@ -92,7 +92,7 @@ def checkpoint(requests: list[dict[str, Any]], tmp_path_factory: pytest.TempPath
     pytest.importorskip("torchvision", reason="transformers serve needs torchvision")
     transformers = pytest.importorskip("transformers")
     from PIL import Image
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     folder = make_qwen2vl(tmp_path_factory.mktemp("serve") / "tiny")
     processor = transformers.AutoProcessor.from_pretrained(folder)

@@ -549,14 +549,14 @@ class TestTransformers:
 
     @pytest.fixture(scope="class")
     def random_hub(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        from surveyor.finetune.scratch_sam2 import make_sam2_hub
+        from surveyor.finetune.scratch.sam2 import make_sam2_hub
 
         return make_sam2_hub(tmp_path_factory.mktemp("sam2"), seed=0, size=128)
 
     @pytest.fixture(scope="class")
     def learnt(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
         import torch
-        from surveyor.finetune.scratch_sam2 import make_sam2_hub, train_on_boxes
+        from surveyor.finetune.scratch.sam2 import make_sam2_hub, train_on_boxes
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

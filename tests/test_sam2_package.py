@@ -57,14 +57,14 @@ def as_the_library_counts(xy: np.ndarray, size_wh: tuple[int, int]) -> np.ndarra
 
 @pytest.fixture(scope="module")
 def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from surveyor.finetune.scratch_sam2 import make_sam2_native
+    from surveyor.finetune.scratch.sam2 import make_sam2_native
 
     return make_sam2_native(tmp_path_factory.mktemp("native"), seed=1, size=SIZE)
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from surveyor.finetune.scratch_sam2 import make_sam2_hub
+    from surveyor.finetune.scratch.sam2 import make_sam2_hub
 
     return make_sam2_hub(tmp_path_factory.mktemp("hub"), seed=1, size=SIZE)
 
@@ -129,7 +129,7 @@ def test_native_is_as_the_packages_own_predictor(native: Path, size_wh: tuple[in
 def test_both_libraries_give_the_same_masks_from_the_same_weights(native: Path, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
-    from surveyor.finetune.scratch_sam2 import hub_config, make_sam2_hub
+    from surveyor.finetune.scratch.sam2 import hub_config, make_sam2_hub
 
     make_sam2_hub(tmp_path, size=SIZE)
     config = hub_config(SIZE, 16, 64)

@@ -33,7 +33,7 @@ SPECIAL = (
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     return make_qwen2vl(tmp_path_factory.mktemp("made") / request.param, family=request.param)
 
@@ -181,7 +181,7 @@ class TestTokenizer:
         assert said == "<|im_start|>system\nS<|im_end|>\n<|im_start|>assistant\n"
 
     def test_a_large_one_has_the_size_asked_for(self) -> None:
-        from surveyor.finetune.scratch_qwen2vl import make_tokenizer
+        from surveyor.finetune.scratch.qwen2vl import make_tokenizer
 
         tokenizer = make_tokenizer("qwen2-vl", 9000)
         assert tokenizer.get_vocab_size(with_added_tokens=False) == 9000
@@ -195,10 +195,10 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_same_seed_same_files_in_another_process(tmp_path: Path) -> None:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     first = digests(make_qwen2vl(tmp_path / "a", seed=3))
-    command = [sys.executable, "-m", "surveyor.finetune.scratch_qwen2vl", str(tmp_path / "b"), "--seed", "3"]
+    command = [sys.executable, "-m", "surveyor.finetune.scratch.qwen2vl", str(tmp_path / "b"), "--seed", "3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env={"PYTHONHASHSEED": "7"})
     assert done.returncode == 0, done.stderr
     assert "MB of weights" in done.stdout
@@ -209,7 +209,7 @@ def test_same_seed_same_files_in_another_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"family": "qwen"}, {"size": "7b"}], ids=str)
 def test_unknown_family_or_size(tmp_path: Path, wrong: dict[str, str]) -> None:
-    from surveyor.finetune.scratch_qwen2vl import make_qwen2vl
+    from surveyor.finetune.scratch.qwen2vl import make_qwen2vl
 
     with pytest.raises(UsageError, match=r"there is no (family|size) '(qwen|7b)'; expected one of: "):
         make_qwen2vl(tmp_path / "new", **wrong)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from surveyor.core.errors import UsageError
-from surveyor.finetune.sft_config import SftConfig, checked, load_config, written
+from surveyor.finetune.sft.config import SftConfig, checked, load_config, written
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((ROOT / "finetune" / "configs").glob("sft_*.yaml"))

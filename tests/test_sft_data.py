@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sft_records import records, written
 from surveyor.core.errors import UsageError
-from surveyor.finetune.records import TASKS, Instruction
-from surveyor.finetune.sft_data import (
+from surveyor.finetune.records.record import TASKS, Instruction
+from surveyor.finetune.sft.data import (
     Lines,
     check_apart,
     chosen_in_turn,

@@ -13,8 +13,8 @@ from qwen2vl_checkpoints import FAMILIES, checkpoints, local, made_talkative, on
 from sft_records import drawn, records
 from surveyor.core.errors import UsageError
 from surveyor.core.scene import Scene
-from surveyor.finetune.records import Instruction, Marked, Message, Picture, asking_of, with_messages
-from surveyor.finetune.sft_config import checked
+from surveyor.finetune.records.record import Instruction, Marked, Message, Picture, asking_of, with_messages
+from surveyor.finetune.sft.config import checked
 from surveyor.tools.models.pointing import Looking, PointingModel
 from surveyor.tools.models.prompting import Prompt, Reply
 from surveyor.tools.models.qwen2vl.engine import Engine, engine_at
@@ -26,7 +26,7 @@ MOST = 168 * 112
 
 
 def reader_of(base: Path, **more: Any) -> Any:
-    from surveyor.finetune.sft_encode import open_reader
+    from surveyor.finetune.sft.encode import open_reader
 
     return open_reader(checked({"base": str(base), "out": "o", "train": "t", "max_pixels": MOST} | more))
 
@@ -68,7 +68,7 @@ def heard(base: Path, ask: Callable[[PointingModel], object]) -> Prompt:
 @pytest.mark.parametrize("size", [(168, 112), (100, 333), (700, 500)])
 def test_training_sees_what_inference_sees(base: Path, reader: Any, size: tuple[int, int], tmp_path: Path) -> None:
     import torch
-    from surveyor.finetune.sft_encode import encoded
+    from surveyor.finetune.sft.encode import encoded
 
     one, two = drawn(tmp_path, "a.png", size), drawn(tmp_path, "b.png", size)
     before, after = (Scene.open(tmp_path / name) for name in ("a.png", "b.png"))
@@ -91,7 +91,7 @@ def test_training_sees_what_inference_sees(base: Path, reader: Any, size: tuple[
 
 def test_labels_are_the_replies_of_the_chat_template(reader: Any, given: list[Instruction], tmp_path: Path) -> None:
     """Against the template of the family, for every task, and for a conversation of two turns."""
-    from surveyor.finetune.sft_encode import encoded, turns_of
+    from surveyor.finetune.sft.encode import encoded, turns_of
 
     talk = given[0].model_copy(
         update={"messages": (*given[0].messages, Message(role="user", content="How many?"),
@@ -119,7 +119,7 @@ def test_labels_are_the_replies_of_the_chat_template(reader: Any, given: list[In
 
 
 def test_tokens_are_counted_without_opening_an_image(reader: Any, given: list[Instruction], tmp_path: Path) -> None:
-    from surveyor.finetune.sft_encode import encoded, measured
+    from surveyor.finetune.sft.encode import encoded, measured
 
     for record in given:
         learnt = encoded(record, tmp_path, reader)
@@ -128,7 +128,7 @@ def test_tokens_are_counted_without_opening_an_image(reader: Any, given: list[In
 
 def test_a_crop_is_cut_on_reading(reader: Any, tmp_path: Path) -> None:
     import torch
-    from surveyor.finetune.sft_encode import encoded
+    from surveyor.finetune.sft.encode import encoded
 
     drawn(tmp_path, "large.png", (400, 300))
     pixels = cv2.imread(str(tmp_path / "large.png"))
@@ -144,7 +144,7 @@ def test_a_crop_is_cut_on_reading(reader: Any, tmp_path: Path) -> None:
 def test_positions_and_padding_are_those_of_inference(base: Path, given: list[Instruction], tmp_path: Path) -> None:
     """In one batch of two, one and no pictures each row has the next token's probability that it has alone."""
     import torch
-    from surveyor.finetune.sft_encode import Collator, Reader, encoded, prompt_of
+    from surveyor.finetune.sft.encode import Collator, Reader, encoded, prompt_of
 
     engine = made_talkative(
         Engine(Checkpoint(str(base)), Settings(device="cpu", dialect="native", max_pixels=MOST, guided=False))
@@ -170,7 +170,7 @@ def test_positions_and_padding_are_those_of_inference(base: Path, given: list[In
 def test_the_loss_is_the_mean_over_reply_tokens(reader: Any, base: Path, given: list[Instruction], tmp_path: Path) -> None:  # fmt: skip  # noqa: E501
     """By hand from all logits; a spare row with a picture changes nothing."""
     import torch
-    from surveyor.finetune.sft_encode import Collator, encoded, reply_loss
+    from surveyor.finetune.sft.encode import Collator, encoded, reply_loss
 
     model = Engine(Checkpoint(str(base)), Settings(device="cpu")).loaded.base
     rows = [encoded(record, tmp_path, reader) for record in given if record.task in ("ggl",)] * 2
@@ -196,7 +196,7 @@ def test_the_loss_is_the_mean_over_reply_tokens(reader: Any, base: Path, given: 
 def test_other_dialects_are_written_at_the_size_that_is_seen(
     dialect: str, checkpoints: Folders, tmp_path: Path  # noqa: F811
 ) -> None:  # fmt: skip
-    from surveyor.finetune.sft_encode import in_dialect
+    from surveyor.finetune.sft.encode import in_dialect
 
     reader = reader_of(checkpoints("qwen2.5-vl"), dialect=dialect)
     picture = drawn(tmp_path, "a.png", (700, 500))
@@ -220,7 +220,7 @@ def test_other_dialects_are_written_at_the_size_that_is_seen(
     ],
 )
 def test_messages_that_would_break_a_turn_are_refused(content: str, says: str, given: list[Instruction]) -> None:
-    from surveyor.finetune.sft_encode import turns_of
+    from surveyor.finetune.sft.encode import turns_of
 
     asked = Message(role="user", content=content)
     with pytest.raises(UsageError, match=says.replace("|", r"\|")):
@@ -230,7 +230,7 @@ def test_messages_that_would_break_a_turn_are_refused(content: str, says: str, g
 
 
 def test_an_image_of_another_size_is_told(reader: Any, given: list[Instruction], tmp_path: Path) -> None:
-    from surveyor.finetune.sft_encode import encoded
+    from surveyor.finetune.sft.encode import encoded
 
     drawn(tmp_path, "a.png", (60, 60))
     with pytest.raises(UsageError, match=r"168 x 112 px .* has 60 x 60"):

@@ -9,13 +9,13 @@ import pytest
 from qwen2vl_checkpoints import local
 from sft_records import RING, SIZE, records
 from surveyor.core.errors import ModelOutputError
-from surveyor.finetune.records import Instruction, Marked, asking_of, with_messages
+from surveyor.finetune.records.record import Instruction, Marked, asking_of, with_messages
 
 pytestmark = local
 
 
 def answered(record: Instruction, said: str) -> Any:
-    from surveyor.finetune.sft_evaluate import Answered
+    from surveyor.finetune.sft.evaluate import Answered
 
     try:
         return Answered(record, said, asking_of(record).lenient(said), "answered", False)
@@ -24,7 +24,7 @@ def answered(record: Instruction, said: str) -> Any:
 
 
 def scored(*given: Any) -> dict[str, float]:
-    from surveyor.finetune.sft_evaluate import scores
+    from surveyor.finetune.sft.evaluate import scores
 
     return scores(given)
 
@@ -124,7 +124,7 @@ def test_the_score_is_the_mean_of_the_headlines(by_task: dict[str, Instruction])
 def test_points_come_back_in_px_of_the_picture(by_task: dict[str, Instruction]) -> None:
     """A model that writes px of the image as it sees it."""
     import numpy as np
-    from surveyor.finetune.sft_evaluate import _read
+    from surveyor.finetune.sft.evaluate import _read
     from surveyor.tools.models.prompting import Picture, Prompt, Reply
     from surveyor.tools.models.tasks import Tasks
 

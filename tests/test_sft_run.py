@@ -18,8 +18,8 @@ from qwen2vl_checkpoints import ALLOCATOR, FAMILIES, checkpoints, copied, local,
 from sft_records import drawn, settings, written
 from surveyor.core.errors import MissingDependency, UsageError
 from surveyor.core.scene import Scene
-from surveyor.finetune.records import Instruction, Marked, with_messages
-from surveyor.finetune.sft_config import load_config
+from surveyor.finetune.records.record import Instruction, Marked, with_messages
+from surveyor.finetune.sft.config import load_config
 
 pytestmark = local
 Folders = Callable[[str], Path]
@@ -28,7 +28,7 @@ CONFIGS = HERE.parent / "finetune" / "configs"
 
 
 def trained(path: Path, *changes: str) -> Any:
-    from surveyor.finetune.sft import train
+    from surveyor.finetune.sft.run import train
 
     return train(load_config(path, changes))
 
@@ -218,7 +218,7 @@ def test_two_processes_learn_what_one_learns(base: Path, tmp_path: Path) -> None
 
 
 def test_the_forecast_counts_what_a_run_would_do(base: Path, tmp_path: Path) -> None:
-    from surveyor.finetune.sft import forecast
+    from surveyor.finetune.sft.run import forecast
 
     path = settings(tmp_path, base, steps=None, epochs=2, task_weights={"vqa": 0, "det": 2})
     found = forecast(load_config(path))
@@ -255,10 +255,10 @@ def test_only_the_first_process_prints(
 
 def test_the_tiny_config_fits_the_example(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The two commands in its head, and what it would do; 60 steps of it take a minute."""
-    from surveyor.finetune import sft_example
-    from surveyor.finetune.record_files import read_records
-    from surveyor.finetune.records import check_reads_back
-    from surveyor.finetune.sft import forecast
+    from surveyor.finetune.records.files import read_records
+    from surveyor.finetune.records.record import check_reads_back
+    from surveyor.finetune.sft import example as sft_example
+    from surveyor.finetune.sft.run import forecast
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["sft_example", "runs/sft_tiny_data", "--scenes", "8"])
@@ -302,7 +302,7 @@ def test_an_image_that_is_damaged_is_told_with_its_line(base: Path, tmp_path: Pa
 def test_packages_that_are_missing_are_told_first(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    from surveyor.finetune import sft
+    from surveyor.finetune.sft import run as sft
 
     monkeypatch.setattr(sft, "find_spec", lambda name: None if name in ("mlflow", "tensorboardX") else object())
     with pytest.raises(MissingDependency, match="pip install mlflow"):
@@ -312,7 +312,7 @@ def test_packages_that_are_missing_are_told_first(
 def test_batches_that_do_not_divide_and_gpus_without_a_launcher(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from surveyor.finetune import sft
+    from surveyor.finetune.sft import run as sft
 
     monkeypatch.setattr(sft.TrainingArguments, "n_gpu", 2)
     with pytest.raises(UsageError, match=r"2 GPUs are seen.*torchrun"):

@@ -43,14 +43,14 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Any], list[Any]]:
-    from surveyor.finetune.scratch_scenes import Drawing, drawn
+    from surveyor.finetune.scratch.scenes import Drawing, drawn
 
     return drawn(Drawing(side=SIDE, scenes=14, pairs=7, seed=5), tmp_path_factory.mktemp("drawn"))
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from surveyor.finetune.scratch_tiny import Shape, make_tiny
+    from surveyor.finetune.scratch.tiny import Shape, make_tiny
     from surveyor.tools.models.qwen2vl.engine import Engine
     from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
 
@@ -60,7 +60,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 class TestNumbers:
     def test_each_number_is_one_token_and_any_text_comes_back(self) -> None:
-        from surveyor.finetune.scratch_tiny import number_ids, number_tokenizer
+        from surveyor.finetune.scratch.tiny import number_ids, number_tokenizer
 
         tokenizer = number_tokenizer(400)
         assert len(set(number_ids(tokenizer))) == 1001
@@ -95,7 +95,7 @@ class TestNumbers:
 
     def test_numbers_begin_on_a_smooth_curve(self, engine: Any) -> None:
         import torch
-        from surveyor.finetune.scratch_tiny import number_ids
+        from surveyor.finetune.scratch.tiny import number_ids
 
         rows = engine.loaded.base.get_input_embeddings().weight[number_ids(engine.loaded.tokenizer)].detach()
         near = torch.nn.functional.cosine_similarity(rows[500], rows[501], dim=0)
@@ -103,8 +103,8 @@ class TestNumbers:
         assert near > 0.8 > 0.6 > far
 
     def test_another_tokenizer_is_refused(self) -> None:
-        from surveyor.finetune.scratch_qwen2vl import make_tokenizer
-        from surveyor.finetune.scratch_tiny import number_ids
+        from surveyor.finetune.scratch.qwen2vl import make_tokenizer
+        from surveyor.finetune.scratch.tiny import number_ids
 
         with pytest.raises(UsageError, match="number_tokenizer"):
             number_ids(make_tokenizer("qwen2-vl", 400))
@@ -113,7 +113,7 @@ class TestNumbers:
 class TestScenes:
     @pytest.mark.parametrize("turn", range(8))
     def test_outlines_turn_with_the_pixels(self, drawings: tuple[list[Any], list[Any]], turn: int) -> None:
-        from surveyor.finetune.scratch_scenes import turned
+        from surveyor.finetune.scratch.scenes import turned
 
         seen = next(each for each in drawings[1] if any(len(side) for side in each.things))
         shape = (SIDE, SIDE)
@@ -125,13 +125,13 @@ class TestScenes:
             assert (again != image[..., 0]).mean() < 0.002  # centres exactly on an edge may change sides
 
     def test_no_other_turns(self, drawings: tuple[list[Any], list[Any]]) -> None:
-        from surveyor.finetune.scratch_scenes import turned
+        from surveyor.finetune.scratch.scenes import turned
 
         with pytest.raises(ValueError, match="0 to 7"):
             turned(drawings[0][0], 8)
 
     def test_drawn_again_they_are_the_same_and_come_from_the_cache(self, tmp_path: Path) -> None:
-        from surveyor.finetune.scratch_scenes import Drawing, drawn
+        from surveyor.finetune.scratch.scenes import Drawing, drawn
 
         what = Drawing(side=SIDE, scenes=2, pairs=1, seed=3)
         first, again = drawn(what, tmp_path / "a"), drawn(what, tmp_path / "b")
@@ -143,7 +143,7 @@ class TestScenes:
 
 class TestRecords:
     def test_replies_read_as_what_is_right(self, drawings: tuple[list[Any], list[Any]]) -> None:
-        from surveyor.finetune.scratch_records import Source
+        from surveyor.finetune.scratch.shown import Source
 
         mix = dict.fromkeys(("det", "seg", "change", "region", "count", "refer"), 1.0)
         source = Source(*drawings, mix)
@@ -160,7 +160,7 @@ class TestRecords:
                     assert answer == len(question.right)
 
     def test_rows_depend_on_their_seed_alone(self, drawings: tuple[list[Any], list[Any]]) -> None:
-        from surveyor.finetune.scratch_records import Source
+        from surveyor.finetune.scratch.shown import Source
 
         one, other = (Source(*drawings, {"det": 1, "change": 1}) for _ in range(2))
         one.row((9, 9))
@@ -169,8 +169,8 @@ class TestRecords:
         assert (first.images[0] == second.images[0]).all()
 
     def test_a_thing_listed_first_lies_in_an_earlier_token(self, drawings: tuple[list[Any], list[Any]]) -> None:
-        from surveyor.finetune.scratch_records import asked_labels
-        from surveyor.finetune.scratch_scenes import Listed, corners_of
+        from surveyor.finetune.scratch.scenes import Listed, corners_of
+        from surveyor.finetune.scratch.shown import asked_labels
 
         several = [things for seen in drawings[0] for things in asked_labels(seen.things[0], Listed()).values()]
         assert max(map(len, several)) > 1
@@ -180,14 +180,14 @@ class TestRecords:
 
     @pytest.mark.parametrize("mix", [{}, {"det": 0}, {"det": -1, "seg": 2}, {"boxes": 1}, {"records": 1}], ids=str)
     def test_mixes_of_nothing_are_refused(self, drawings: tuple[list[Any], list[Any]], mix: dict[str, float]) -> None:
-        from surveyor.finetune.scratch_records import Source
+        from surveyor.finetune.scratch.shown import Source
 
         with pytest.raises(UsageError, match="mix"):
             Source(*drawings, mix)
 
     def test_instruction_records_are_read(self, tmp_path: Path) -> None:
         from PIL import Image
-        from surveyor.finetune.scratch_records import read_records
+        from surveyor.finetune.scratch.shown import read_records
 
         Image.new("RGB", (100, 60)).save(tmp_path / "a.png")
         told = {"id": "1", "task": "det", "pictures": [{"path": "a.png", "size_wh": [100, 60]}], "phrase": "ship",
@@ -205,8 +205,8 @@ class TestRecords:
 class TestBatches:
     def test_patches_are_those_of_the_processor(self, engine: Any, drawings: tuple[list[Any], list[Any]]) -> None:
         import torch
-        from surveyor.finetune.scratch_batches import Collator
-        from surveyor.finetune.scratch_scenes import Listed
+        from surveyor.finetune.scratch.batches import Collator
+        from surveyor.finetune.scratch.scenes import Listed
 
         images = [drawings[0][0].images[0], drawings[0][1].images[0][:56, :84]]
         own = Collator(engine, Listed()).patches(images)
@@ -218,9 +218,9 @@ class TestBatches:
         self, engine: Any, drawings: tuple[list[Any], list[Any]]
     ) -> None:
         import torch
-        from surveyor.finetune.scratch_batches import Collator, _packed
-        from surveyor.finetune.scratch_records import Source, prompt_of
-        from surveyor.finetune.scratch_scenes import Listed
+        from surveyor.finetune.scratch.batches import Collator, _packed
+        from surveyor.finetune.scratch.scenes import Listed
+        from surveyor.finetune.scratch.shown import Source, prompt_of
 
         collate, model = Collator(engine, Listed()), engine.loaded.base
         source = Source(*drawings, {"det": 1, "seg": 1, "change": 0.5, "ggl": 0.2}, questions=4)
@@ -252,9 +252,9 @@ class TestBatches:
         assert torch.equal(places, batch["position_ids"])
 
     def test_noise_changes_numbers_of_replies_alone(self, engine: Any, drawings: tuple[list[Any], list[Any]]) -> None:
-        from surveyor.finetune.scratch_batches import Collator
-        from surveyor.finetune.scratch_records import Source
-        from surveyor.finetune.scratch_scenes import Listed
+        from surveyor.finetune.scratch.batches import Collator
+        from surveyor.finetune.scratch.scenes import Listed
+        from surveyor.finetune.scratch.shown import Source
 
         collate = Collator(engine, Listed(), noise=3.0)
         source = Source(*drawings, {"det": 1, "region": 1})
@@ -269,9 +269,9 @@ class TestBatches:
 
     def test_a_number_nearly_right_costs_little_and_hard_labels_are_cross_entropy(self, engine: Any) -> None:
         import torch
-        from surveyor.finetune.scratch_batches import ReplyLoss
-        from surveyor.finetune.scratch_dense import soft_numbers
-        from surveyor.finetune.scratch_tiny import number_ids
+        from surveyor.finetune.scratch.batches import ReplyLoss
+        from surveyor.finetune.scratch.dense import soft_numbers
+        from surveyor.finetune.scratch.tiny import number_ids
 
         tokenizer, rows = engine.loaded.tokenizer, engine.loaded.base.config.get_text_config().vocab_size
         ids = number_ids(tokenizer)
@@ -290,8 +290,8 @@ class TestBatches:
 class TestDense:
     def test_targets_by_hand(self) -> None:
         from surveyor.core.geometry import box_to_corners
-        from surveyor.finetune.scratch_dense import COLOURS, NONE, NOTHING, cells_of
-        from surveyor.finetune.scratch_scenes import LABELS, Listed, Seen
+        from surveyor.finetune.scratch.dense import COLOURS, NONE, NOTHING, cells_of
+        from surveyor.finetune.scratch.scenes import LABELS, Listed, Seen
         from surveyor.synth import SynthObject
 
         ship = SynthObject("ship 1", "ship", box_to_corners(np.array([5.0, 30, 51, 54])), "red", 1.0)
@@ -312,8 +312,8 @@ class TestDense:
 
     def test_perfect_tokens_give_the_things_back(self, drawings: tuple[list[Any], list[Any]]) -> None:
         import torch
-        from surveyor.finetune.scratch_dense import NOTHING, cells_of, middles_of, things_of, tower_finds
-        from surveyor.finetune.scratch_scenes import LABELS, Listed, corners_of
+        from surveyor.finetune.scratch.dense import NOTHING, cells_of, middles_of, things_of, tower_finds
+        from surveyor.finetune.scratch.scenes import LABELS, Listed, corners_of
 
         seen = max(drawings[0], key=lambda each: len(things_of(each, Listed())))
         cells = cells_of(seen, 0, Listed())
@@ -332,8 +332,8 @@ class TestScores:
     def test_right_answers_score_one_wrong_and_unreadable_ones_less(
         self, drawings: tuple[list[Any], list[Any]]
     ) -> None:
-        from surveyor.finetune.scratch_scenes import Listed
-        from surveyor.finetune.scratch_scores import cases_of, scores
+        from surveyor.finetune.scratch.scenes import Listed
+        from surveyor.finetune.scratch.scores import cases_of, scores
 
         cases = cases_of(*drawings, Listed(), ("det", "seg", "change", "region"))
         right = [(case.question.asking.read(case.question.reply), "") for case in cases]
@@ -351,7 +351,7 @@ class TestScores:
 
 
 def _started(config: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "surveyor.finetune.train_scratch_qwen2vl", str(config), *more]
+    command = [sys.executable, "-m", "surveyor.finetune.scratch.train", str(config), *more]
     env = {**os.environ, **ALLOCATOR, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
 
@@ -375,7 +375,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestRuns:
     def test_a_killed_run_goes_on_to_the_same_weights(self, config: Path) -> None:
         import torch
-        from surveyor.finetune.train_scratch_qwen2vl import read_config, train
+        from surveyor.finetune.scratch.train import read_config, train
 
         whole, killed = config.parent / "whole", config.parent / "killed"
         train(read_config(config, [f"out={whole}"]))
@@ -398,8 +398,8 @@ class TestRuns:
     def _check_checkpoint(self, out: Path) -> None:
         """It is a plain Qwen2-VL, without the heads, and answers."""
         from safetensors import safe_open
-        from surveyor.finetune.scratch_records import scene_of
-        from surveyor.finetune.scratch_scenes import Drawing, drawn
+        from surveyor.finetune.scratch.scenes import Drawing, drawn
+        from surveyor.finetune.scratch.shown import scene_of
         from surveyor.tools.models.spec import load_models
 
         with safe_open(out / "checkpoint" / "model.safetensors", "pt") as file:
@@ -410,13 +410,13 @@ class TestRuns:
 
     @pytest.mark.parametrize("override", ["stepz=3", "model.heads.x=1", "stages.0.rate=1"])
     def test_settings_that_there_are_not_are_refused(self, config: Path, override: str) -> None:
-        from surveyor.finetune.train_scratch_qwen2vl import read_config
+        from surveyor.finetune.scratch.train import read_config
 
         with pytest.raises(UsageError, match="expected"):
             read_config(config, [override])
 
     def test_settings_are_put_over_the_files(self, config: Path) -> None:
-        from surveyor.finetune.train_scratch_qwen2vl import read_config
+        from surveyor.finetune.scratch.train import read_config
 
         told = read_config(config, ["seed=4", "mix.refer=0.5", "stages.1.steps=7"])
         assert (told["seed"], told["mix"]["refer"], told["stages"][1]["steps"]) == (4, 0.5, 7)

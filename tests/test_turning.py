@@ -18,7 +18,7 @@ from surveyor.agent.parser import parse
 from surveyor.core.conditions import Request
 from surveyor.core.errors import QueryError, UsageError
 from surveyor.core.wording import words
-from surveyor.finetune.turning import NAMES, Turn, Unturnable, tells_directions, turned_words
+from surveyor.finetune.augment.turning import NAMES, Turn, Unturnable, tells_directions, turned_words
 
 VECTORS = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1), "top": (0, -1), "bottom": (0, 1)}
 INVERSE = {"quarter": "three-quarters", "three-quarters": "quarter"}

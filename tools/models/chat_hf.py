@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 _TUNED = "surveyor.json"
-"""Beside an adapter of finetune/train_parser.py: which prompt it was trained with."""
+"""Beside an adapter of finetune/parser/train.py: which prompt it was trained with."""
 
 
 class LocalChat:

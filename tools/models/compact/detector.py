@@ -259,7 +259,7 @@ def decode(logits: np.ndarray, raw: np.ndarray, padded_hw: tuple[int, int], shap
     """Network output of one tile -> detections in tile pixels, after a first suppression of near-copies.
 
     Args:
-        logits: (A, C); raw: (A, 10) as in finetune/detector_model.py.
+        logits: (A, C); raw: (A, 10) as in finetune/detector/model.py.
         padded_hw: the network's input size; shape_hw: the part of it that is image.
         wanted: (C,) bool.
     """

@@ -1,0 +1,1 @@
+"""Grounded conversations from boxes and masks (GeoPixel, section 4)."""

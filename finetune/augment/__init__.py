@@ -1,0 +1,1 @@
+"""More records from records: cyclic referring, PAL and GGL, pictures turned and pasted."""

@@ -1,0 +1,1 @@
+"""Instruction records: their schema, files, statistics, splits, exports."""
