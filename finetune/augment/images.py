@@ -129,8 +129,8 @@ def recoloured_record(record: Instruction, seed: tuple[int, ...], pictures: Pict
 def tiles_of(record: Instruction, side: int, overlap: int) -> Iterator[Instruction | str]:
     """The records of a large picture's tiles, or for a tile that makes none the reason.
 
-    The rule is the converters' (`records.windows`): what a tile shows 70 % of is there, what it shows next to nothing of
-    is not, and a tile with anything between is left out. No pixels are written: a tile is a crop of the picture's file.
+    The rule is the converters' (`records.windows`): what a tile shows 70 % of is there, what it shows next to nothing
+    of is not, and a tile with anything between is left out. No pixels are written: a tile is a crop of the file.
 
     Args:
         side, overlap: px.
