@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -24,6 +22,7 @@ from .cli_data_split import split as split_command
 
 if TYPE_CHECKING:
     from ..evals.datasets.record import Record
+    from .progress_bar import Told
 
 data = typer.Typer(no_args_is_help=True, help="Instruction records for fine-tuning: convert, look, split, export.")
 
@@ -32,7 +31,6 @@ EPILOG = """Examples:
 [bold]surveyor data convert dota DOTA --split train --out dota.jsonl[/bold]
 
 [bold]surveyor data convert pairs LEVIR -o classes=building --tasks rcd --out rcd.jsonl[/bold]"""
-_LINE_EVERY_S = 10.0
 
 
 @data.callback()
@@ -112,6 +110,7 @@ def convert(
     from ..finetune.convert.convert import images_of
     from ..finetune.convert.making import CONVERTED, Options
     from ..finetune.records.files import Provenance, write_records
+    from .progress_bar import shown_rate
 
     options = Options(
         tasks=tuple(task.strip() for task in tasks.split(",") if task.strip()) or CONVERTED,
@@ -121,10 +120,10 @@ def convert(
     dropped: Counter[str] = Counter()
     provenance = Provenance(command_line(), seed, images_of(folder), dropped)
     given = pairs_of(option)
-    with _converting() as listener:
+    with shown_rate("converting") as tell_rate:
         records = records_of(
             name, folder, options, dropped, split=split, reader_options=given, licence=licence,
-            without=frozenset(without or ()), listener=listener,
+            without=frozenset(without or ()), listener=_Converting(tell_rate),
         )  # fmt: skip
         meta = write_records(out, records, provenance)
     tell(out, meta.tasks, meta.families, meta.dropped)
@@ -152,37 +151,21 @@ def tell(out: Path, tasks: Mapping[str, int], families: int, dropped: Mapping[st
         screen.print(table)
 
 
-@contextmanager
-def _converting() -> Iterator[Callable[[Record], None]]:
-    """A listener for images as they are done: a line with the rate; how many there will be is not known."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+class _Converting:
+    """Counts images as they are done, for a line with the rate."""
 
-    from .screen import talk
+    def __init__(self, tell: Callable[[Told], None]) -> None:
+        self.tell, self.images, self.objects = tell, 0, 0
 
-    screen, began, images, objects = talk(), time.monotonic(), 0, 0
-    text = TextColumn("{task.fields[told]}")
-    progress = Progress(SpinnerColumn(), text, TimeElapsedColumn(), console=screen, transient=True)
-    task = progress.add_task("converting", total=None, told="reading")
-    shown = began
+    def __call__(self, record: Record) -> None:
+        """An image is done."""
+        self.images, self.objects = self.images + 1, self.objects + len(record.things) + len(record.said)
+        self.tell(self.told)
 
-    def listener(record: Record) -> None:
-        nonlocal images, objects, shown
-        images, objects, now = images + 1, objects + len(record.things) + len(record.said), time.monotonic()
-        every = 0.2 if screen.is_terminal else _LINE_EVERY_S
-        if now - shown < every:
-            return
-        shown, spent = now, max(now - began, 1e-9)
-        told = f"{images:,} images, {objects:,} objects and texts ({objects / spent:,.0f}/s, {images / spent:,.1f} images/s)"  # fmt: skip  # noqa: E501
-        if screen.is_terminal:
-            progress.update(task, told=told)
-        else:
-            screen.print(f"converting: {told}", soft_wrap=True)
-
-    if screen.is_terminal:
-        with progress:
-            yield listener
-    else:
-        yield listener
+    def told(self, seconds: float) -> str:
+        """How far it is."""
+        rates = f"{self.objects / seconds:,.0f}/s, {self.images / seconds:,.1f} images/s"
+        return f"{self.images:,} images, {self.objects:,} objects and texts ({rates})"
 
 
 data.command(epilog=STATS_EPILOG)(stats)

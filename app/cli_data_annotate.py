@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..finetune.annotate.views import View
+    from .progress_bar import Told
 
 EPILOG = """Examples:
 
@@ -21,7 +20,6 @@ EPILOG = """Examples:
 [bold]surveyor data annotate dota:DOTA --split train --out dota.jsonl --describer openai:MODEL@URL --chat hf:DIR[/bold]
 
 [bold]surveyor data annotate records.jsonl --out described.jsonl[/bold]"""
-_LINE_EVERY_S = 10.0
 
 
 def annotate(
@@ -75,6 +73,7 @@ def annotate(
     from ..finetune.annotate.models import Helpers
     from ..finetune.annotate.views import Wanted, views_of
     from .cli_data import command_line, pairs_of, tell
+    from .progress_bar import shown_rate
     from .screen import talk
 
     choice = Choice(least_area, most, per_question, seed)
@@ -82,42 +81,25 @@ def annotate(
     helpers = Helpers.of(describer, chat, tries)
     tally: Counter[str] = Counter()
     outputs = Outputs(out, pictures)
-    with _annotating() as listener:
-        meta = annotate_files(views_of(given, wanted, tally), outputs, helpers, choice, command_line(), tally, listener)
+    with shown_rate("annotating") as tell_rate:
+        meta = annotate_files(
+            views_of(given, wanted, tally), outputs, helpers, choice, command_line(), tally, _Annotating(tell_rate)
+        )
     tell(out, meta.tasks, meta.families, meta.dropped)
     talk().print(f"{outputs.tree}: {meta.tasks.get('caption', 0):,} grounded conversations", soft_wrap=True)
 
 
-@contextmanager
-def _annotating() -> Iterator[Callable[[View, bool], None]]:
-    """A listener for pictures as they are done: a line with the rate; how many there will be is not known."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+class _Annotating:
+    """Counts pictures as they are done, for a line with the rate."""
 
-    from .screen import talk
+    def __init__(self, tell: Callable[[Told], None]) -> None:
+        self.tell, self.fresh, self.before = tell, 0, 0
 
-    screen, began, fresh, before = talk(), time.monotonic(), 0, 0
-    progress = Progress(
-        SpinnerColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=screen, transient=True
-    )
-    task, shown = progress.add_task("annotating", total=None, told="reading"), began
+    def __call__(self, view: View, was_done: bool) -> None:
+        """A picture is done, or was done before."""
+        self.fresh, self.before = self.fresh + (not was_done), self.before + was_done
+        self.tell(lambda seconds: f"{self._pictures(seconds)}, {view.stem}")
 
-    def listener(view: View, was_done: bool) -> None:
-        nonlocal fresh, before, shown
-        fresh, before, now = fresh + (not was_done), before + was_done, time.monotonic()
-        if now - shown < (0.2 if screen.is_terminal else _LINE_EVERY_S):
-            return
-        shown = now
-        rate = fresh / max(now - began, 1e-9)
-        told = (
-            f"{fresh + before:,} pictures ({f'{before:,} done before, ' if before else ''}{rate:,.2f}/s), {view.stem}"
-        )
-        if screen.is_terminal:
-            progress.update(task, told=told)
-        else:
-            screen.print(f"annotating: {told}", soft_wrap=True)
-
-    if screen.is_terminal:
-        with progress:
-            yield listener
-    else:
-        yield listener
+    def _pictures(self, seconds: float) -> str:
+        before = f"{self.before:,} done before, " if self.before else ""
+        return f"{self.fresh + self.before:,} pictures ({before}{self.fresh / seconds:,.2f}/s)"

@@ -5,10 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from .screen import talk
 
@@ -16,8 +25,12 @@ QUIET_S = 0.7
 """Work that is over sooner shows nothing."""
 LINE_EVERY_S = 10.0
 """Time between two lines where stderr is a file or a pipe."""
+BAR_EVERY_S = 0.2
+"""Time between two changes of a line with a rate on a terminal."""
 
 Listener = Callable[[str, int, int], None]
+Told = Callable[[float], str]
+"""Seconds since the work began -> what to say of it."""
 
 
 @contextmanager
@@ -45,6 +58,35 @@ def shown_progress(console: Console | None = None) -> Iterator[Listener]:
     finally:
         with lock:
             shown.close()
+
+
+@contextmanager
+def shown_rate(doing: str, console: Console | None = None) -> Iterator[Callable[[Told], None]]:
+    """Gives a listener for work of which nobody knows how much there is: one line with a rate, told anew now and then.
+
+    Args:
+        doing: "converting".
+        console: stderr by default.
+    """
+    screen, began = console or talk(), time.monotonic()
+    bar = Progress(
+        SpinnerColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn(), console=screen, transient=True
+    )
+    task, shown = bar.add_task(doing, total=None, told="reading"), began
+
+    def listener(told: Told) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown < (BAR_EVERY_S if screen.is_terminal else LINE_EVERY_S):
+            return
+        shown = now
+        if screen.is_terminal:
+            bar.update(task, told=told(now - began))
+        else:
+            screen.print(f"{doing}: {told(now - began)}", soft_wrap=True, markup=False)
+
+    with bar if screen.is_terminal else nullcontext():
+        yield listener
 
 
 class _Bars:

@@ -191,3 +191,35 @@ def test_after_an_interrupt_whoever_reports_next_stops() -> None:
         raise KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
         kept("tiles", 1, 2)
+
+
+def test_a_rate_is_told_only_when_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
+    asked: list[float] = []
+
+    def told(seconds: float) -> str:
+        asked.append(seconds)
+        return f"7 images [{7 / seconds:.1f}/s]"
+
+    at = console()
+    with progress_bar.shown_rate("converting", at) as tell:
+        tell(told)  # at once: no second has passed, so no rate is asked for
+        now[0] += progress_bar.LINE_EVERY_S / 2
+        tell(told)
+        now[0] += progress_bar.LINE_EVERY_S / 2
+        tell(told)
+        tell(told)
+    assert asked == [10.0]
+    assert text_of(at) == "converting: 7 images [0.7/s]\n", "brackets are no markup"
+
+
+def test_a_rate_on_a_terminal_goes_when_the_work_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress_bar.time, "monotonic", lambda: now[0])
+    at = console(force_terminal=True)
+    with pytest.raises(RuntimeError), progress_bar.shown_rate("annotating", at) as tell:
+        now[0] += 1
+        tell(lambda seconds: f"{seconds:.0f} s")
+        raise RuntimeError
+    assert "\x1b[?25h" in text_of(at), "the cursor is back after a failure"

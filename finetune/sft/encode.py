@@ -20,7 +20,7 @@ from ...tools.models.pointing import picture as shown
 from ...tools.models.prompting import Picture as Pixels
 from ...tools.models.prompting import Prompt
 from ...tools.models.qwen2vl.engine import Engine
-from ...tools.models.qwen2vl.loading import FAMILIES, Loaded, _template
+from ...tools.models.qwen2vl.loading import FAMILIES, Loaded, chat_template
 from ...tools.models.qwen2vl.settings import Checkpoint, Settings
 from ...tools.models.tasks import Asking
 from ...tools.models.views import View, whole
@@ -84,7 +84,7 @@ def open_reader(config: SftConfig) -> Reader:
             raise
         line = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
         raise UsageError(f"base: {name!r} cannot be read: {line}") from None
-    template = _template(name, tokenizer, where)
+    template = chat_template(name, tokenizer, where)
     loaded = Loaded(_NoWeights(own), tokenizer, images, template, FAMILIES[own.model_type], {})
     return Reader(checkpoint, settings_of(config), loaded)
 

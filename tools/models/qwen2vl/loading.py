@@ -133,7 +133,7 @@ def load(checkpoint: Checkpoint, settings: Settings) -> Loaded:
         model, adapters = _with_adapters(model, checkpoint, settings)
     if settings.quantize == "int8" and "quantization_config" not in how:
         _int8_on_cpu(model, torch)
-    return Loaded(model, tokenizer, images, _template(name, tokenizer, where), family, adapters)
+    return Loaded(model, tokenizer, images, chat_template(name, tokenizer, where), family, adapters)
 
 
 def _check_folders(checkpoint: Checkpoint) -> None:
@@ -333,8 +333,17 @@ def _check_complete(name: str, told: dict[str, Any], tokenizer: Any) -> None:
         )
 
 
-def _template(name: str, tokenizer: Any, where: dict[str, Any]) -> str:
-    """The chat template, which older checkpoints keep in a file of the processor."""
+def chat_template(name: str, tokenizer: Any, where: dict[str, Any]) -> str:
+    """The chat template of a checkpoint, which older ones keep in a file of the processor.
+
+    Args:
+        name: folder or hub name.
+        tokenizer: of it; its own template is taken where that knows of images.
+        where: {"revision": ...}, or nothing.
+
+    Raises:
+        UsageError: there is none for images.
+    """
     if isinstance(tokenizer.chat_template, str) and "image" in tokenizer.chat_template:
         return tokenizer.chat_template
     from transformers.utils import cached_file
