@@ -27,11 +27,12 @@ from surveyor.finetune.augment.images import (
     tilted_record,
     turned_record,
 )
-from surveyor.finetune.augment.marks import LeftOut, as_xy, clockwise
+from surveyor.finetune.augment.marks import LeftOut
 from surveyor.finetune.augment.paste import Donors, pasted
 from surveyor.finetune.augment.pictures import Pictures
 from surveyor.finetune.augment.turning import NAMES, Turn
 from surveyor.finetune.records.files import Provenance, read_meta, read_records, write_records
+from surveyor.finetune.records.points import as_xy, clockwise
 from surveyor.finetune.records.record import Instruction, Marked, Picture, check_reads_back, with_messages
 from surveyor.synth import draw_scene
 from surveyor.tools.models.spec import load_models

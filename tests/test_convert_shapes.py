@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
 import shapely
@@ -11,6 +14,7 @@ from surveyor.core.errors import UsageError
 from surveyor.core.geometry import box_to_corners, canonical_corners
 from surveyor.core.masks import Mask
 from surveyor.evals.datasets.record import Thing
+from surveyor.finetune.convert import shapes
 from surveyor.finetune.convert.shapes import (
     LEAST_IOU,
     NotTold,
@@ -241,3 +245,22 @@ def test_polygons_go_to_text_and_back(blocks: list[tuple[int, int, int, int]], e
     holes = any(shape.interiors for shape in mask.to_polygons())
     assert told.iou >= LEAST_IOU and (holes or back.iou(filled) >= LEAST_IOU)
     assert told.points == sum(len(region.points) for region in told.regions)
+
+
+@pytest.mark.parametrize("side", [9, 30, 61])
+def test_key_points_do_not_hang_on_the_last_digit_of_a_distance(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's distances differ in their last digit from run to run, and many pixels are equally deep."""
+    y, x = np.mgrid[:side, :side]
+    mask = Mask.from_array((np.abs(x - side // 2) + np.abs(y - side // 2)) <= side // 2)
+    found = [key_points(mask, 5)]
+    exact = cv2.distanceTransform
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+
+        def shaken(*given: Any, rng: np.random.Generator = rng) -> np.ndarray:
+            away = exact(*given)
+            return np.where(rng.random(away.shape) < 0.5, np.nextafter(away, np.float32(0)), away)
+
+        monkeypatch.setattr(shapes.cv2, "distanceTransform", shaken)
+        found.append(key_points(mask, 5))
+    assert all((each == found[0]).all() for each in found)

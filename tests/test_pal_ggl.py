@@ -13,8 +13,9 @@ from surveyor.core.codec import Pointed, dialect
 from surveyor.core.errors import ModelOutputError, UsageError
 from surveyor.core.geometry import corners_to_box, min_area_rect
 from surveyor.core.masks import Mask
-from surveyor.finetune.augment.marks import LeftOut, as_xy
+from surveyor.finetune.augment.marks import LeftOut
 from surveyor.finetune.augment.pal import MOST_GIVEN, Tilts, assisted, guided, is_tilted
+from surveyor.finetune.records.points import as_xy
 from surveyor.finetune.records.record import Instruction, Marked, Picture, check_reads_back, with_messages
 from surveyor.tools.models.tasks import Tasks
 

@@ -31,6 +31,7 @@ from ...core.scene import Scene
 from ...evals.datasets.record import Tally
 from ...prompts import load
 from ..records.files import Meta, Provenance, write_records
+from ..records.points import as_xy
 from ..records.record import Instruction, Marked, Picture, with_messages
 from .annotate import PROMPTS, Annotated, Choice, annotate
 from .models import Helpers
@@ -276,8 +277,7 @@ def _instructions(view: View, made: Annotated, path: str, helpers: Helpers) -> l
     found = [make("caption", "0", made.plain)]
     for index, said in made.objects.items():
         item = view.items[index]
-        corners = tuple((round(float(x), 3), round(float(y), 3)) for x, y in item.corners_px)
-        region = Marked(kind="obb", points=corners, rle=item.mask.to_rle() if item.shape == "pixels" else None, label=item.label)  # fmt: skip  # noqa: E501
+        region = Marked(kind="obb", points=as_xy(item.corners_px), rle=item.mask.to_rle() if item.shape == "pixels" else None, label=item.label)  # fmt: skip  # noqa: E501
         found.append(make("region", str(index), said, (region,)))
     return [record for record in found if record is not None]
 

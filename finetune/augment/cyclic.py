@@ -27,9 +27,10 @@ from ...core.protocols import Describer, Grounder
 from ...core.regions import Region
 from ...core.scene import Scene
 from ...tools.models.tasks import ways
+from ..records.points import as_xy
 from ..records.record import Instruction, Marked, Picture, asking_of
 from .images import changed
-from .marks import LeftOut, as_xy
+from .marks import LeftOut
 
 REFERRING = ("det", "rec", "res", "rcd")
 LEAST_READ_BACK = 0.5

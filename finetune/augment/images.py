@@ -16,9 +16,10 @@ import numpy as np
 
 from ...core import lexicon
 from ..pixels import jitter_colour
+from ..records.points import in_reading_order
 from ..records.record import Instruction, Marked, Picture, with_messages
 from ..records.windows import ABSENT, SHOWN, SLIVER_PX, windows_of
-from .marks import LeftOut, cut, in_order, moved, ordered_as, turned
+from .marks import LeftOut, cut, moved, ordered_as, turned
 from .pictures import Pictures
 from .turning import Turn, Unturnable, tells_directions, turned_words
 
@@ -217,7 +218,7 @@ def _regions(record: Instruction, given: list[Marked], regions: list[Marked]) ->
     """Given and right regions in order; where there are given ones, pairs stay together."""
     if not record.given:
         return {"regions": ordered_as(record, regions)}
-    first = in_order(given)
+    first = in_reading_order(given)
     return {"given": first, "regions": tuple(regions[given.index(each)] for each in first)}
 
 

@@ -14,11 +14,9 @@ import shapely
 from ...core.geometry import canonical_corners, corners_to_box, min_area_rect
 from ...core.masks import Mask
 from ..convert.shapes import key_points
+from ..records.points import as_xy, clockwise, in_reading_order
 from ..records.record import XY, Instruction, Marked
 from .turning import Turn
-
-DIGITS = 3
-"""Points are written to a thousandth of a pixel."""
 
 
 class LeftOut(Exception):
@@ -118,36 +116,9 @@ def rebuilt(marked: Marked, points: np.ndarray, keypoints: np.ndarray, holes: Se
     )
 
 
-def clockwise(ring: np.ndarray) -> np.ndarray:
-    """(N, 2) ring, clockwise on screen from its top-most, then left-most point.
-
-    Example:
-        >>> clockwise(np.array([[0, 2], [2, 2], [2, 0]])).tolist()
-        [[2, 0], [2, 2], [0, 2]]
-    """
-    x, y = ring.T
-    if np.dot(x, np.roll(y, -1)) < np.dot(np.roll(x, -1), y):
-        ring = ring[::-1]
-    return np.roll(ring, -int(np.lexsort((ring[:, 0], ring[:, 1]))[0]), axis=0)
-
-
-def in_order(regions: Sequence[Marked]) -> tuple[Marked, ...]:
-    """By rows from the top, as the first point of each tells: one order, so that a reply is one text."""
-    return tuple(sorted(regions, key=_place))
-
-
 def ordered_as(record: Instruction, regions: Sequence[Marked]) -> tuple[Marked, ...]:
     """New regions in the order of reading where the record's own stood in it; else in the record's own order."""
-    return in_order(regions) if in_order(record.regions) == record.regions else tuple(regions)
-
-
-def as_xy(points: np.ndarray) -> tuple[XY, ...]:
-    """As records hold points."""
-    return tuple((x, y) for x, y in (np.round(points, DIGITS) + 0.0).tolist())
-
-
-def _place(region: Marked) -> tuple[float, float, tuple[XY, ...]]:
-    return region.points[0][1], region.points[0][0], region.points
+    return in_reading_order(regions) if in_reading_order(record.regions) == record.regions else tuple(regions)
 
 
 def _turned_mask(mask: Mask, turn: Turn, size_wh: tuple[int, int]) -> Mask:

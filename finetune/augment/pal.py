@@ -19,10 +19,11 @@ from ...core.geometry import corners_to_box, min_area_rect
 from ...core.masks import Mask
 from ...tools.models.tasks import ways
 from ..convert.shapes import NotTold, key_points, outlined
+from ..records.points import as_xy, in_reading_order
 from ..records.record import Instruction, Marked
 from .cyclic import iou, shape_of_pointed
 from .images import changed
-from .marks import LeftOut, as_xy, in_order
+from .marks import LeftOut
 
 POINTED = ("det", "rec", "res")
 MOST_GIVEN = 8
@@ -139,7 +140,7 @@ def _kinds(record: Instruction, tilts: Tilts, wanted: Sequence[Kinds]) -> Iterat
                 reasons.add(f"{' to '.join(kinds)}: {error}")
         yield from sorted(reasons)
         if pairs:
-            order = {each: place for place, each in enumerate(in_order([pair[0] for pair in pairs]))}
+            order = {each: place for place, each in enumerate(in_reading_order([pair[0] for pair in pairs]))}
             yield kinds, sorted(pairs, key=lambda pair: order[pair[0]])
 
 

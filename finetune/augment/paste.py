@@ -22,10 +22,11 @@ from ...core.errors import UnknownPhrase
 from ...core.geometry import corners_to_box, min_area_rect
 from ...core.masks import Mask
 from ..pixels import blend_mask
+from ..records.points import as_xy
 from ..records.record import Instruction, Marked, Picture, asking_of
 from .cyclic import key_of
 from .images import changed
-from .marks import LeftOut, as_xy, ordered_as
+from .marks import LeftOut, ordered_as
 from .pictures import Pictures
 
 MOST_PASTED = 4

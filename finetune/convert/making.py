@@ -17,7 +17,7 @@ from ...core.codec import PointCodec
 from ...core.errors import SurveyorError, UsageError
 from ...evals.datasets.reading import leave_out
 from ...evals.datasets.record import Record, Tally
-from ..records.record import POINTING, TASKS, Instruction, Marked, Picture, asking_of, with_messages
+from ..records.record import POINTING, TASKS, Instruction, Picture, asking_of, with_messages
 from ..records.windows import XYXY
 
 CONVERTED = tuple(task for task in TASKS if task not in ("pal", "ggl"))
@@ -201,8 +201,3 @@ def _on_grid(record: Instruction) -> bool:
 @lru_cache(maxsize=64)
 def _relative(path: str, folder: str) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
-
-
-def in_reading_order(regions: Sequence[Marked]) -> tuple[Marked, ...]:
-    """By rows from the top, as the first point of each tells: one order, so that a reply is one text."""
-    return tuple(sorted(regions, key=lambda region: (region.points[0][1], region.points[0][0], region.points)))

@@ -18,11 +18,10 @@ from shapely.geometry.base import BaseGeometry
 from ...core.codec import PointCodec
 from ...core.geometry import corners_to_box
 from ...core.masks import Mask
-from ..records.record import XY, Marked
+from ..records.points import as_xy, clockwise
+from ..records.record import Marked
 from ..records.windows import XYXY, Seen
 
-DIGITS = 3
-"""Points are written to a thousandth of a pixel."""
 LEAST_IOU = 0.95
 LEAST_AREA_PX = 16
 """A smaller patch of a mask is a speck of its drawing, as long as it is less than `SPECK` of the mask."""
@@ -48,7 +47,7 @@ def oriented(seen: Seen, window: XYXY) -> Marked:
     """Its oriented box, px of the window."""
     return Marked(
         kind="obb",
-        points=_xy(seen.corners - window[:2]),
+        points=as_xy(seen.corners - window[:2]),
         rle=None if seen.mask is None else seen.mask.to_rle(),
         label=seen.thing.label or None,
     )
@@ -64,7 +63,7 @@ def boxed_with_points(seen: Seen, window: XYXY, count: int) -> Marked:
     if not mask.area_px:
         raise NotTold("outline round no pixel's centre", is_fine=True)
     box = corners_to_box(np.concatenate(parts)).reshape(2, 2)
-    return box_of_mask(mask, count, seen.thing.label).model_copy(update={"points": _xy(box)})
+    return box_of_mask(mask, count, seen.thing.label).model_copy(update={"points": as_xy(box)})
 
 
 def box_of_mask(mask: Mask, count: int, label: str = "") -> Marked:
@@ -74,7 +73,7 @@ def box_of_mask(mask: Mask, count: int, label: str = "") -> Marked:
         raise NotTold("mask without pixels")
     points = key_points(mask, count)
     return Marked(
-        kind="box", points=_xy(box.reshape(2, 2)), keypoints=_xy(points), rle=mask.to_rle(), label=label or None
+        kind="box", points=as_xy(box.reshape(2, 2)), keypoints=as_xy(points), rle=mask.to_rle(), label=label or None
     )
 
 
@@ -93,18 +92,24 @@ def key_points(mask: Mask, count: int) -> np.ndarray:
         [[4.5, 1.5], [1.5, 1.5], [7.5, 1.5]]
     """
     padded = np.pad(mask.crop.astype(np.uint8), 1)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.nonzero(depth >= 0.5 * depth.max())
+    away = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    depth = np.rint(away.astype(np.float64) ** 2)  # squares are whole; the root's last digit differs from run to run
+    y, x = np.nonzero(depth >= 0.25 * depth.max())
     deep, points = depth[y, x], np.stack([x, y], axis=1) + 0.5
     rows, columns = np.nonzero(mask.crop)
     middle = np.array([columns.mean(), rows.mean()]) + 0.5
-    poles = np.flatnonzero(deep >= 0.95 * deep.max())
-    first = int(poles[np.argmin(np.linalg.norm(points[poles] - middle, axis=1))])
-    chosen, gap = [first], np.linalg.norm(points - points[first], axis=1)
+    poles = np.flatnonzero(deep >= 0.95**2 * deep.max())
+    first = int(poles[np.argmin(_squared(points[poles] - middle))])
+    chosen, gap = [first], _squared(points - points[first])
     while len(chosen) < count and gap.max() > 0:
         chosen.append(int(np.argmax(gap)))
-        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
+        gap = np.minimum(gap, _squared(points - points[chosen[-1]]))
     return points[chosen] + np.array(mask.offset_xy, dtype=np.float64)
+
+
+def _squared(vectors: np.ndarray) -> np.ndarray:
+    """Their squared lengths."""
+    return (vectors**2).sum(axis=1)
 
 
 def is_speck(area: float, mask: Mask) -> bool:
@@ -174,8 +179,8 @@ def outlined(mask: Mask, label: str, holes: str = "drop", epsilon_px: float = 1.
 
 
 def _polygon(ring: np.ndarray, shape: shapely.Polygon, label: str) -> Marked:
-    holes = tuple(_xy(np.asarray(hole.coords)[:-1]) for hole in shape.interiors)
-    return Marked(kind="polygon", points=_xy(ring), holes=holes, label=label or None)
+    holes = tuple(as_xy(np.asarray(hole.coords)[:-1]) for hole in shape.interiors)
+    return Marked(kind="polygon", points=as_xy(ring), holes=holes, label=label or None)
 
 
 def _united(shapes: Sequence[shapely.Polygon]) -> Sequence[shapely.Polygon]:
@@ -193,11 +198,7 @@ def _thinned(shape: shapely.Polygon, epsilon: float) -> np.ndarray | None:
     ring = shapely.get_coordinates(shape.exterior.simplify(epsilon) if epsilon else shape.exterior)[:-1]
     if len(ring) < 3:
         return None
-    x, y = ring.T
-    if np.dot(x, np.roll(y, -1)) < np.dot(np.roll(x, -1), y):
-        ring = ring[::-1]
-    start = np.lexsort((ring[:, 0], ring[:, 1]))[0]
-    return np.roll(ring, -start, axis=0)
+    return clockwise(ring)
 
 
 def _as_text(rings: Sequence[np.ndarray], shape_hw: tuple[int, int]) -> Mask:
@@ -211,7 +212,3 @@ def _as_text(rings: Sequence[np.ndarray], shape_hw: tuple[int, int]) -> Mask:
 
 def _rings(outline: BaseGeometry) -> list[np.ndarray]:
     return [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(shapely.get_parts(outline))]
-
-
-def _xy(points: np.ndarray) -> tuple[XY, ...]:
-    return tuple((round(x, DIGITS), round(y, DIGITS)) for x, y in points.tolist())

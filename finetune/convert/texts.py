@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from ...core.masks import Mask
 from ...evals.datasets.record import Record, Said, Thing
+from ..records.points import in_reading_order
 from ..records.record import Instruction, Marked
 from ..records.windows import Cutter, Seen
-from .making import in_reading_order
 from .shapes import NotTold, box_of_mask, boxed_with_points, oriented, patches
-from .things import OUTLINED, Sheet
+from .things import Sheet, has_outline
 
 _ARTICLE = re.compile(r"(?:the|an?|all|every|each)\s+(?=\S)", re.IGNORECASE)
 _OWN_BOXES = re.compile(r"[{}]|<\s*-?\d")
@@ -104,7 +104,7 @@ def _referred(sheet: Sheet, said: Said) -> Iterator[Instruction]:
         if masks:
             regions = _sorted(box_of_mask(mask, count) for mask in masks)
             yield from sheet.make("res", said.id, window, phrase=phrase, regions=regions)
-        elif seen and all(_outlined(sheet, each) for each in seen):
+        elif seen and all(has_outline(sheet, each) for each in seen):
             try:
                 regions = _sorted(boxed_with_points(each, window, count) for each in seen)
             except NotTold as error:
@@ -136,11 +136,6 @@ def _parts(thing: Thing) -> list[Mask]:
     """The mask of a thing that was drawn in one piece, else its connected patches."""
     assert thing.mask is not None
     return [thing.mask] if thing.attributes.get("parts", "1") == "1" else patches(thing.mask)[0]
-
-
-def _outlined(sheet: Sheet, seen: Seen) -> bool:
-    drawn = seen.thing.polygon_px is not None and sheet.maker.name in OUTLINED
-    return drawn or (seen.mask is not None and seen.mask.area_px > 0)
 
 
 def _sorted(regions: Iterator[Marked]) -> tuple[Marked, ...]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from ...core.masks import Mask
 from ...evals.datasets.record import Record
+from ..records.points import in_reading_order
 from ..records.record import Instruction, Marked
 from ..records.windows import XYXY, Cutter, Seen, mask_in, quarters, windows_of
-from .making import Maker, in_reading_order
+from .making import Maker
 from .shapes import NotTold, box_of_mask, boxed_with_points, oriented, outlined, patches
 
 OUTLINED = ("coco", "nwpu_vhr10", "isaid", "xbd")
@@ -82,7 +83,7 @@ def _of_window(sheet: Sheet, cutter: Cutter, window: XYXY) -> Iterator[Instructi
                 yield record
     absent = [label for label, found in by_class.items() if not found]
     reply = {"det": {}, "res": {}, "count": {"reply": "0"}}
-    has_outlines = any(_has_outline(sheet, seen) for found in by_class.values() for seen in found)
+    has_outlines = any(has_outline(sheet, seen) for found in by_class.values() for seen in found)
     for task, positives in made.items():
         if sheet.maker.wants(task) and (task != "res" or has_outlines):
             for label in sheet.absent(task, positives, absent, window):
@@ -94,7 +95,7 @@ def _of_class(
 ) -> Iterator[Instruction]:
     """Everything of a class in a window; a window that shows too many is cut to quarters for detection."""
     options, tasks = sheet.maker.options, [task for task in ("det", "count", "res") if sheet.maker.wants(task)]
-    tasks = [task for task in tasks if task != "res" or any(_has_outline(sheet, seen) for seen in found)]
+    tasks = [task for task in tasks if task != "res" or any(has_outline(sheet, seen) for seen in found)]
     tasks = [task for task in tasks if task != "count" or may_count]
     if options.difficult == "drop" and any(seen.thing.is_difficult for seen in found):
         for task in tasks:
@@ -137,7 +138,7 @@ def _is_in_doubt(sheet: Sheet, found: Sequence[Seen], task: str) -> bool:
 
 
 def _segmented(sheet: Sheet, window: XYXY, label: str, found: Sequence[Seen]) -> Iterator[Instruction]:
-    if not all(_has_outline(sheet, seen) for seen in found):
+    if not all(has_outline(sheet, seen) for seen in found):
         sheet.maker.drop("res", "object without outline among others that have one")
         return
     count = sheet.maker.options.key_points
@@ -149,7 +150,8 @@ def _segmented(sheet: Sheet, window: XYXY, label: str, found: Sequence[Seen]) ->
     yield from sheet.make("res", label, window, phrase=label, regions=regions)
 
 
-def _has_outline(sheet: Sheet, seen: Seen) -> bool:
+def has_outline(sheet: Sheet, seen: Seen) -> bool:
+    """Whether more is known of it than a box: pixels, or a polygon that follows the object."""
     drawn = seen.thing.polygon_px is not None and sheet.maker.name in OUTLINED
     return drawn or (seen.mask is not None and seen.mask.area_px > 0)
 
