@@ -346,6 +346,16 @@ def test_what_is_not_for_training_does_not_become_so(tmp_path: Path) -> None:
         annotate_files(iter(twice), Outputs(tmp_path / "b.jsonl"), Helpers(), Choice(), "", Counter())
 
 
+def test_windows_of_one_image_stay_one_family_when_they_are_read_back(tmp_path: Path) -> None:
+    coco_tree(tmp_path / "scenes", ["airport"], side=700)
+    (file,) = (tmp_path / "scenes").glob("*.json")
+    words = ["data", "annotate", f"coco:{file}", "--window", "400", "--overlap", "100", "--out", str(tmp_path / "a.jsonl")]  # fmt: skip  # noqa: E501
+    assert main(words) == 0
+    told = {record.family for record in read_records(tmp_path / "a.jsonl")}
+    found = list(geopixeld.read(tmp_path / "a.geopixeld"))
+    assert len(found) == 4 and {record.family for record in found} == told and len(told) == 1
+
+
 def test_a_tree_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a.geopixeld/train").mkdir(parents=True)
     (tmp_path / "a.geopixeld/train/mine.json").write_text("{}")

@@ -537,12 +537,27 @@ def test_geopixeld_parts_are_filled_as_the_authors_do(parts: list[list[tuple[int
         ({"polygons": [["x"], []]}, r"polygons\[0\]"),
         ({"polygons": {}}, "polygons"),
         ({"gcg_description": None}, "gcg_description"),
+        ({"family": 7}, "family"),
+        ({"licence": ["CC0"], "source": "mine"}, "licence"),
     ],
 )
 def test_geopixeld_damaged_entries_are_named(tmp_path: Path, changes: dict, message: str) -> None:
     geopixeld_entry(tmp_path / "train", **changes)
     with pytest.raises(UsageError, match=rf"P0003_0_6_0_8\.json.*{message}"):
         list(geopixeld.read(tmp_path))
+
+
+def test_geopixeld_an_entry_that_tells_its_family_is_believed(tmp_path: Path) -> None:
+    told = {"family": "levir:train_36", "source": "LEVIR-CD", "licence": "CC BY 4.0", "split": "train"}
+    geopixeld_entry(tmp_path / "train", "mine_0", **told)
+    geopixeld_entry(tmp_path / "train", "mine_1", family=None, source="")
+    geopixeld_entry(tmp_path / "train", "P0003_0_6_0_8", family="dota:P0003")
+    found = list(geopixeld.read(tmp_path))
+    assert [each.family for each in found] == ["dota:P0003", "levir:train_36", "geopixeld:mine_1"]
+    assert [(each.source.name, each.source.licence) for each in found[1:]] == [
+        ("LEVIR-CD", "CC BY 4.0"),
+        ("GeoPixelD", "not stated"),
+    ]
 
 
 def test_geopixeld_missing_image_or_split(tmp_path: Path) -> None:

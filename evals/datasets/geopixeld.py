@@ -3,7 +3,8 @@
 What to know of its files (FORMATS 3.4). A description holds "<p> tennis court-2 </p> [SEG]", with spaces inside the
 tags and a running number in the phrase; the k-th outline belongs to the k-th [SEG]. An outline is a list of parts,
 filled one by one with cv2.fillPoly (whole pixels, united, no holes), which is how the authors make their masks. One
-[SEG] may stand for many objects. Families are those of DOTA.
+[SEG] may stand for many objects. Families are those of DOTA, told by the file's name. Entries that `surveyor data
+annotate` wrote tell family, source and licence themselves, and are believed.
 """
 
 from __future__ import annotations
@@ -160,12 +161,25 @@ def _record(path: Path, part: str | None, text: str, tally: Tally | None) -> Rec
         id=path.stem if part is None else f"{part}/{path.stem}",
         image=image,
         size_wh=size_wh,
-        family=dota_family(path.stem) or f"geopixeld:{path.stem}",
-        source=SOURCE,
+        family=_told(entry, "family", path) or dota_family(path.stem) or f"geopixeld:{path.stem}",
+        source=_source(entry, path),
         split=part,
         things=tuple(things),
         said=(Said("0", "caption", caption, things=tuple(thing.id for thing in things)),),
     )
+
+
+def _source(entry: Mapping[str, Any], path: Path) -> Source:
+    """GeoPixelD's, or that of the data that `surveyor data annotate` described."""
+    name, licence = _told(entry, "source", path), _told(entry, "licence", path)
+    return Source(name, licence or SOURCE.licence) if name else SOURCE
+
+
+def _told(entry: Mapping[str, Any], key: str, path: Path) -> str | None:
+    """What an entry tells beyond GeoPixelD's own keys; None where it does not."""
+    if entry.get(key) is None:
+        return None
+    return str(field_of(entry, key, str, path, "the outermost object")) or None
 
 
 def _mask(outline: Any, size_wh: tuple[int, int], path: Path, where: str) -> Mask:

@@ -22,6 +22,7 @@ from ...core.progress import note, report
 from ...core.protocols import Description, Place
 from ...core.regions import FloatArray, Region
 from .merging import merge_seen
+from .placing import with_pixels
 from .prompting import Answerer, OutOfMemory, Picture, Prompt, Reply, meaning
 from .second_look import second_look
 from .tasks import Asking
@@ -340,6 +341,7 @@ def region_of(item: Pointed, view: View, label: str, score: float | None, source
 
     Four corners become the smallest rectangle round them, since a model's four points rarely form one. Something that
     is written as a point or a line gets the extent of one step of a 0-1000 grid, which is all that the text can tell.
+    What is written as a mask has its pixels too.
     """
     points, is_flat = np.asarray(item.points_px, dtype=np.float64), False
     if item.kind != "box":
@@ -355,7 +357,8 @@ def region_of(item: Pointed, view: View, label: str, score: float | None, source
     corners: FloatArray = box_to_corners(box) if item.kind == "box" else min_area_rect(inside)
     polygon = inside if item.kind == "polygon" and not is_flat else None
     keypoints = None if item.keypoints_px is None else np.clip(view.to_scene(item.keypoints_px), 0, view.scene_wh)
-    return Region("", label, corners, box, score, polygon, None, keypoints, source)
+    found = Region("", label, corners, box, score, polygon, None, keypoints, source)
+    return found if item.mask is None else with_pixels(found, item.mask, view)
 
 
 def _widened(rectangle: FloatArray, view: View) -> tuple[FloatArray, bool]:
