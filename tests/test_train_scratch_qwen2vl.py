@@ -185,22 +185,6 @@ class TestRecords:
         with pytest.raises(UsageError, match="mix"):
             Source(*drawings, mix)
 
-    def test_instruction_records_are_read(self, tmp_path: Path) -> None:
-        from PIL import Image
-        from surveyor.finetune.scratch.shown import read_records
-
-        Image.new("RGB", (100, 60)).save(tmp_path / "a.png")
-        told = {"id": "1", "task": "det", "pictures": [{"path": "a.png", "size_wh": [100, 60]}], "phrase": "ship",
-                "family": "a"}  # fmt: skip
-        path = tmp_path / "records.jsonl"
-        path.write_text(json.dumps(told) + "\n")
-        (row,) = read_records(path, 112 * 112)
-        assert row.images[0].shape == (56, 112, 3) and row.questions[0].asking.text == "[det] Detect every ship."
-        assert row.questions[0].reply == "none"
-        path.write_text(json.dumps({**told, "pictures": [{"path": "b.png", "size_wh": [100, 60]}]}) + "\n")
-        with pytest.raises(UsageError, match=r"b\.png"):
-            read_records(path, 112 * 112)
-
 
 class TestBatches:
     def test_patches_are_those_of_the_processor(self, engine: Any, drawings: tuple[list[Any], list[Any]]) -> None:

@@ -39,31 +39,45 @@ class Collator:
         loaded = engine.loaded
         self.tokenizer, self.listed, self.noise = loaded.tokenizer, listed, noise
         self._template, self._config = loaded.template, loaded.base.config
-        self._mean, self._std = (np.array(each, np.float32) for each in (loaded.images.image_mean, loaded.images.image_std))  # fmt: skip  # noqa: E501
+        self._mean, self._std = (torch.tensor(each, dtype=torch.float32) for each in (loaded.images.image_mean, loaded.images.image_std))  # fmt: skip  # noqa: E501
         self._numbers = torch.tensor(number_ids(self.tokenizer))
         self._values = torch.full((int(self._config.get_text_config().vocab_size),), -1)
         self._values[self._numbers] = torch.arange(len(self._numbers))
         self._heads: dict[tuple[int, ...], tuple[list[int], np.ndarray, str]] = {}
 
-    def patches(self, images: Sequence[np.ndarray]) -> Batch:
+    def patches(self, images: Sequence[np.ndarray], device: Any = "cpu") -> Batch:
         """`pixel_values` and `image_grid_thw` as the checkpoint's image processor makes them.
 
         Args:
             images: (H, W, 3) uint8, sides multiples of 28 px.
+            device: where they are to lie.
         """
-        values, grids = [], []
-        for image in images:
-            rows, columns = image.shape[0] // PATCH, image.shape[1] // PATCH
-            pixels = (image.astype(np.float32) / 255 - self._mean) / self._std
-            split = pixels.reshape(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
-            flat = split.transpose(0, 3, 1, 4, 6, 2, 5)  # cells, patches in a cell, channel, y, x
-            twice = np.repeat(flat.reshape(rows * columns, 3, 1, PATCH * PATCH), 2, axis=2)  # two equal dates
+        held = {name: value.to(device) for name, value in _held(images).items()}
+        return self.opened(held)
+
+    def opened(self, batch: Batch) -> Batch:
+        """The batch with `pixels` made to `pixel_values`, where `pixels` lie: a tenth of the bytes has to get there."""
+        if "pixels" not in batch:
+            return batch
+        values, start, pixels = [], 0, batch["pixels"]
+        mean, std = (each.to(pixels.device) for each in (self._mean, self._std))
+        for rows, columns in batch["image_grid_thw"][:, 1:].tolist():
+            count = rows * columns * PATCH * PATCH * 3
+            image = (pixels[start : start + count].view(-1, 3).float() / 255 - mean) / std
+            split = image.view(rows // MERGE, MERGE, PATCH, columns // MERGE, MERGE, PATCH, 3)
+            flat = split.permute(0, 3, 1, 4, 6, 2, 5)  # cells, patches in a cell, channel, y, x
+            twice = flat.reshape(rows * columns, 3, 1, PATCH * PATCH).expand(-1, -1, 2, -1)  # two equal dates
             values.append(twice.reshape(rows * columns, -1))
-            grids.append([1, rows, columns])
-        return {"pixel_values": torch.from_numpy(np.concatenate(values)), "image_grid_thw": torch.tensor(grids)}
+            start += count
+        kept = {name: value for name, value in batch.items() if name != "pixels"}
+        return {**kept, "pixel_values": torch.cat(values)}
 
     def __call__(self, shown: Sequence[Shown], seed: Sequence[int] | None = None) -> Batch:
-        """One batch; several short ones share a row, hidden from each other.
+        """One batch, ready for the model: `packed`, then `opened`."""
+        return self.opened(self.packed(shown, seed))
+
+    def packed(self, shown: Sequence[Shown], seed: Sequence[int] | None = None) -> Batch:
+        """One batch, before images are made to patches; several short rows share one, hidden from each other.
 
         Args:
             shown: what is put together.
@@ -71,8 +85,8 @@ class Collator:
 
         Returns:
             `input_ids`, `labels` (rows, length), `position_ids` (3, rows, length), `attention_mask` (rows, 1, length,
-            length) bool; `pixel_values`, `image_grid_thw` where there are images; and `dense_*`: the targets of
-            `dense` with `dense_at`, the tokens among all image tokens that they are of.
+            length) bool; `pixels` (all images' uint8 in one) and `image_grid_thw` where there are images; `dense_*`:
+            the targets of `dense` with `dense_at`, the tokens among all image tokens that they are of.
         """
         parts = [self._row(each) for each in shown]
         rows = _packed([len(part[0]) for part in parts])
@@ -99,7 +113,7 @@ class Collator:
         }  # fmt: skip
         in_order = [shown[at] for row in rows for at in row]
         images = [image for each in in_order for image in each.images]
-        return batch | (self.patches(images) | self.dense(in_order) if images else {})
+        return batch | (_held(images) | self.dense(in_order) if images else {})
 
     def noisy(self, ids: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """The ids with the numbers of replies a little off, as a model's own are when it goes on from them.
@@ -169,6 +183,12 @@ class Collator:
                 following += max(rows, columns)
             self._heads[sides] = (ids, np.concatenate(places, axis=1), tail)
         return self._heads[sides]
+
+
+def _held(images: Sequence[np.ndarray]) -> Batch:
+    grids = [[1, image.shape[0] // PATCH, image.shape[1] // PATCH] for image in images]
+    pixels = np.concatenate([image.ravel() for image in images])
+    return {"pixels": torch.from_numpy(pixels), "image_grid_thw": torch.tensor(grids)}
 
 
 def _packed(lengths: Sequence[int]) -> list[list[int]]:

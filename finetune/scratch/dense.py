@@ -68,7 +68,7 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
     for index in reversed(range(len(things))):  # the largest last
         x, y = corners_of(things[index]).mean(axis=0)
         at = min(int(y // CELL), rows - 1) * columns + min(int(x // CELL), columns - 1)
-        if listed.holds(things[index]):
+        if _told(things[index], listed):
             owner[at], centre[at] = index, 1
         elif not centre[at]:
             owner[at] = index
@@ -80,7 +80,7 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
     corners, numbers = np.zeros((len(middles), 8), np.float32), np.full((len(middles), 8), NONE)
     for at in np.flatnonzero(owner >= 0).tolist():
         thing = things[owner[at]]
-        if not listed.holds(thing):
+        if not _told(thing, listed):
             label[at] = centre[at] = NONE
             continue
         box = corners_of(thing)
@@ -90,6 +90,11 @@ def cells_of(seen: Seen, date: int, listed: Listed) -> Cells:
         numbers[at] = np.clip(np.floor(box / seen.size_wh * STEPS + 0.5), 0, STEPS).ravel()
     place = np.stack([np.arange(len(middles)) // columns, np.arange(len(middles)) % columns], axis=1)
     return Cells(label, centre, colour, changed, corners, numbers, place)
+
+
+def _told(thing: SynthObject, listed: Listed) -> bool:
+    """Whether it is listed, and of a class that the heads know."""
+    return listed.holds(thing) and thing.label in LABELS
 
 
 def _inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -193,7 +198,7 @@ def _mean(each: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
 
 def tower_finds(parts: Sequence[torch.Tensor], middles: np.ndarray, least: float = 0.5) -> list[tuple[int, np.ndarray]]:
     """What the tower's tokens of one image say is there: class and corners in px, overlapping ones once."""
-    label, centre, _, corners = (part.detach().float().numpy() for part in parts)
+    label, centre, _, corners = (part.detach().float().cpu().numpy() for part in parts)
     sure = 1 / (1 + np.exp(-centre))
     found: list[tuple[int, np.ndarray]] = []
     for at in np.argsort(-sure):

@@ -153,7 +153,7 @@ def item_of(case: Case, task: str = "CREC") -> Item:
 def predicted(corners: np.ndarray, box: np.ndarray | None = None) -> Predicted:
     """An answered object of four corners or an upright box."""
     upright = corners_to_box(corners) if box is None else box
-    return Predicted(hbb=_four(upright), obb=tuple((float(x), float(y)) for x, y in corners))
+    return Predicted(hbb=four(upright), obb=tuple((float(x), float(y)) for x, y in corners))
 
 
 def _boxes(given: Sequence[tuple[Case, Any, str]]) -> Figures:
@@ -198,7 +198,8 @@ def _prediction(case: Case, answer: Any, text: str, **told: Any) -> Prediction:
     return Prediction(id=case.id, said=text, **told)
 
 
-def _four(box: np.ndarray) -> tuple[float, float, float, float]:
+def four(box: np.ndarray) -> tuple[float, float, float, float]:
+    """x0, y0, x1, y1 as plain numbers."""
     x0, y0, x1, y1 = (float(side) for side in box)
     return x0, y0, x1, y1
 
@@ -211,13 +212,13 @@ def _region(found: Pointed) -> Predicted:
     points = np.asarray(found.points_px, dtype=np.float64)
     box = corners_to_box(points)
     if found.kind == "box":
-        return Predicted(hbb=_four(box))
+        return Predicted(hbb=four(box))
     return predicted(min_area_rect(points), box)
 
 
 def _truth(thing: SynthObject) -> Truth:
     obb = tuple((float(x), float(y)) for x, y in corners_of(thing))
-    return Truth(id=thing.id, label=thing.label, hbb=_four(thing.box_px), obb=obb)
+    return Truth(id=thing.id, label=thing.label, hbb=four(thing.box_px), obb=obb)
 
 
 def _mask(outlines: Sequence[np.ndarray], seen: Seen) -> Mask:

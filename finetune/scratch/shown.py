@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -33,11 +32,11 @@ from ...tools.models.prompting import Prompt, Reply
 from ...tools.models.sizes import smart_resize
 from ...tools.models.tasks import Asking, Tasks
 from ...tools.models.views import View
-from ..records.files import images_folder
-from ..records.files import read_records as records_in
-from ..records.record import asking_of, reply_of
 from .scenes import LABELS, Listed, Seen, corners_of, size_px
 from .tiny import CELL
+
+if TYPE_CHECKING:
+    from .photos import Photo
 
 TASKS = Tasks("native")
 KEYPOINTS = 3
@@ -83,11 +82,13 @@ Maker = Callable[[Seen, Listed, np.random.Generator], "Question | Shown | None"]
 def in_order(things: Sequence[SynthObject]) -> list[SynthObject]:
     """By the image token that holds the centre, row by row."""
 
-    def place(thing: SynthObject) -> tuple[float, ...]:
-        x, y = corners_of(thing).mean(axis=0)
-        return (y // CELL, x // CELL, y, x)
+    return sorted(things, key=lambda thing: token_of(corners_of(thing).mean(axis=0)))
 
-    return sorted(things, key=place)
+
+def token_of(centre_xy: np.ndarray) -> tuple[float, ...]:
+    """Where a centre, px, stands among the image tokens: row, column, and within the token y, x."""
+    x, y = (float(each) for each in centre_xy)
+    return (y // CELL, x // CELL, y, x)
 
 
 def phrase_of(thing: SynthObject) -> str:
@@ -291,7 +292,8 @@ MAKERS: dict[str, Maker] = {
     "det": detect, "seg": segment, "count": count, "refer": refer, "pal": assisted, "ggl": guided, "change": change,
     "region": region,
 }  # fmt: skip
-_LETTERS = 400  # of a row's replies together, where it has several: long rows make the others wait
+LETTERS = 400
+"""Of a row's replies together, where it has several: long rows make the others wait."""
 _OF_PAIRS = ("change",)
 _ALONE = ("change", "region", "ggl")
 
@@ -305,7 +307,7 @@ class Source:
         listed: which things are asked for.
         questions: about one scene.
         turns: whether scenes are turned, mirrored and lit otherwise.
-        records: read from files, see `read_records`.
+        records: real pictures with what is asked about them, see `photos.read_photos`.
 
     Raises:
         UsageError: an unknown task, a negative weight, nothing to choose, or a task without anything to show.
@@ -313,7 +315,7 @@ class Source:
 
     def __init__(
         self, scenes: Sequence[Seen], pairs: Sequence[Seen], mix: Mapping[str, float], listed: Listed | None = None, *,
-        questions: int = 3, turns: bool = True, records: Sequence[Shown] = (),
+        questions: int = 3, turns: bool = True, records: Sequence[Photo] = (),
     ) -> None:  # fmt: skip
         from .scenes import lit, turned
 
@@ -335,7 +337,8 @@ class Source:
         while True:
             name = str(rng.choice(self._names, p=self._weights))
             if name == "records":
-                return self.records[int(rng.integers(len(self.records)))]
+                photo = self.records[int(rng.integers(len(self.records)))]
+                return photo.row(rng, self._questions, self._turns)
             seen = self._seen(name, rng)
             made = MAKERS[name](seen, self.listed, rng)
             if isinstance(made, Shown):
@@ -355,7 +358,7 @@ class Source:
         if name not in shared or name in ("region", "ggl"):
             return [first]
         weights = np.array([self._weights[self._names.index(each)] for each in shared])
-        letters = _LETTERS - len(first.reply)
+        letters = LETTERS - len(first.reply)
         for _ in range(self._questions - 1):
             task = str(rng.choice(shared, p=weights / weights.sum()))
             more = MAKERS[task](seen, self.listed, rng)
@@ -363,28 +366,3 @@ class Source:
                 found[more.asking.text] = more
                 letters -= len(more.reply)
         return list(found.values())
-
-
-def read_records(path: Path, max_pixels: int) -> list[Shown]:
-    """Instruction records (`finetune.records.record`) of a JSONL file, with their pictures as the model sees them.
-
-    Args:
-        path: the file; its images lie where it says, else beside it.
-        max_pixels: of an image as the model sees it.
-
-    Raises:
-        UsageError: a line is no such record, or an image cannot be read.
-    """
-    folder, found = images_folder(path), []
-    for record in records_in(path):
-        images = []
-        for each in record.pictures:
-            try:
-                image = Image.open(folder / each.path).convert("RGB")
-            except OSError as error:
-                raise UsageError(f"the image {each.path!r} of record {record.id!r} cannot be read: {error}") from None
-            image = image if each.crop_xyxy is None else image.crop(each.crop_xyxy)
-            size = smart_resize(image.size, CELL, 4 * CELL**2, max_pixels)
-            images.append(np.asarray(image.resize(size, Image.Resampling.BICUBIC)))
-        found.append(Shown(tuple(images), (Question("records", asking_of(record), reply_of(record)),)))
-    return found

@@ -1,11 +1,12 @@
-"""Trains a tiny Qwen2-VL from scratch on drawn scenes. Every choice is in the YAML named on the command line.
+"""Trains a small Qwen2-VL from scratch on drawn scenes and photos. Every choice is in the YAML on the command line.
 
     python -m surveyor.finetune.scratch.train finetune/configs/tiny_qwen2vl.yaml [key=value ...] [a.b=value ...]
 
 Stages one after the other: the vision tower alone with dense heads (`dense`), then everything with replies.
 Step i depends on (seed, i) alone, so a run that was killed and is started again continues the same sequence to the same
-weights (fp32, same machine, same threads). Writes to `out`:
+weights (fp32 on the CPU, same machine, same threads, any number of workers). Writes to `out`:
 
+- `config.yaml`: the settings, as they were when it was started last;
 - `last.pt`: all that a resumed run needs;
 - `checkpoint/`: the model, for `--models grounder=qwen2vl:OUT/checkpoint`; the heads are left out;
 - `log.jsonl`: a line every `log_every` steps, held-out figures every `eval_every`;
@@ -19,7 +20,6 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,51 +27,24 @@ import numpy as np
 import torch
 import yaml
 
-from ...core.errors import UsageError
 from ...core.progress import listening
 from ...evals.scores.crec import Prediction
 from ...tools.models.qwen2vl.engine import Engine
 from ...tools.models.qwen2vl.settings import Checkpoint, Settings
 from .batches import NO_LABEL, Batch, Collator, ReplyLoss
 from .dense import DenseHeads, inside, middles_of, tower_finds
-from .scenes import LABELS, Drawing, Listed, Seen, drawn
+from .feed import fed
+from .photos import read_photos
+from .recipe import Config, device_of, drawing_of, files_of, read_config, seen_alone
+from .scenes import LABELS, Listed, Seen, drawn
 from .scores import Case, asked, box_scores, cases_of, item_of, predicted, scores
-from .shown import Shown, Source, read_records
+from .shown import Shown, Source
 from .tiny import Shape, make_tiny
 
-Config = dict[str, Any]
 MOST_TOKENS = 400
 """Of a reply in evaluation: one that has learnt little lists objects for ever."""
 NOISE = 1_000_000
 """Set apart from the seeds of rows."""
-STAGE = {
-    "steps", "batch", "lr", "adam_share", "warmup", "tower_only", "dense", "reader", "questions", "mix", "scenes",
-    "freeze_tower", "tower_share", "soft",
-}  # fmt: skip
-"""What a stage may set."""
-
-
-def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The YAML's settings with `key=value` (`a.b=value`, `stages.0.steps=5`) put over them.
-
-    Raises:
-        UsageError: a key that the file has not, or a stage with an unknown setting.
-    """
-    config: Config = yaml.safe_load(Path(path).read_text("utf-8"))
-    for item in overrides:
-        key, _, value = item.partition("=")
-        *above, last = key.split(".")
-        place: Any = config
-        for name in above:
-            place = place[int(name)] if isinstance(place, list) else place.get(name)
-        if not isinstance(place, dict) or (last not in place and not above):
-            raise UsageError(f"unknown key {key!r}; expected one of {', '.join(sorted(config))}, or a.b of these")
-        place[last] = yaml.safe_load(value)
-    for number, stage in enumerate(config["stages"]):
-        unknown = sorted(set(stage) - STAGE)
-        if unknown:
-            raise UsageError(f"stage {number} sets {unknown[0]!r}; expected some of: {', '.join(sorted(STAGE))}")
-    return config
 
 
 class Training:
@@ -89,22 +62,26 @@ class Training:
         self.folder = self.out / "checkpoint"
         if not (self.out / "last.pt").is_file():
             make_tiny(self.folder, Shape(**config["model"]), config["seed"])
-        engine = Engine(Checkpoint(str(self.folder)), Settings(device="cpu"))
+        (self.out / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
+        self.device = device_of(config)
+        self.asking = Settings(device=self.device.type, dtype="float32", batch=16, max_tokens=MOST_TOKENS)
+        engine = Engine(Checkpoint(str(self.folder)), self.asking)
         self.model = engine.loaded.base
         self.listed = Listed(**config["listed"])
         self.collator = Collator(engine, self.listed, config["noise"])
         cache = Path(config["cache"])
-        self.scenes, self.pairs = drawn(_drawing(config["data"]), cache)
-        self.held_out = drawn(_drawing({**config["data"], **config["held_out"]}), cache)
+        self.scenes, self.pairs = drawn(drawing_of(config["data"]), cache)
+        self.held_out = drawn(drawing_of({**config["data"], **config["held_out"]}), cache)
         text = self.model.config.get_text_config()
-        self.heads = DenseHeads(text.hidden_size)
-        self.replies = ReplyLoss(self.collator.tokenizer, text.vocab_size, config["structure"])
+        self.heads = DenseHeads(text.hidden_size).to(self.device)
+        self.replies = ReplyLoss(self.collator.tokenizer, text.vocab_size, config["structure"]).to(self.device)
         self.states: dict[str, torch.Tensor] = {}
         for name in ("place", "reader"):
             inside(self.model, config[f"{name}_layer"], name, self.states)
         self.ends = np.cumsum([stage["steps"] for stage in config["stages"]]).tolist()
         self.step, self.seconds, self.stage = 0, 0.0, -1
         self.learners: list[torch.optim.Optimizer] = []
+        self.photos = read_photos(files_of(config["records"]), config["model"]["max_pixels"])
         if config["start"] and not (self.out / "last.pt").is_file():
             self._load(Path(config["start"]) / "last.pt", strict=False)
         self._resume()
@@ -115,7 +92,8 @@ class Training:
         """Optimisers and data of a stage."""
         self.stage, config = stage, {**self.config, **self.config["stages"][stage]}
         tower_only, count = config.get("tower_only", False), config.get("scenes")
-        self.batch, self.weights = config["batch"], (config.get("dense", 1.0), config.get("reader", 1.0))
+        self.batch, self.accumulate = config["batch"], config["accumulate"]
+        self.weights = (config.get("dense", 1.0), config.get("reader", 1.0))
         self.tower_only = tower_only
         self.replies.soften(config["soft"])
         trained = [*self.model.model.visual.named_parameters(prefix="visual")] if tower_only else [*self.model.named_parameters()]  # fmt: skip  # noqa: E501
@@ -123,12 +101,13 @@ class Training:
             trained = [(name, each) for name, each in trained if "visual" not in name]
         trained += self.heads.named_parameters(prefix="heads")
         self.learners = _learners(trained, config["lr"], config.get("adam_share", 0.4), config.get("tower_share", 1.0))
-        records = read_records(Path(config["records"]), self.config["model"]["max_pixels"]) if config["records"] else []
-        mix = {"det": 1.0} if tower_only else config["mix"]  # what is shown; nothing is asked
+        photos = [photo for photo in self.photos if photo.is_dense] if tower_only else self.photos
+        mix = seen_alone(config["mix"], bool(photos)) if tower_only else config["mix"]
         self.source = Source(
-            self.scenes[:count], self.pairs[:count], mix, self.listed, turns=config["turns"], records=records,
+            self.scenes[:count], self.pairs[:count], mix, self.listed, turns=config["turns"], records=photos,
             questions=1 if tower_only else config["questions"],
         )  # fmt: skip
+        self.fed = fed(self.made, self.step, self.ends[stage], config["workers"], self.device.type == "cuda")
 
     def rate(self) -> float:
         """Of the stage's peak: warm-up, then cosine to 3 %."""
@@ -143,10 +122,16 @@ class Training:
         """What is shown in a step."""
         return [self.source.row((self.config["seed"], step, number)) for number in range(self.batch)]
 
+    def made(self, step: int) -> list[Batch]:
+        """The batches of a step, one for each of `accumulate`."""
+        rows, seed = self.rows(step), (self.config["seed"], step, NOISE)
+        parts = [rows[part :: self.accumulate] for part in range(self.accumulate)]
+        return [self.collator.packed(some, (*seed, part) if part else seed) for part, some in enumerate(parts) if some]
+
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """All losses of a batch; "loss" is to be minimised."""
         model, found = self.model.model, dict[str, torch.Tensor]()
-        total = torch.zeros(())
+        total = torch.zeros((), device=self.device)
         target = {name.removeprefix("dense_"): value for name, value in batch.items() if name.startswith("dense_")}
         tokens = None
         if "pixel_values" in batch:
@@ -159,7 +144,7 @@ class Training:
             ids, labels = batch["input_ids"], batch["labels"][:, 1:]
             embedded, is_image = model.language_model.embed_tokens(ids), ids == self.model.config.image_token_id
             if tokens is not None:
-                embedded = embedded.masked_scatter(is_image[..., None], tokens)
+                embedded = embedded.masked_scatter(is_image[..., None], tokens.to(embedded.dtype))
             self.states.clear()
             states = model.language_model(
                 inputs_embeds=embedded, position_ids=batch["position_ids"], attention_mask=batch["attention_mask"],
@@ -187,10 +172,16 @@ class Training:
             for group in learner.param_groups:
                 group["lr"] = group["peak"] * rate
         started = time.perf_counter()
-        batch = self.collator(self.rows(self.step), (self.config["seed"], self.step, NOISE))
+        batches = next(self.fed)
         data_s = time.perf_counter() - started
-        losses = self.losses(batch)
-        losses["loss"].backward()
+        told: dict[str, float] = {}
+        for part in batches:
+            batch = {name: value.to(self.device, non_blocking=True) for name, value in part.items()}
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config["precision"] == "bf16"):
+                losses = self.losses(self.collator.opened(batch))
+            (losses["loss"] / len(batches)).backward()
+            for name, value in losses.items():
+                told[name] = told.get(name, 0.0) + float(value.detach()) / len(batches)
         trained = [each for learner in self.learners for group in learner.param_groups for each in group["params"]]
         norm = torch.nn.utils.clip_grad_norm_(trained, self.config["clip"])
         if torch.isfinite(norm):
@@ -199,11 +190,7 @@ class Training:
         self.model.zero_grad(set_to_none=True)
         self.heads.zero_grad(set_to_none=True)
         self.step += 1
-        return {
-            "norm": float(norm),
-            "data_s": data_s,
-            **{name: float(value.detach()) for name, value in losses.items()},
-        }
+        return {"norm": float(norm), "data_s": data_s, **told}
 
     # ---- keeping
 
@@ -251,7 +238,7 @@ class Training:
         tasks = [] if self.tower_only else ["det", "seg", "change", "region"]
         found: dict[str, Any] = {"tower": self._tower(scenes[:most])}
         if tasks:
-            engine = Engine(Checkpoint(str(self.folder)), Settings(device="cpu", batch=16, max_tokens=MOST_TOKENS))
+            engine = Engine(Checkpoint(str(self.folder)), self.asking)
             cases = cases_of(scenes[:most], pairs[:most], self.listed, tasks)
             with listening(_told):
                 found |= scores(cases, asked(engine, cases))
@@ -266,7 +253,7 @@ class Training:
         for group in by_scene.values():
             seen = group[0].seen
             with torch.inference_mode():
-                inputs = self.collator.patches(seen.images[-1:])
+                inputs = self.collator.patches(seen.images[-1:], self.device)
                 tokens = self.model.model.get_image_features(**inputs).pooler_output[0]
                 finds = tower_finds(self.heads.tower_parts(tokens), middles_of(seen.size_wh))
             for case in group:
@@ -275,12 +262,6 @@ class Training:
                 regions = tuple(predicted(corners) for kind, corners in finds if kind == label)
                 predictions.append(Prediction(id=case.id, regions=regions))
         return box_scores(items, predictions, oriented=True)
-
-
-def _drawing(told: Config) -> Drawing:
-    known = {each.name for each in fields(Drawing)}
-    given: Config = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    return Drawing(**{name: value for name, value in given.items() if name in known})
 
 
 def _learners(

@@ -111,6 +111,12 @@ def _qwen(argument: str) -> Any:
     return Qwen2VL.at(argument)
 
 
+def _nano(_argument: str) -> Any:
+    from .nano.model import Nano
+
+    return Nano()
+
+
 def _sam2(argument: str) -> Segmenter:
     from .sam2 import sam2_segmenter
 
@@ -143,12 +149,14 @@ def _remote_chat(argument: str) -> ChatModel:
 
 _FILE = "COCO instances or DOTA labelTxt"
 _SERVER = "MODEL@URL[,URL]"
+_NANO = "shipped demonstration: a tiny Qwen2-VL taught with drawn scenes, of no use on photos"
 _CHECKPOINT = "DIR_OR_NAME[@REVISION][+ADAPTER]"
 BACKENDS: tuple[Backend, ...] = (
     Backend("grounder", "compact", None, "built-in oriented-object detector", _compact_grounder),
     Backend("grounder", "oracle", "FILE", f"answers from human annotation ({_FILE})", _oracle_grounder),
     Backend("grounder", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3, stock or trained on sets of points", _qwen, True),
     Backend("grounder", "openai", _SERVER, "vision model behind servers that speak OpenAI's chat", _remote, True),
+    Backend("grounder", "nano", None, _NANO, _nano),
     Backend("segmenter", "compact", None, "built-in mask model, prompted by boxes and points", _compact_segmenter),
     Backend("segmenter", "oracle", "FILE", f"answers from annotated outlines ({_FILE})", _oracle_segmenter),
     Backend("segmenter", "sam2", "CHECKPOINT", "SAM-2, prompted by boxes, points and coarse masks", _sam2),
@@ -156,9 +164,11 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("describer", "oracle", "FILE", f"names what is annotated there, for --verify ({_FILE})", _oracle_describer),
     Backend("describer", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: a phrase for each region, for --verify", _qwen),
     Backend("describer", "openai", _SERVER, "vision model behind servers, for --verify", _remote),
+    Backend("describer", "nano", None, _NANO, _nano),
     Backend("change", "cva", None, "change vector analysis, the classical reference: sees any change", _change_vectors),
     Backend("change", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: polygons of what changed between two images", _qwen),
     Backend("change", "openai", _SERVER, "vision model behind servers: what changed between two images", _remote),
+    Backend("change", "nano", None, _NANO, _nano),
     Backend("chat", "hf", "PATH_OR_NAME", "local language model: folder, GGUF file or Hugging Face name", _local_chat),
     Backend("chat", "openai", _SERVER, "OpenAI-compatible servers: vLLM, llama.cpp, Ollama, hosted", _remote_chat),
 )
