@@ -277,7 +277,9 @@ def _instructions(view: View, made: Annotated, path: str, helpers: Helpers) -> l
     found = [make("caption", "0", made.plain)]
     for index, said in made.objects.items():
         item = view.items[index]
-        region = Marked(kind="obb", points=as_xy(item.corners_px), rle=item.mask.to_rle() if item.shape == "pixels" else None, label=item.label)  # fmt: skip  # noqa: E501
+        rle = item.mask.to_rle() if item.shape == "pixels" else None
+        points, is_upright = as_xy(item.corners_px), item.shape == "box"
+        region = Marked(kind="obb", points=points, rle=rle, label=item.label, is_upright=is_upright)
         found.append(make("region", str(index), said, (region,)))
     return [record for record in found if record is not None]
 

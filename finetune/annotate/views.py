@@ -258,7 +258,7 @@ def _labelled(record: Instruction, tally: Tally) -> dict[str, list[Item]]:
 
 def _marked(region: Marked, label: str, size_wh: tuple[int, int]) -> Item | None:
     points, shape_hw = np.array(region.points, dtype=np.float64), (size_wh[1], size_wh[0])
-    shape = {"box": "box", "obb": "oriented box", "polygon": "outline"}[region.kind]
+    shape = {"box": "box", "obb": "box" if region.is_upright else "oriented box", "polygon": "outline"}[region.kind]
     if region.kind == "box":
         (x0, y0), (x1, y1) = points
         points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])

@@ -189,7 +189,9 @@ def _referred(record: Instruction, rng: np.random.Generator) -> Iterator[Instruc
         yield changed(record, "cyclic region to rcd", task="rcd", wording=int(rng.integers(ways("change"))), **parts)
         return
     corners = region.points if region.kind == "obb" else as_xy(_corners(region))
-    found = region.model_copy(update={"kind": "obb", "points": corners, "keypoints": (), "holes": ()})
+    is_upright = region.is_upright or (region.kind == "box" and region.rle is None)
+    told = {"kind": "obb", "points": corners, "keypoints": (), "holes": (), "is_upright": is_upright}
+    found = region.model_copy(update=told)
     wording = int(rng.integers(ways("det")))
     yield changed(record, "cyclic region to rec", task="rec", regions=(found,), wording=wording, **parts)
     if region.kind == "box" and region.keypoints:

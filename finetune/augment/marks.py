@@ -42,7 +42,7 @@ def moved(marked: Marked, matrix: np.ndarray) -> Marked:
     Raises:
         LeftOut: an upright box, whose contents' extent after tilting nobody knows.
     """
-    if marked.kind == "box" and marked.rle is None:
+    if marked.is_upright or (marked.kind == "box" and marked.rle is None):
         raise LeftOut("an upright box cannot be tilted")
 
     def move(points: Sequence[XY] | np.ndarray) -> np.ndarray:

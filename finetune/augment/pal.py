@@ -4,7 +4,8 @@ Prompt-assisted (PAL, equation 2): a sparse signal and the picture give a denser
 outline, or box -> key points. Geometry-guided (GGL, equation 3): a dense signal gives a sparser one without a picture,
 outline -> oriented box -> upright box. So a model learns that its answers about one thing belong together.
 
-A source whose oriented boxes are all upright does not tell how things lie: it gives no oriented boxes here.
+A box that is known upright only (`Marked.is_upright`), and a source whose oriented boxes are all upright, do not tell
+how things lie: they give no oriented boxes here.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Tilts:
 
 
 def is_tilted(region: Marked) -> bool:
-    """Whether no side of an oriented box is upright."""
+    """Whether no side of an oriented box is upright, and that was annotated."""
+    if region.is_upright:
+        return False
     x, y = np.abs(np.diff(np.array(region.points)[:3], axis=0)).T
     return bool((np.minimum(x, y) > _TILTED * np.maximum(x, y)).all() and np.maximum(x, y).min() > 0)
 
@@ -151,11 +154,13 @@ def _as_box(region: Marked, record: Instruction, tilts: Tilts) -> Marked:
     box = corners_to_box(np.array(region.points)).reshape(2, 2)
     if region.kind != "box" and region.rle is not None and (tight := Mask.from_rle(region.rle).box_px) is not None:
         box = tight.reshape(2, 2)
-    return region.model_copy(update={"kind": "box", "points": as_xy(box), "keypoints": ()})
+    return region.model_copy(update={"kind": "box", "points": as_xy(box), "keypoints": (), "is_upright": False})
 
 
 def _as_obb(region: Marked, record: Instruction, tilts: Tilts) -> Marked:
     if region.kind == "obb":
+        if region.is_upright:
+            raise LeftOut("a box that is known upright only")
         if record.source not in tilts.sources:
             raise LeftOut("oriented boxes of a source that has upright ones alone")
         return region

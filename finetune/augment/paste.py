@@ -166,6 +166,8 @@ def _paste(rng: np.random.Generator, image: np.ndarray, taken: list[np.ndarray],
     if gsd_m and donor.gsd_m:
         scale *= donor.gsd_m / gsd_m
     turn, mirrored = rng.uniform(0, 2 * math.pi), bool(rng.random() < 0.5)
+    if donor.region.is_upright:  # whoever turned it by less would tell a box that nobody drew
+        turn = round(turn / (math.pi / 2)) * math.pi / 2
     c, s = math.cos(turn) * scale, math.sin(turn) * scale
     linear = np.array([[c, -s], [s, c]]) @ np.diag([-1.0 if mirrored else 1.0, 1.0])
     extent = np.ptp(ring @ linear.T, axis=0)
@@ -188,7 +190,9 @@ def _paste(rng: np.random.Generator, image: np.ndarray, taken: list[np.ndarray],
         return None
     taken.append(box)
     rle = mask.to_rle() if mask is not None else None
-    return Marked(kind="obb", points=as_xy(min_area_rect(ring @ linear.T + shift)), rle=rle, label=donor.region.label)
+    told = donor.region
+    points = as_xy(min_area_rect(ring @ linear.T + shift))
+    return Marked(kind="obb", points=points, rle=rle, label=told.label, is_upright=told.is_upright)
 
 
 def _blend(image: np.ndarray, donor: Donor, matrix: np.ndarray, box: np.ndarray, pictures: Pictures) -> Mask | None:

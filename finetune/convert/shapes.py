@@ -50,6 +50,7 @@ def oriented(seen: Seen, window: XYXY) -> Marked:
         points=as_xy(seen.corners - window[:2]),
         rle=None if seen.mask is None else seen.mask.to_rle(),
         label=seen.thing.label or None,
+        is_upright=seen.is_upright,
     )
 
 

@@ -54,6 +54,8 @@ class Marked(Node):
             told with its outer ring, whichever is asked for (FORMATS section 8).
         rle: COCO run-length encoding of its pixels; None where only points are known.
         label: class; None where not told.
+        is_upright: an "obb" that is nothing but the corners of an annotated upright box: how the thing lies is not
+            known, so it must never teach that.
     """
 
     kind: Literal["obb", "box", "polygon"]
@@ -62,6 +64,7 @@ class Marked(Node):
     holes: tuple[tuple[XY, ...], ...] = ()
     rle: dict[str, Any] | None = None
     label: str | None = None
+    is_upright: bool = False
 
     @property
     def pointed(self) -> Pointed:

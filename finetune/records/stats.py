@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .record import POINTING, Instruction
+from .record import POINTING, Instruction, Marked
 
 _SIZES = (32, 96)
 """Bounds between small, medium and large regions, px along the square root of the area of the box round them."""
@@ -84,7 +84,7 @@ class Stats:
         splits, sources, licences: published split ("" for none), dataset, licence -> records.
         images: different pictures (file and crop).
         sizes: "small", "medium", "large" -> regions.
-        kinds: kind of region -> how many.
+        kinds: kind of region -> how many; oriented boxes that are known upright only have a kind of their own.
         classes: label -> regions.
     """
 
@@ -161,6 +161,12 @@ def _add(found: Stats, record: Instruction) -> None:
         xs, ys = zip(*region.points, strict=True)
         side = ((max(xs) - min(xs)) * (max(ys) - min(ys))) ** 0.5
         found.sizes["small" if side < _SIZES[0] else "medium" if side < _SIZES[1] else "large"] += 1
-        found.kinds[region.kind + (" with key points" if region.keypoints else "")] += 1
+        found.kinds[_kind(region)] += 1
         if region.label:
             found.classes[region.label] += 1
+
+
+def _kind(region: Marked) -> str:
+    if region.is_upright:
+        return f"{region.kind} known upright only"
+    return region.kind + (" with key points" if region.keypoints else "")

@@ -86,6 +86,12 @@ class Seen:
         return self.whole_corners if self.share == 1 else _rect(self.outline, self.whole_corners)
 
     @property
+    def is_upright(self) -> bool:
+        """Only an upright box of it is annotated: its corners do not tell how it lies."""
+        thing = self.thing
+        return thing.corners_px is None and thing.polygon_px is None and not (thing.mask and thing.mask.area_px)
+
+    @property
     def is_shown(self) -> bool:
         """Enough of it to be pointed at."""
         return self.share >= SHOWN

@@ -132,7 +132,7 @@ def _boxes(answered: Sequence[Answered]) -> Figures:
     items, given = [], []
     for each in answered:
         right = [_as_box(marked.pointed) for marked in each.record.regions]
-        oriented = any(marked.kind == "obb" for marked in each.record.regions)
+        oriented = any(marked.kind == "obb" and not marked.is_upright for marked in each.record.regions)
         objects = [{"id": str(place), "label": "", **box} for place, box in enumerate(right)]
         items.append(_item(each.record, "CREC", objects=objects, answer_ids=[one["id"] for one in objects]))
         said = [_as_box(pointed) for pointed in each.read or ()]
