@@ -105,7 +105,7 @@ EXPECTED: dict[str, tuple[dict[str, int], dict[str, int], tuple[str, str, str]]]
         ("train/P0002/det/plane", "[det] Detect every plane.", "[(0,0),(375,0),(375,333),(0,333)]"),
     ),
     "geopixeld": (
-        {"caption": 1, "res": 2},
+        {"caption": 1, "gcg": 1, "res": 2},
         {},
         (
             "train/P0003_0_6_0_8/caption/0",

@@ -34,6 +34,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "scene": {"reply": "airport", "choices": ("airport", "harbor")},
     "geoloc": {"reply": "[Paris, (48.86, 2.35)]"},
     "pal": {"phrase": "plane", "regions": (CORNERS,), "given": (BARE,), "asked": "obb"},
+    "gcg": {"reply": "<p>Two ships</p>, <p>a pier</p>.", "regions": (CORNERS,) * 3, "grounded": (2, 1), "asked": "obb"},
     "ggl": {"regions": (BARE,), "given": (CORNERS,), "asked": "box", "pictures": (), "grid_wh": (200, 200)},
 }
 
@@ -50,6 +51,7 @@ def test_every_task_is_written_as_it_is_asked_and_read_back(task: str) -> None:
     assert asked == images + asking_of(made).text
     check_reads_back([made])
     read = asking_of(made).read(reply)
+    read = [each for some in read.regions for each in some] if task == "gcg" else read
     assert (len(read) == len(made.regions)) if made.regions and task != "region" else read is not None
     assert Instruction.model_validate_json(made.model_dump_json()) == made
 
@@ -77,6 +79,14 @@ def test_nothing_is_an_answer() -> None:
         ("pal", {"grid_wh": (9, 9)}),
         ("ggl", {"pictures": (PICTURE,)}),
         ("ggl", {"grid_wh": None}),
+        ("gcg", {"asked": None}),
+        ("gcg", {"grounded": ()}),
+        ("gcg", {"grounded": (3, 0)}),
+        ("gcg", {"grounded": (1, 1)}),
+        ("gcg", {"grounded": (2, 1, 1), "regions": (CORNERS,) * 4}),
+        ("gcg", {"reply": "<p>Two ships</p> [1], <p>a pier</p>."}),
+        ("gcg", {"reply": "<p>Two ships</p>, <p> </p>."}),
+        ("caption", {"grounded": (1,), "regions": (CORNERS,)}),
     ],
 )
 def test_parts_that_do_not_go_together_are_refused(task: str, changes: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ from .reading import (
     leave_out,
     read_json,
     root_folder,
+    short,
     sorted_files,
 )
 from .record import Reader, Record, Said, Source, Tally, Thing
@@ -49,8 +50,9 @@ def read(
 ) -> Iterator[Record]:
     """One record per image, in the order of the file names; see `Reader.read`.
 
-    Each [SEG] is a thing: its label is the phrase without running number, attributes tell the `phrase` as written and
-    how many `parts` its outline has. The caption names all things in the order of their phrases.
+    Each [SEG] is a thing: its label is the phrase without running number, attributes tell the `phrase` as written,
+    how many `parts` its outline has, and its `shape` where the entry tells what that was made from. The caption names
+    all things in the order of their phrases.
 
     Args:
         root: the folder with train and test, or one of them.
@@ -141,8 +143,10 @@ def _record(path: Path, part: str | None, text: str, tally: Tally | None) -> Rec
     image = image_of(path.parent, path.stem)
     if image is None:
         raise damaged(path, "there is no image of that name beside it", "an image for every JSON file")
-    wanted = phrases(description)
-    if len(wanted) != len(outlines):
+    wanted, shapes = phrases(description), entry.get("shapes")
+    if shapes is not None and not (isinstance(shapes, list) and all(isinstance(each, str) for each in shapes)):
+        raise damaged(path, f"'shapes' is {short(shapes)}", "a list of names", "the outermost object")
+    if len(wanted) != len(outlines) or (shapes and len(shapes) != len(outlines)):
         leave_out(tally, "outlines and [SEG] differ in number")
         return None
     size_wh = image_size(image)
@@ -154,7 +158,7 @@ def _record(path: Path, part: str | None, text: str, tally: Tally | None) -> Rec
             leave_out(tally, "outline without pixels")
             return None
         count = len(outline) if isinstance(outline, list) else 1
-        attributes = {"phrase": phrase, "parts": str(count)}
+        attributes = {"phrase": phrase, "parts": str(count)} | ({"shape": shapes[index]} if shapes else {})
         things.append(Thing(str(index), without_number(phrase).lower(), box, mask=mask, attributes=attributes))
     caption = without_tags(description) if text == "plain" else description.strip()
     return Record(

@@ -1,6 +1,6 @@
 """Grounded conversations on disk: GeoPixelD's own layout, which `surveyor bench` and `data convert geopixeld` read.
 
-    OUT.jsonl                        instruction records: a caption a picture, a caption a described object
+    OUT.jsonl                        instruction records: a caption a picture, with and without points, one an object
     OUT.meta.json                    how they were made, what was counted (see record_files)
     OUT.geopixeld/GeoPixelD.json     conversations as their trainer reads them
     OUT.geopixeld/train/NAME.json    description with phrases, their outlines; NAME.png beside it
@@ -31,10 +31,10 @@ from ...core.scene import Scene
 from ...evals.datasets.record import Tally
 from ...prompts import load
 from ..records.files import Meta, Provenance, write_records
-from ..records.points import as_xy
 from ..records.record import Instruction, Marked, Picture, with_messages
 from .annotate import PROMPTS, Annotated, Choice, annotate
 from .models import Helpers
+from .pointing import oriented, pointing_caption
 from .set_of_marks import shown
 from .views import SHAPES, View
 
@@ -250,11 +250,11 @@ def _entry(view: View, made: Annotated) -> dict[str, Any]:
 
 
 def _instructions(view: View, made: Annotated, path: str, helpers: Helpers) -> list[Instruction]:
-    """The whole description as a caption, and each object's own sentence as the caption of its region."""
+    """The description as a caption, with and without points, and each object's own sentence as that of its region."""
     picture = Picture(path=path, size_wh=view.size_wh)
     names = ", ".join(helpers.names().values()) or "rules"
 
-    def make(task: str, key: str, reply: str, regions: tuple[Marked, ...] = ()) -> Instruction | None:
+    def make(task: str, key: str, reply: str, regions: tuple[Marked, ...] = (), **more: Any) -> Instruction | None:
         try:
             return with_messages(
                 Instruction(
@@ -269,18 +269,17 @@ def _instructions(view: View, made: Annotated, path: str, helpers: Helpers) -> l
                     licence=view.licence,
                     gsd_m=view.gsd_m,
                     made=(f"annotate: {names}",),
+                    **more,
                 )
             )
         except SurveyorError:  # a region that the grid cannot tell
             return None
 
     found = [make("caption", "0", made.plain)]
+    if (told := pointing_caption(view, made)) is not None:
+        found.append(make("gcg", "0", told.reply, told.regions, grounded=told.counts, asked=told.kind))
     for index, said in made.objects.items():
-        item = view.items[index]
-        rle = item.mask.to_rle() if item.shape == "pixels" else None
-        points, is_upright = as_xy(item.corners_px), item.shape == "box"
-        region = Marked(kind="obb", points=points, rle=rle, label=item.label, is_upright=is_upright)
-        found.append(make("region", str(index), said, (region,)))
+        found.append(make("region", str(index), said, (oriented(view.items[index]),)))
     return [record for record in found if record is not None]
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import cv2
 import numpy as np
 
 from ...core import lexicon
+from ...tools.models.grounded import untagged
 from ..pixels import jitter_colour
 from ..records.points import in_reading_order
 from ..records.record import Instruction, Marked, Picture, with_messages
@@ -36,7 +38,7 @@ TURNED_TASKS_WITHOUT_WORDS = ("count", "geoloc", "scene")
 def said(record: Instruction) -> list[str]:
     """What a record says in words of its own about its picture."""
     replies = [] if record.task in TURNED_TASKS_WITHOUT_WORDS else [record.reply]
-    return [words for words in (record.phrase, *replies) if words]
+    return [untagged(words) for words in (record.phrase, *replies) if words]
 
 
 def changed(record: Instruction, what: str, **parts: object) -> Instruction:
@@ -57,7 +59,7 @@ def turned_record(record: Instruction, turn: Turn, pictures: Pictures) -> Instru
     _has_picture(record)
     try:
         phrase = turned_words(record.phrase, turn)
-        reply = record.reply if record.task in TURNED_TASKS_WITHOUT_WORDS else turned_words(record.reply, turn)
+        reply = record.reply if record.task in TURNED_TASKS_WITHOUT_WORDS else _turned_reply(record, turn)
     except Unturnable as error:
         raise LeftOut(f"words that cannot be turned: {error.reason}") from None
     size = record.size_wh
@@ -68,6 +70,14 @@ def turned_record(record: Instruction, turn: Turn, pictures: Pictures) -> Instru
     shown = tuple(_made(pictures, each, turn.name, turn.pixels) for each in record.pictures)
     parts = _regions(record, [move(each) for each in record.given], [move(each) for each in record.regions])
     return changed(record, f"turn {turn.name}", pictures=shown, phrase=phrase, reply=reply, **parts)
+
+
+def _turned_reply(record: Instruction, turn: Turn) -> str:
+    """The reply turned; with tags only if they hide nothing from whoever turns the words."""
+    reply = turned_words(record.reply, turn)
+    if record.grounded and untagged(reply) != turned_words(untagged(record.reply), turn):
+        raise LeftOut("words that cannot be turned: a phrase that parts a direction from its words")
+    return reply
 
 
 # ---- tilted
@@ -215,7 +225,11 @@ def _crop(picture: Picture, window: tuple[int, int, int, int]) -> Picture:
 
 
 def _regions(record: Instruction, given: list[Marked], regions: list[Marked]) -> dict[str, object]:
-    """Given and right regions in order; where there are given ones, pairs stay together."""
+    """Given and right regions in order; pairs of given and right ones stay together, and those of one phrase."""
+    if record.grounded:
+        following = iter(regions)
+        groups = [in_reading_order(list(islice(following, count))) for count in record.grounded]
+        return {"regions": tuple(each for group in groups for each in group)}
     if not record.given:
         return {"regions": ordered_as(record, regions)}
     first = in_reading_order(given)

@@ -26,6 +26,8 @@ from .things import Sheet, of_change, of_regions, of_things
 
 REFUSED = {"thinkgeo": "its tasks are answered by calling tools, which a reply in words does not teach"}
 """Readers whose data is no lesson, and why."""
+_SAID = {"geopixeld": {"text": "tagged"}}
+"""Options of readers that are not the user's to choose here: captions are told with and without their tags."""
 Listener = Callable[[Record], None]
 
 
@@ -105,7 +107,8 @@ def _records(
     if name in REFUSED:
         raise UsageError(f"{name} cannot be converted: {REFUSED[name]}")
     reader = _reader(name)
-    return reader.read(folder, split=split, tally=tally, **_checked(name, given, tuple(reader.options)))
+    options = _checked(name, given, tuple(reader.options)) | _SAID.get(name, {})
+    return reader.read(folder, split=split, tally=tally, **options)
 
 
 def _reader(name: str) -> Reader:

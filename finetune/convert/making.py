@@ -165,7 +165,7 @@ class Maker:
             return self._lost(task, error.errors()[0]["msg"])
         except UsageError as error:
             return self._lost(task, str(error).split(";")[0])
-        if task in POINTING:
+        if task in POINTING or task == "gcg":
             return [made] if _on_grid(made) else self._lost(task, "region smaller than a step of the grid")
         try:
             asking_of(made).read(made.messages[-1].content)

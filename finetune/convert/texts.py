@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...core.masks import Mask
+from ...evals.datasets.geopixeld import phrases, without_number, without_tags
 from ...evals.datasets.record import Record, Said, Thing
+from ...tools.models.grounded import is_tagged
 from ..records.points import in_reading_order
 from ..records.record import Instruction, Marked
 from ..records.windows import Cutter, Seen
@@ -17,6 +19,11 @@ from .shapes import NotTold, box_of_mask, boxed_with_points, oriented, patches
 from .things import Sheet, has_outline
 
 _ARTICLE = re.compile(r"(?:the|an?|all|every|each)\s+(?=\S)", re.IGNORECASE)
+_TASKS = {"refer": ("rec", "res"), "question": ("vqa",), "dialog": ("vqa",), "caption": ("caption", "gcg")}
+"""Kind of a text -> what it makes; of others the task of that name."""
+_SHOWN = re.compile(r"<p>([^<>]*)</p>\s*\[SEG\]")
+"""A phrase of GeoPixelD that has an outline."""
+_FILLED = ("box", "oriented box")
 _OWN_BOXES = re.compile(r"[{}]|<\s*-?\d")
 
 
@@ -31,7 +38,7 @@ def of_texts(sheet: Sheet) -> Iterator[Instruction]:
             "refer": _referred, "region": _region, "caption": _caption, "question": _question, "dialog": _question,
             "scene": _scene,
         }  # fmt: skip
-        tasks = {"refer": ("rec", "res"), "question": ("vqa",), "dialog": ("vqa",)}.get(said.kind, (said.kind,))
+        tasks = _TASKS.get(said.kind, (said.kind,))
         if not maker.wants(*tasks):
             continue
         key = (said.kind, said.text, said.answer or "", *said.things)
@@ -123,7 +130,9 @@ def _phrases(sheet: Sheet) -> Iterator[Instruction]:
         of_phrase.setdefault(plain_phrase(thing.label), []).append(thing)
     for phrase, things in of_phrase.items():
         masks = _parts(things[0])
-        if len(things) > 1 or not phrase:
+        if things[0].attributes.get("shape") in _FILLED:
+            sheet.maker.drop("res", "phrase whose mask is a filled box")
+        elif len(things) > 1 or not phrase:
             sheet.maker.drop("res", "phrase that stands for several masks" if phrase else "mask without phrase")
         elif len(masks) > sheet.maker.options.most:
             sheet.maker.drop("res", f"expression for more than {sheet.maker.options.most} regions")
@@ -158,8 +167,45 @@ def _region(sheet: Sheet, said: Said) -> Iterator[Instruction]:
 
 
 def _caption(sheet: Sheet, said: Said) -> Iterator[Instruction]:
-    if not _unreadable(sheet, "caption", said.text):
-        yield from sheet.make("caption", said.id, _whole(sheet), reply=said.text)
+    text = without_tags(said.text) if phrases(said.text) else said.text
+    if sheet.maker.wants("caption") and not _unreadable(sheet, "caption", text):
+        yield from sheet.make("caption", said.id, _whole(sheet), reply=text)
+    if sheet.maker.wants("gcg") and phrases(said.text):
+        yield from _grounded(sheet, said)
+
+
+def _grounded(sheet: Sheet, said: Said) -> Iterator[Instruction]:
+    """The caption with the box and key points of each patch behind each phrase."""
+    by_id = {thing.id: thing for thing in sheet.record.things}
+    things = [by_id[id] for id in said.things if id in by_id]
+    tagged, told = told_phrases(said.text), phrases(said.text)
+    masked = [thing for thing in things if thing.mask is not None and thing.mask.area_px]
+    if not all(told) or len(masked) != len(told) or not is_tagged(tagged):
+        sheet.maker.drop("gcg", "caption with a phrase that has no words or no mask, or with brackets")
+    elif any(thing.attributes.get("shape") in _FILLED for thing in things):
+        sheet.maker.drop("gcg", "phrase whose mask is a filled box")
+    else:
+        count = sheet.maker.options.key_points
+        groups = [_sorted(box_of_mask(mask, count, thing.label) for mask in _parts(thing)) for thing in things]
+        regions = tuple(region for group in groups for region in group)
+        if len(regions) > sheet.maker.options.most:
+            sheet.maker.drop("gcg", f"caption for more than {sheet.maker.options.most} regions")
+            return
+        counts = tuple(map(len, groups))
+        yield from sheet.make("gcg", said.id, _whole(sheet), reply=tagged, regions=regions, grounded=counts, asked="keypoints")  # fmt: skip  # noqa: E501
+
+
+def told_phrases(description: str) -> str:
+    """GeoPixelD's description with tags round the phrases alone, which lose their running numbers.
+
+    A tag without a [SEG] of its own is no phrase that is shown.
+
+    Example:
+        >>> told_phrases("The <p> tennis court-1 </p> [SEG] , left of <p> a-2 </p> and <p>two cars-3</p> [SEG] .")
+        'The <p>tennis court</p>, left of a-2 and <p>two cars</p>.'
+    """
+    shown = _SHOWN.sub(lambda match: f"\0{without_number(' '.join(match[1].split()))}\1", description)
+    return without_tags(shown).replace("\0", "<p>").replace("\1", "</p>")
 
 
 def _question(sheet: Sheet, said: Said) -> Iterator[Instruction]:

@@ -82,6 +82,8 @@ def record_picture(record: Instruction, images: str | Path, *, side_px: int = SI
     told: list[Pointed] = []
     if record.task in POINTING:
         told = asking_of(record).read(record.messages[-1].content)
+    elif record.task == "gcg":
+        told = [each for some in asking_of(record).read(record.messages[-1].content).regions for each in some]
     asked = [region.pointed for region in (record.given or (record.regions if record.task == "region" else ()))]
     shown = [_pixels(picture, Path(images)) for picture in record.pictures]
     width, height = record.size_wh

@@ -10,6 +10,7 @@ GeoRSMLLM section III-A: one representation for detection, segmentation and chan
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,14 +19,15 @@ from pydantic import Field, model_validator
 from ...core.codec import Pointed
 from ...core.conditions import Node
 from ...core.errors import UsageError
+from ...tools.models.grounded import is_tagged, phrases_of, written
 from ...tools.models.tasks import Asking, Tasks
 
 SCHEMA_VERSION = 1
 IMAGE = "<image>"
-Task = Literal["det", "rec", "res", "rcd", "region", "caption", "vqa", "count", "scene", "geoloc", "pal", "ggl"]
+Task = Literal["det", "rec", "res", "rcd", "region", "caption", "vqa", "count", "scene", "geoloc", "pal", "ggl", "gcg"]
 TASKS: tuple[Task, ...] = get_args(Task)
 POINTING: tuple[Task, ...] = ("det", "rec", "res", "rcd", "pal", "ggl")
-"""Tasks whose reply is a set of points; of the others it is words."""
+"""Tasks whose reply is a set of points; of the others it is words, with points behind the phrases of `gcg`."""
 XY = tuple[float, float]
 
 
@@ -88,16 +90,20 @@ class Instruction(Node):
         task: `det` everything of a class, `rec` what an expression names, `res` the same as box and key points, `rcd`
             change as closed polygons over two pictures, `region` a region's caption, `caption`, `vqa`, `count`,
             `scene`, `geoloc`; `pal` given regions told more closely by the picture, `ggl` given regions told more
-            coarsely without one (GeoGround section 3.2; `finetune.augment.pal` makes both).
+            coarsely without one (GeoGround section 3.2; `finetune.augment.pal` makes both); `gcg` a caption whose
+            phrases point (GeoPixel section 4).
         pictures: one; two (before, after) for `rcd` and a `region` that changed; none for `ggl`.
         phrase: what is asked for (pointing tasks, `count`), or the question (`vqa`); "" where nothing is.
-        regions: what is right (pointing tasks; none is an answer), or what is asked about (`region`: exactly one).
+        regions: what is right (pointing tasks; none is an answer), or what is asked about (`region`: exactly one); of
+            `gcg` those of the first phrase, then those of the second, ...
+        grounded: how many regions each phrase of the reply has (`gcg`).
         given: what is told beforehand (`pal`, `ggl`): one for each of `regions`, in that order.
-        asked: the kind of what is asked for (`pal`, `ggl`); None for other tasks.
+        asked: the kind of what is asked for (`pal`, `ggl`, `gcg`); None for other tasks.
         grid_wh: px in which given and regions lie where no picture tells it (`ggl`): a square, so that a rectangle
             stays one on the grid; None for other tasks.
         wording: which of the ways to ask (`Tasks.wording`); 0 are the words of inference.
-        reply: what is right in words; "" for pointing tasks, which say their regions.
+        reply: what is right in words; "" for pointing tasks, which say their regions; of `gcg` with `<p>phrases</p>`,
+            and without points.
         choices: for `scene`, the classes to choose from.
         messages: user and assistant, in the native dialect.
         family: leakage family: records of one family stay on one side of a split (FORMATS section 0.3).
@@ -112,6 +118,7 @@ class Instruction(Node):
     pictures: tuple[Picture, ...] = Field(default=(), max_length=2)
     phrase: str = ""
     regions: tuple[Marked, ...] = ()
+    grounded: tuple[int, ...] = ()
     given: tuple[Marked, ...] = ()
     asked: Literal["box", "obb", "keypoints", "polygon"] | None = None
     grid_wh: tuple[int, int] | None = None
@@ -134,8 +141,8 @@ class Instruction(Node):
         if (self.grid_wh is not None) != (self.task == "ggl"):
             faults.append("a grid's size goes with 'ggl', which has no picture")
         hybrid = self.task in ("pal", "ggl")
-        if (self.asked is not None) != hybrid or bool(self.given) != hybrid:
-            faults.append("given regions and the kind that is asked for go with 'pal' and 'ggl'")
+        if (self.asked is not None) != (hybrid or self.task == "gcg") or bool(self.given) != hybrid:
+            faults.append("given regions go with 'pal' and 'ggl', the kind that is asked for with these and 'gcg'")
         if hybrid and len(self.given) != len(self.regions):
             faults.append(f"{len(self.given)} given regions and {len(self.regions)} that are right")
         if bool(self.reply) == (self.task in POINTING):
@@ -144,9 +151,25 @@ class Instruction(Node):
             faults.append("a phrase goes with det, rec, res, rcd, pal, count and vqa")
         if self.task == "region" and len(self.regions) != 1:
             faults.append("'region' asks about exactly one region")
+        if self.task == "gcg" or self.grounded:
+            faults += self._grounded_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _grounded_faults(self) -> list[str]:
+        if self.task != "gcg" or not self.grounded or not is_tagged(self.reply):
+            return ["phrases with regions go with 'gcg', as <p>phrase</p> in a reply without other brackets"]
+        phrases = len(phrases_of(self.reply))
+        if len(self.grounded) != phrases or min(self.grounded) < 1 or sum(self.grounded) != len(self.regions):
+            return [f"{phrases} phrases, {self.grounded!r} regions of them, and {len(self.regions)} regions in all"]
+        return []
+
+    @property
+    def regions_of_phrases(self) -> tuple[tuple[Marked, ...], ...]:
+        """Of `gcg`: the regions of each phrase."""
+        following = iter(self.regions)
+        return tuple(tuple(islice(following, count)) for count in self.grounded)
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -182,6 +205,8 @@ def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
             return tasks.classify(record.choices)
         case "geoloc":
             return tasks.locate()
+        case "gcg":
+            return tasks.caption_grounded(record.asked or "obb", size)
         case "pal" | "ggl":
             given, asked = [each.pointed for each in record.given], record.asked or "box"
             if record.task == "ggl":
@@ -191,9 +216,13 @@ def asking_of(record: Instruction, dialect: str = "native") -> Asking[Any]:
 
 def reply_of(record: Instruction, dialect: str = "native") -> str:
     """What is right, as the model should write it: points in the dialect's words ("none" for no regions), or words."""
+    how = Tasks(dialect).dialect
+    if record.task == "gcg":
+        told = [[each.pointed for each in regions] for regions in record.regions_of_phrases]
+        return written(record.reply, told, how, record.size_wh)
     if record.task not in POINTING:
         return record.reply
-    return Tasks(dialect).dialect.encode([each.pointed for each in record.regions], record.size_wh)
+    return how.encode([each.pointed for each in record.regions], record.size_wh)
 
 
 def with_messages(record: Instruction, dialect: str = "native") -> Instruction:

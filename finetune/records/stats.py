@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...tools.models.grounded import phrases_of
 from .record import POINTING, Instruction, Marked
 
 _SIZES = (32, 96)
@@ -62,7 +63,7 @@ class TaskStats:
         points: of each record that tells some, key points among them.
         reply: characters of each reply.
         crops: records that show a part of their image.
-        phrases: what is asked for -> records; of questions and expressions only how many there are.
+        phrases: what is asked for, or what a caption points at -> how often.
     """
 
     records: int = 0
@@ -150,8 +151,7 @@ def _add(found: Stats, record: Instruction) -> None:
         task.points.add(points)
     task.reply.add(len(record.messages[-1].content) if record.messages else len(record.reply))
     task.crops += any(picture.crop_xyxy is not None for picture in record.pictures)
-    if record.phrase:
-        task.phrases[record.phrase] += 1
+    task.phrases.update([record.phrase] if record.phrase else phrases_of(record.reply) if record.grounded else ())
     found._families.add(hash(record.family))
     found._images.update(hash((picture.path, picture.crop_xyxy)) for picture in record.pictures)
     found.splits[record.split or ""] += 1

@@ -17,15 +17,17 @@ import numpy as np
 
 from ...core.codec import Pointed
 from ...core.errors import ModelOutputError
-from ...core.geometry import canonical_corners, corners_to_box
+from ...core.geometry import box_to_corners, canonical_corners, corners_to_box
 from ...core.masks import Mask
 from ...core.progress import report
 from ...core.protocols import Place
 from ...evals.scores.captions import Captioned, score_captions
 from ...evals.scores.crec import Item, Prediction, score_crec
+from ...evals.scores.gcg import Grounded, score_gcg, word_overlap
 from ...evals.scores.rcd import score_rcd
 from ...evals.scores.scene import Classified, score_scenes
 from ...evals.scores.vqa import Questioned, score_vqa
+from ...tools.models.grounded import GroundedText, phrases_of, untagged
 from ...tools.models.prompting import Prompt, Reply, meaning
 from ...tools.models.tasks import Asking
 from ..records.record import POINTING, TASKS, Instruction, asking_of
@@ -85,10 +87,17 @@ def _read(record: Instruction, prompt: Prompt, reply: Reply) -> Answered:
         read = meaning(prompt.asking, reply)
     except ModelOutputError:
         return Answered(record, reply.text, None, "unreadable", reply.forced)
-    if isinstance(read, list) and prompt.pictures:
+    if isinstance(read, list | GroundedText) and prompt.pictures:
         scale = np.array(record.size_wh) / np.array(prompt.pictures[-1].size_wh)
-        read = [replace(each, points_px=each.points_px * scale) for each in read]
+        if isinstance(read, list):
+            read = _scaled(read, scale)
+        else:
+            read = replace(read, regions=tuple(tuple(_scaled(each, scale)) for each in read.regions))
     return Answered(record, reply.text, read, "answered", reply.forced)
+
+
+def _scaled(pointed: Sequence[Pointed], scale: np.ndarray) -> list[Pointed]:
+    return [replace(each, points_px=each.points_px * scale) for each in pointed]
 
 
 # ---- scores
@@ -99,7 +108,8 @@ def scores(answered: Sequence[Answered]) -> dict[str, float]:
 
     Headlines: `det_f1`, `rec_f1`, `res_f1`, `pal_f1`, `ggl_f1` (at IoU 0.5, pooled counts), `rcd_iou` (mean of the
     items; outlines of `pal` and `ggl` likewise, as `pal_iou`), `count_exact`, `vqa_exact`, `scene_accuracy`,
-    `caption_rouge_l`, `region_rouge_l`, `geoloc_near`. Besides: `TASK_unreadable` and `TASK_cut` (shares), `items`.
+    `caption_rouge_l`, `region_rouge_l`, `geoloc_near`, `gcg_recall` (phrases whose words and place are right, each by
+    half). Besides: `TASK_unreadable` and `TASK_cut` (shares), `items`.
     """
     found: dict[str, float] = {}
     heads: list[float] = []
@@ -120,9 +130,8 @@ def scores(answered: Sequence[Answered]) -> dict[str, float]:
 def _alike(task: str, own: Sequence[Answered]) -> dict[str, list[Answered]]:
     """Headline's name -> the answers that it is made of."""
     if task not in POINTING:
-        name = {"count": "exact", "vqa": "exact", "scene": "exact", "geoloc": "near"}.get(task, "rouge_l")
-        name = "accuracy" if task == "scene" else name
-        return {name: list(own)} if own else {}
+        heads = {"count": "exact", "vqa": "exact", "scene": "accuracy", "geoloc": "near", "gcg": "recall"}
+        return {heads.get(task, "rouge_l"): list(own)} if own else {}
     outlines = [each for each in own if task == "rcd" or each.record.asked == "polygon"]
     boxes = [each for each in own if task != "rcd" and each.record.asked != "polygon"]
     return {name: part for name, part in (("f1", boxes), ("iou", outlines)) if part}
@@ -200,6 +209,28 @@ def _rouge(answered: Sequence[Answered]) -> Figures:
     return {"rouge_l": values["ROUGE_L"], "cider": values["CIDEr"]}
 
 
+def _grounded(answered: Sequence[Answered]) -> Figures:
+    """Phrases and places as `score_gcg` does, masks being what their boxes fill; the words as those of captions."""
+    asked, texts = [], []
+    for each in answered:
+        record, said = each.record, each.read
+        shape = (record.size_wh[1], record.size_wh[0])
+        right = [[marked.pointed for marked in some] for some in record.regions_of_phrases]
+        found = said.regions if said is not None else ()
+        masks = ([_rle([_ring(one) for one in some], shape) for some in groups] for groups in (right, found))
+        names = said.phrases if said is not None else ()
+        asked.append(Grounded(record.id, record.family, record.size_wh, phrases_of(record.reply), next(masks), names, next(masks), each.status))  # fmt: skip  # noqa: E501
+        text = said.text if said is not None else None
+        texts.append(Captioned(record.id, record.family, [untagged(record.reply)], text, each.status))
+    values = score_gcg(asked, word_overlap).values()
+    return {"recall": values["recall"], "miou": values["miou"], "rouge_l": score_captions(texts).values()["ROUGE_L"]}
+
+
+def _ring(pointed: Pointed) -> list[np.ndarray]:
+    points = np.asarray(pointed.points_px, dtype=np.float64)
+    return [box_to_corners(corners_to_box(points)) if pointed.kind == "box" else points]
+
+
 def _near(answered: Sequence[Answered]) -> Figures:
     hits = [float(isinstance(e.read, Place) and _km(e.read, asking_of(e.record).read(_last(e.record))) <= NEAR_KM)
             for e in answered]  # fmt: skip
@@ -220,6 +251,7 @@ def _last(record: Instruction) -> str:
 
 _SCORERS: dict[str, Callable[[Sequence[Answered]], Figures]] = {
     "f1": _boxes, "iou": _outlines, "exact": _exact, "accuracy": _class, "rouge_l": _rouge, "near": _near,
+    "recall": _grounded,
 }  # fmt: skip
 
 

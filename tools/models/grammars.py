@@ -39,8 +39,7 @@ def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH, count:
     Raises:
         UsageError: a kind that there is no grammar for.
     """
-    if kind not in _NATIVE:
-        raise UsageError(f"there is no grammar for {kind!r}, expected one of: {', '.join(_NATIVE)}")
+    _check_kind(kind)
     if dialect == "native" and count is not None:
         more = "" if count == 1 else f' ("\\n" obj){{{count - 1}}}'
         return f"start: obj{more}\n{_NATIVE[kind]}{_GRID}"
@@ -60,6 +59,20 @@ def regions_grammar(dialect: str, kind: str, label: str, size_wh: SizeWH, count:
             f'obj: "{{\\"bbox_2d\\": [" x ", " y ", " x ", " y {tail}\n{numbers}\n'
         )
     return None
+
+
+def grounded_grammar(kind: str) -> str:
+    """Words in which phrases are followed by their objects: `A <p>ship</p> [(1,2),...] lies there.`
+
+    Raises:
+        UsageError: a kind that there is no grammar for.
+    """
+    _check_kind(kind)
+    return (
+        "start: WORDS | WORDS? (phrase WORDS?)+\n"
+        'phrase: "<p>" WORDS "</p>" (" " obj)+\n'
+        f"WORDS: /[^<>\\[\\]\\n]+/\n{_NATIVE[kind]}{_GRID}"
+    )
 
 
 def subset_grammar(lines: Sequence[str]) -> str:
@@ -85,6 +98,11 @@ def place_grammar() -> str:
         "LAT: /-?([0-9]|[1-8][0-9])\\.[0-9]{2,4}|-?90\\.00/\n"
         "LON: /-?([0-9]|[1-9][0-9]|1[0-7][0-9])\\.[0-9]{2,4}|-?180\\.00/\n"
     )
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in _NATIVE:
+        raise UsageError(f"there is no grammar for {kind!r}, expected one of: {', '.join(_NATIVE)}")
 
 
 def _whole_number(name: str, most: int) -> str:

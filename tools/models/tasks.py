@@ -3,8 +3,8 @@
 GeoRSMLLM section III-A: one text format for detection (`[det]`, four corners), segmentation (`[seg]`, box and key
 points for SAM-2), change (`[change]`, closed polygons over two images), captions of images and regions, questions,
 classes of scenes, counts and geolocalisation; section III-B: sub-instructions that carry the regions of the answer
-before them (`[select]`). A model of ours is spoken to with the task's tag, a stock checkpoint in plain words and its
-own dialect.
+before them (`[select]`). Captions whose phrases point (`[gcg]`) are GLaMM's and GeoPixel's, in the same format. A model
+of ours is spoken to with the task's tag, a stock checkpoint in plain words and its own dialect.
 
 Local and remote models both use this: `pointing.PointingModel` makes a grounder, describer and change detector of
 anything that answers `pointing.Prompt`s. Every point here is in pixels of the image as the model sees it.
@@ -23,14 +23,15 @@ from ...core.errors import ModelOutputError, UsageError
 from ...core.frames import SizeWH
 from ...core.protocols import Place
 from ...prompts import load
-from .grammars import choice_grammar, count_grammar, place_grammar, regions_grammar, subset_grammar
+from .grammars import choice_grammar, count_grammar, grounded_grammar, place_grammar, regions_grammar, subset_grammar
+from .grounded import GroundedText, read_grounded
 
 Read = TypeVar("Read")
 FREE = ("region", "caption", "vqa")
 """Tasks whose replies are words, which may be cut short."""
 _STYLE = {"native": "", "qwen2-vl": "_tokens", "qwen2.5-vl": "_json", "qwen3-vl": "_json"}
 _KINDS = {"box": "upright box", "obb": "oriented box", "keypoints": "upright box with key points", "polygon": "outline"}
-_MORE_WAYS = {"det": 3, "seg": 3, "change": 3, "region": 3, "refine": 2, "convert": 2, "count": 2}
+_MORE_WAYS = {"det": 3, "seg": 3, "change": 3, "region": 3, "refine": 2, "convert": 2, "count": 2, "gcg": 2}
 """How many numbered prompts there are beside a task's own: `det_1.md`, `det_2.md`, ..."""
 _REGION_TOKENS, _TEXT_TOKENS, _SHORT_TOKENS = 2048, 256, 64
 _PLACE = re.compile(
@@ -178,6 +179,27 @@ class Tasks:
     def caption(self) -> Asking[str]:
         """A description of the image (`[caption]`)."""
         return self._text("caption", _TEXT_TOKENS)
+
+    def caption_grounded(self, kind: str, size_wh: SizeWH) -> Asking[GroundedText]:
+        """A description of the image in which each thing that is named is pointed at (`[gcg]`).
+
+        Args:
+            kind: "obb", "keypoints" (boxes with key points, for a mask model), "box" or "polygon": of all it tells.
+            size_wh: of the picture.
+
+        Raises:
+            UsageError: another kind, or a dialect other than ours: no stock family was taught such captions.
+        """
+        if kind not in _KINDS:
+            raise UsageError(f"there is no kind {kind!r} to ask for, expected one of: {', '.join(_KINDS)}")
+        if self.name != "native":
+            raise UsageError(f"captions with points are written in the dialect 'native' alone, not in {self.name!r}")
+
+        def read(reply: str, strict: bool = True) -> GroundedText:
+            return read_grounded(reply, kind, self.dialect, size_wh, strict=strict)
+
+        text = self._prompt("gcg", kind=_KINDS[kind])
+        return Asking("gcg", text, grounded_grammar(kind), read, _REGION_TOKENS, lambda reply: read(reply, False))
 
     def answer(self, question: str) -> Asking[str]:
         """A short answer to a question in words (`[vqa]`). Raises UsageError for an empty question."""
