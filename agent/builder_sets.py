@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from pydantic import BaseModel
 
-from ..core.conditions import And, ClassIs, Condition, Not, Or, Pick, Selection, conjuncts
+from ..core.conditions import ClassIs, Condition, Not, Or, Pick, Selection, all_of, conjuncts
 from ..core.errors import UsageError
 from ..core.wording import words
 from . import builder_terms as terms
@@ -190,4 +190,7 @@ def _conditions(selection: Selection, *, named: bool) -> tuple[Condition, ...]:
 
 
 def _all(parts: tuple[Condition, ...]) -> Condition:
-    return parts[0] if len(parts) == 1 else And(conditions=parts)
+    """What holds where all of one or more conditions do."""
+    found = all_of(parts)
+    assert found is not None
+    return found

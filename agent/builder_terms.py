@@ -9,7 +9,6 @@ from typing import Any, NoReturn, TypeVar, cast
 from pydantic import ValidationError
 
 from ..core.conditions import (
-    And,
     Comparison,
     Condition,
     CountTest,
@@ -18,6 +17,7 @@ from ..core.conditions import (
     Pick,
     Quantity,
     Selection,
+    all_of,
     conjuncts,
 )
 from ..core.errors import QueryError, UsageError
@@ -339,4 +339,4 @@ def joined(conditions: Iterable[Condition | None]) -> Condition | None:
                 raise UsageError(
                     f"nothing can be both {words(first)!r} and {words(second)!r}; use a union, or drop one"
                 )
-    return None if not parts else parts[0] if len(parts) == 1 else And(conditions=parts)
+    return all_of(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ..core.conditions import And, ClassIs, Condition, Node, Not, Or, Request, Selection, SizeWord, conjuncts
+from ..core.conditions import And, ClassIs, Condition, Node, Not, Or, Request, Selection, SizeWord, all_of, conjuncts
 from ..core.errors import UnknownPhrase
 from ..core.lexicon import normalise, resolve
 
@@ -85,11 +85,5 @@ def _named(selection: Selection, sized: set[str]) -> Selection:
         phrases = tuple(f"{part.word} {phrase}" for phrase in selection.phrases)
         if all(normalise(phrase) in sized for phrase in phrases):
             rest = [other for other in conjuncts(selection.where) if other is not part]
-            return selection.model_copy(update={"phrases": phrases, "where": _joined(rest)})
+            return selection.model_copy(update={"phrases": phrases, "where": all_of(rest)})
     return selection
-
-
-def _joined(conditions: list[Condition]) -> Condition | None:
-    if not conditions:
-        return None
-    return conditions[0] if len(conditions) == 1 else And(conditions=tuple(conditions))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.conditions import Among, And, Condition, Node, Not, Or, Pick, Provided, Selection, conjuncts, walk
+from ..core.conditions import Among, And, Condition, Node, Not, Or, Pick, Provided, Selection, all_of, conjuncts, walk
 from ..core.plan import Plan, Step
 from ..core.regions import Candidate
 from ..core.wording import selecting, words
@@ -57,8 +57,7 @@ def selection_of(step: Step, plan: Plan) -> Selection | None:
         return None
     if not picks and conditions and isinstance(last := conditions[-1], Pick):
         conditions, picks = conditions[:-1], [last]
-    where = None if not conditions else conditions[0] if len(conditions) == 1 else And(conditions=tuple(conditions))
-    return Selection(phrases=phrases, where=where, picks=tuple(picks))
+    return Selection(phrases=phrases, where=all_of(conditions), picks=tuple(picks))
 
 
 def amount(step: Step, plan: Plan, n: int) -> str:

@@ -494,5 +494,13 @@ def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:
     return (condition,)
 
 
+def all_of(conditions: Iterable[Condition]) -> Condition | None:
+    """What holds where all of them do: None for none, a single one as it is, else an `And`; undoes `conjuncts`."""
+    parts = tuple(conditions)
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else And(conditions=parts)
+
+
 for _model in (Relation, CompareWith, Provided, Pick, And, Or, Not, Selection, Output, Request):
     _model.model_rebuild()

@@ -37,6 +37,7 @@ from .conditions import (
     Selection,
     Shape,
     SizeWord,
+    all_of,
     conjuncts,
 )
 from .inflection import cardinal, is_plural, ordinal, plural
@@ -370,9 +371,7 @@ def _split_adjectives(where: Condition | None) -> tuple[list[_Adjective], Condit
     while parts and isinstance(first := parts[0], _Adjective):
         adjectives.append(first)
         del parts[0]
-    if not parts:
-        return adjectives, None
-    return adjectives, parts[0] if len(parts) == 1 else And(conditions=tuple(parts))
+    return adjectives, all_of(parts)
 
 
 def _clause(condition: Condition | None, many: bool, level: int = 0) -> str:
@@ -398,8 +397,7 @@ def _branches(node: Selection) -> list[Selection]:
         inner = part.conditions if isinstance(part, And) else (part,)
         if not isinstance(inner[0], ClassIs) or any(isinstance(other, ClassIs) for other in inner[1:]):
             return []
-        rest = inner[1] if len(inner) == 2 else And(conditions=inner[1:]) if len(inner) > 2 else None
-        branches.append(Selection(phrases=(inner[0].phrase,), where=rest))
+        branches.append(Selection(phrases=(inner[0].phrase,), where=all_of(inner[1:])))
     fits = tuple(branch.phrases[0] for branch in branches) == node.phrases
     told = any(branch.where is not None for branch in branches[:-1])  # else what the last has would be for all
     return branches if fits and told else []

@@ -25,13 +25,13 @@ from surveyor.core.conditions import (
     walk,
 )
 from surveyor.evals.bench.execute import executor_of
-from surveyor.evals.construction.atoms import Site
 from surveyor.evals.construction.builder import build
 from surveyor.evals.construction.compose import proposals, says_too_much
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.crops import views_of
 from surveyor.evals.construction.phrasing import is_read_alike, means, request_for, spoken, wordings
 from surveyor.evals.construction.referents import referents_of
+from surveyor.evals.construction.sites import Site
 from surveyor.evals.construction.synth_source import synth_records
 from surveyor.evals.construction.twins import _said, is_impossible, twins
 from surveyor.evals.construction.views import View

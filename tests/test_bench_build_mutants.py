@@ -39,7 +39,7 @@ from surveyor.tools.bands import CRISP, STRICT, Band, Bands
 from surveyor.tools.layout import Layout
 
 judge, pick = (import_module(f"surveyor.tools.{name}") for name in ("judge", "pick"))  # their functions hide them
-SUITE_ITEMS, SCENES, SEEDS = 2300, 560, tuple(range(10))
+SUITE_ITEMS, SCENES, SEEDS = 3000, 560, tuple(range(10))
 BROADER = ("court", "sports field")  # drawn scenes annotate all kinds of them
 LEAST_KILLED = 0.95
 Patch = tuple[Any, str, Any]

@@ -22,7 +22,6 @@ from surveyor.core.masks import Mask
 from surveyor.evals.bench.execute import answer, executor_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
 from surveyor.evals.construction.admit import Rejected, Verdicts, admitted, admitted_empty, deletions
-from surveyor.evals.construction.atoms import Site
 from surveyor.evals.construction.compose import Proposal
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.provided import provision_of
@@ -39,6 +38,7 @@ from surveyor.evals.construction.rcd_components import (
 from surveyor.evals.construction.rcd_drafts import drafted, numbered
 from surveyor.evals.construction.rcd_synth import synth_pairs
 from surveyor.evals.construction.rcd_views import ChangeView, change_views, place_box, share_in
+from surveyor.evals.construction.sites import Site
 from surveyor.evals.construction.usable import part_of
 from surveyor.evals.datasets import levir, pairs, xbd
 from surveyor.evals.datasets.record import Record, Said, Source

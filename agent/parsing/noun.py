@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...core.conditions import And, Condition, CountTest, Or, Pick, Selection
+from ...core.conditions import And, Condition, CountTest, Or, Pick, Selection, all_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def conjunction(parts: list[Condition]) -> Condition | None:
     flat: list[Condition] = []
     for part in parts:
         flat += [one for one in (part.conditions if isinstance(part, And) else (part,)) if one not in flat]
-    return None if not flat else flat[0] if len(flat) == 1 else And(conditions=tuple(flat))
+    return all_of(flat)
 
 
 def disjunction(parts: list[Condition]) -> Condition:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.conditions import And, InBox, Request, Selection, conjuncts, walk
+from ...core.conditions import InBox, Request, Selection, all_of, conjuncts, walk
 from ...core.errors import UnknownPhrase, UsageError
 from ...core.geometry import box_to_corners
 from ...core.lexicon import normalise
@@ -47,7 +47,21 @@ def changed_thing(phrase: str) -> str | None:
     return ANY_CHANGE if thing in _ANYTHING else thing
 
 
-class ChangeGrounder:
+class _Finds:
+    """Keeps what a grounder found, by what was asked for; sibling steps ask it on threads of their own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[Region, ...]] = {}
+
+    @property
+    def found(self) -> tuple[Region, ...]:
+        """All that was found so far, whatever was asked for."""
+        with self._lock:
+            return tuple(region for regions in self._found.values() for region in regions)
+
+
+class ChangeGrounder(_Finds):
     """A grounder over a pair: it finds what changed, and knows no other phrase. Scores are the detector's.
 
     It tells no `version`, so nothing it finds is kept for later runs: what a scene holds depends on the other scene.
@@ -67,16 +81,9 @@ class ChangeGrounder:
                 f"{before.name!r} has {before.size_wh[0]} x {before.size_wh[1]} px and {after.name!r} "
                 f"{after.size_wh[0]} x {after.size_wh[1]} px; expected images of equal size that show the same ground"
             )
+        super().__init__()
         self.name = detector.name
         self._detector, self._before, self._after = detector, before, after
-        self._lock = threading.Lock()
-        self._found: dict[str, tuple[Region, ...]] = {}
-
-    @property
-    def found(self) -> tuple[Region, ...]:
-        """All that was found so far, whatever was asked for."""
-        with self._lock:
-            return tuple(region for regions in self._found.values() for region in regions)
 
     def knows(self) -> tuple[str, ...] | None:
         """None: what the detector can tell apart is known only by asking it."""
@@ -111,8 +118,8 @@ class KeptMasks:
 
     name = "as found"
 
-    def __init__(self, grounder: ChangeGrounder | InsideBox | Iterable[Region]) -> None:
-        self._grounder = grounder if isinstance(grounder, ChangeGrounder | InsideBox) else tuple(grounder)
+    def __init__(self, grounder: _Finds | Iterable[Region]) -> None:
+        self._grounder = grounder if isinstance(grounder, _Finds) else tuple(grounder)
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """The mask of the region that has a prompt's boxes (of several, the one most like its rough mask)."""
@@ -120,7 +127,7 @@ class KeptMasks:
         return tuple(MaskResult(_mask_of(prompt, regions, scene.shape_hw)) for prompt in prompts)
 
 
-class InsideBox:
+class InsideBox(_Finds):
     """A grounder over a pair that sees one box of the image: what it finds is cut to the pixels in it.
 
     Args:
@@ -129,16 +136,9 @@ class InsideBox:
     """
 
     def __init__(self, grounder: Grounder, box_px: Sequence[float]) -> None:
+        super().__init__()
         self.name = grounder.name
         self._grounder, self._box_px = grounder, tuple(box_px)
-        self._lock = threading.Lock()
-        self._found: dict[str, tuple[Region, ...]] = {}
-
-    @property
-    def found(self) -> tuple[Region, ...]:
-        """All that was found so far, cut."""
-        with self._lock:
-            return tuple(region for regions in self._found.values() for region in regions)
 
     def knows(self) -> tuple[str, ...] | None:
         """As the grounder itself."""
@@ -186,8 +186,7 @@ def held_inside(models: Models, request: Request, size_wh: tuple[int, int]) -> t
     grounder = InsideBox(models.grounder, box.to_px(size_wh))
     outputs = []
     for out in request.outputs:
-        rest = tuple(part for part in conjuncts(out.target.where) if part != box)
-        where = None if not rest else rest[0] if len(rest) == 1 else And(conditions=rest)
+        where = all_of(part for part in conjuncts(out.target.where) if part != box)
         outputs.append(out.model_copy(update={"target": out.target.model_copy(update={"where": where})}))
     return replace(models, grounder=grounder, segmenter=KeptMasks(grounder)), Request(outputs=tuple(outputs))
 

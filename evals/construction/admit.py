@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...core.conditions import And, Condition, Node, Not, Or, Provided, Selection, children, conjuncts
+from ...core.conditions import And, Condition, Node, Not, Or, Provided, Selection, all_of, children, conjuncts
 from ...core.wording import words
 from ...tools.findings import FALSE, TRUE
 from ..bench.execute import Executor, Found
@@ -135,7 +135,7 @@ def deletions(selection: Selection) -> Iterator[tuple[str, Selection]]:
     for place, part in enumerate(parts):
         for name, less in _less(part):
             rest = (*parts[:place], *(() if less is None else (less,)), *parts[place + 1 :])
-            yield name, selection.model_copy(update={"where": _joined(rest)})
+            yield name, selection.model_copy(update={"where": all_of(rest)})
     for place, pick in enumerate(selection.picks):
         before, after = selection.picks[:place], selection.picks[place + 1 :]
         yield words(pick), selection.model_copy(update={"picks": (*before, *after)})
@@ -170,10 +170,6 @@ def _less_reference(node: Condition) -> Iterator[tuple[str, Condition]]:
             for name, less in deletions(reference):
                 plain = less.model_copy(update={"expected": None})
                 yield f"{field}: {name}", node.model_copy(update={field: plain})
-
-
-def _joined(parts: tuple[Condition, ...]) -> Condition | None:
-    return None if not parts else parts[0] if len(parts) == 1 else And(conditions=parts)
 
 
 def _minimal(executor: Executor, selection: Selection, sure: Found) -> dict[str, int]:

@@ -8,6 +8,7 @@ where an object that all else would let in, or keep in, lies that close to the l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,8 +60,32 @@ _LONG = frozenset("bridge|ship|runway|road|train|river|taxiway|railway|harbor".s
 _BORDER_PX = 1.0
 BOUNDLESS = frozenset("field|taxiway|apron|wood|water|grass".split("|"))  # nobody sees where one ends
 
-Seen = tuple[View, Layout, np.ndarray, np.ndarray]
-"""View, judged objects, (N,) codes of the condition, (N,) whether nothing else keeps the object out."""
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a rule sees of one condition.
+
+    Attributes:
+        view: what is seen.
+        layout: the judged objects.
+        codes: (N,) what the condition says of each.
+        open_: (N,) whether nothing else keeps the object out; under a relation, nor is it what is referred to.
+    """
+
+    view: View
+    layout: Layout
+    codes: np.ndarray
+    open_: np.ndarray
+
+    @property
+    def inside(self) -> np.ndarray:
+        """(N,) whether the condition lets an object in that nothing else keeps out."""
+        return (self.codes == TRUE) & self.open_
+
+    @property
+    def beyond(self) -> np.ndarray:
+        """(N,) whether nothing but the condition keeps an object out."""
+        return (self.codes == FALSE) & self.open_
 
 
 def close_call(view: View, selection: Selection, found: Found) -> str | None:
@@ -82,8 +107,10 @@ def close_call(view: View, selection: Selection, found: Found) -> str | None:
             if isinstance(node, Orientation) and denied:
                 return "not in a direction, where some see it turned a little"
             rule = _RULES.get(type(node))
-            own = view.certain.codes(found.layout, node) if rule is not None else None
-            if rule is not None and own is not None and (why := rule((view, found.layout, own, open_), node)):
+            if rule is None:
+                continue
+            own = view.certain.codes(found.layout, node)
+            if why := rule(Judged(view, found.layout, own, open_), node):
                 return why
     return _of_sizes(view, selection, found)
 
@@ -120,45 +147,43 @@ def _signed(condition: Condition, denied: bool = False) -> Iterator[tuple[Condit
 # ---- places ---------------------------------------------------------------------------------------------------
 
 
-def _at_a_line(seen: Seen, node: Position) -> str | None:
-    view, layout, codes, open_ = seen
+def _at_a_line(judged: Judged, node: Position) -> str | None:
     if node.frame == "edge":
-        return _near_an_edge(seen, node)
-    near = _LINE[node.frame] * (1.0 if (codes[open_] == TRUE).any() else _EMPTY)
-    places = layout.centers / np.array(view.image.size_wh, dtype=np.float64)
+        return _near_an_edge(judged, node)
+    size_wh, layout = judged.view.image.size_wh, judged.layout
+    near = _LINE[node.frame] * (1.0 if judged.inside.any() else _EMPTY)
+    places = layout.centers / np.array(size_wh, dtype=np.float64)
     outer, inner = np.ones(len(layout), dtype=bool), np.ones(len(layout), dtype=bool)
-    for axis, (low, high) in enumerate(place_bounds(node, view.image.size_wh)):
+    for axis, (low, high) in enumerate(place_bounds(node, size_wh)):
         for line, inward in ((low, 1.0), (high, -1.0)):
             if 0 < line < 1:
                 depth = (places[:, axis] - line) * inward
                 outer, inner = outer & (depth > -near), inner & (depth > near)
-    return "close to the line of a place" if (outer & ~inner & open_).any() else None
+    return "close to the line of a place" if (outer & ~inner & judged.open_).any() else None
 
 
-def _near_an_edge(seen: Seen, node: Position) -> str | None:
-    view, layout, codes, open_ = seen
-    width, height = view.image.size_wh
-    x0, y0, x1, y1 = (layout.boxes / np.array([width, height, width, height], dtype=np.float64)).T
+def _near_an_edge(judged: Judged, node: Position) -> str | None:
+    width, height = judged.view.image.size_wh
+    x0, y0, x1, y1 = (judged.layout.boxes / np.array([width, height, width, height], dtype=np.float64)).T
     gaps = {"left": x0, "top": y0, "right": 1 - x1, "bottom": 1 - y1}
     sides = tuple(gaps) if node.place == "any" else (node.place,)
     close = np.minimum.reduce([gaps[side] for side in sides]) < _EDGE
-    return "close to the edge, and not at it" if (close & (codes == FALSE) & open_).any() else None
+    return "close to the edge, and not at it" if (close & judged.beyond).any() else None
 
 
 # ---- relations ------------------------------------------------------------------------------------------------
 
 
-def _related(seen: Seen, node: Relation) -> str | None:
-    view, layout, codes, open_ = seen
-    if node.reference is None or not len(layout):
+def _related(judged: Judged, node: Relation) -> str | None:
+    if node.reference is None or not len(judged.layout):
         return None
-    members = view.certain.members(node.reference).layout
+    members = judged.view.certain.members(node.reference).layout
     rule = _RELATIONS.get(node.relation)
     if rule is None or not len(members) or node.amount is not None:
         return None
     told = {region.id for region in members.regions}  # a thing is nothing to itself
-    others = np.array([region.id not in told for region in layout.regions])
-    return rule(view, layout, members, codes, open_ & others, node)
+    others = np.array([region.id not in told for region in judged.layout.regions])
+    return rule(replace(judged, open_=judged.open_ & others), members, node)
 
 
 def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.ndarray, np.ndarray]:
@@ -175,57 +200,51 @@ def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.nda
     return np.stack(beyond, axis=1), np.stack(shared, axis=1)
 
 
-def _toward(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
+def _toward(judged: Judged, members: Layout, node: Relation) -> str | None:
     if len(members) != 1:
         return None
     assert node.direction is not None
+    layout = judged.layout
     beyond, _ = _by_extents(layout, members, node.direction)
     wholly = beyond.all(axis=1)
     if " " in node.direction:
-        mixed = ((codes == TRUE) & ~wholly) | ((codes == FALSE) & wholly)
-        return "diagonal by the bearing or by the sides alone" if (mixed & open_).any() else None
+        mixed = (judged.inside & ~wholly) | (judged.beyond & wholly)
+        return "diagonal by the bearing or by the sides alone" if mixed.any() else None
     if members.aspects[0] > _COMPACT:
         slant = np.abs(members.axes[0]).min()
         return "to one side of what lies aslant" if slant > _ASLANT else None
     vectors = layout.centers - members.centers[0]
     along = vectors @ VECTORS[node.direction] / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     off = np.degrees(np.arccos(np.clip(along, -1, 1)))
-    beside = (codes == FALSE) & wholly & (off <= _STEEP)
-    return "wholly on that side, and yet not in that direction" if (beside & open_).any() else None
+    beside = judged.beyond & wholly & (off <= _STEEP)
+    return "wholly on that side, and yet not in that direction" if beside.any() else None
 
 
-def _further(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
+def _further(judged: Judged, members: Layout, node: Relation) -> str | None:
     if len(members) != 1:
         return None
     assert node.direction is not None
-    _, shared = _by_extents(layout, members, node.direction)
+    _, shared = _by_extents(judged.layout, members, node.direction)
     axis = 0 if node.direction in ("left", "right") else 1
-    off = np.abs(layout.centers[:, axis] - members.centers[0, axis]) / view.image.size_wh[axis]
+    off = np.abs(judged.layout.centers[:, axis] - members.centers[0, axis]) / judged.view.image.size_wh[axis]
     level = (shared[:, 0] > 0) & (off < _LEVEL)
-    return "level with it to the eye" if ((codes == TRUE) & open_ & level).any() else None
+    return "level with it to the eye" if (judged.inside & level).any() else None
 
 
-def _flanking(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
-    held = (codes == TRUE) & open_
+def _flanking(judged: Judged, members: Layout, node: Relation) -> str | None:
+    held = judged.inside
     if len(members) != 1 or not held.any():
         return None
     axis = members.axes[0]
-    off = layout.centers[held] - members.centers[0]
+    off = judged.layout.centers[held] - members.centers[0]
     sides = np.sign(off[:, 0] * axis[1] - off[:, 1] * axis[0])
     return "on either side, and all on the same" if len(set(sides.tolist())) < 2 else None
 
 
-def _surrounded(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
+def _surrounded(judged: Judged, members: Layout, node: Relation) -> str | None:
+    layout = judged.layout
     around = distance_pairs(members, layout, 2.2 * layout.sizes)
-    for place in np.flatnonzero((codes == TRUE) & open_).tolist():
+    for place in np.flatnonzero(judged.inside).tolist():
         off = members.centers[around.rows[around.columns == place]] - layout.centers[place]
         angles = np.sort(np.degrees(np.arctan2(off[:, 1], off[:, 0])))
         gaps = np.diff(np.append(angles, angles[:1] + 360))
@@ -242,12 +261,10 @@ def _gaps(layout: Layout, members: Layout) -> np.ndarray:
     return gaps
 
 
-def _near(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
-    gaps = _gaps(layout, members)
-    inside, beyond = gaps[(codes == TRUE) & open_], gaps[(codes == FALSE) & open_]
-    if (inside > _FAR * min(view.image.size_wh)).any():
+def _near(judged: Judged, members: Layout, node: Relation) -> str | None:
+    gaps = _gaps(judged.layout, members)
+    inside, beyond = gaps[judged.inside], gaps[judged.beyond]
+    if (inside > _FAR * min(judged.view.image.size_wh)).any():
         return "near a large thing, and far away"
     if not len(inside) or not len(beyond):
         return None
@@ -255,49 +272,44 @@ def _near(
     return "no gap between near and far" if beyond.min() - inside.max() < _JUMP * steps.max() else None
 
 
-def _adjacent(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
+def _adjacent(judged: Judged, members: Layout, node: Relation) -> str | None:
+    layout = judged.layout
     aside = distance_pairs(layout, members, _ASIDE * members.sizes)
     small = aside.values <= _ASIDE * np.minimum(layout.sizes[aside.rows], members.sizes[aside.columns])
     others = np.zeros(len(layout), dtype=bool)
     others[aside.rows[small]] = True
-    return "beside it to some" if (others & (codes == FALSE) & open_).any() else None
+    return "beside it to some" if (others & judged.beyond).any() else None
 
 
-def _turned(
-    view: View, layout: Layout, members: Layout, codes: np.ndarray, open_: np.ndarray, node: Relation
-) -> str | None:
+def _turned(judged: Judged, members: Layout, node: Relation) -> str | None:
     if len(members) != 1:
         return None
-    along = np.degrees(np.arccos(np.clip(np.abs(layout.axes @ members.axes[0]), 0, 1)))
+    along = np.degrees(np.arccos(np.clip(np.abs(judged.layout.axes @ members.axes[0]), 0, 1)))
     off = along if node.relation == "parallel" else 90 - along
-    return "parallel or square to it by the rules alone" if ((codes == TRUE) & open_ & (off > _TURNED)).any() else None
+    return "parallel or square to it by the rules alone" if (judged.inside & (off > _TURNED)).any() else None
 
 
 # ---- sizes ----------------------------------------------------------------------------------------------------
 
 
-def _at_a_limit(seen: Seen, node: Compare) -> str | None:
-    view, layout, _, open_ = seen
-    scale = view.image.gsd_m if node.quantity.is_metric else 1.0
+def _at_a_limit(judged: Judged, node: Compare) -> str | None:
+    scale = judged.view.image.gsd_m if node.quantity.is_metric else 1.0
     if scale is None:
         return None
-    ratio = layout.scaled((scale, scale)).values(node.attribute) / max(node.quantity.base_value, 1e-9)
+    ratio = judged.layout.scaled((scale, scale)).values(node.attribute) / max(node.quantity.base_value, 1e-9)
     room = _ROOM[node.attribute]
-    return "a size close to the limit" if ((ratio < room) & (ratio > 1 / room) & open_).any() else None
+    return "a size close to the limit" if ((ratio < room) & (ratio > 1 / room) & judged.open_).any() else None
 
 
-def _compared(seen: Seen, node: CompareWith) -> str | None:
-    view, layout, codes, open_ = seen
-    values = layout.values(node.attribute)
-    inside, beyond = values[(codes == TRUE) & open_], values[(codes == FALSE) & open_]
+def _compared(judged: Judged, node: CompareWith) -> str | None:
+    values = judged.layout.values(node.attribute)
+    inside, beyond = values[judged.inside], values[judged.beyond]
     if node.quantifier == "mean":
         if not len(inside) or not len(beyond):
             return None
         low, high = (beyond.max(), inside.min()) if node.op in (">", ">=") else (inside.max(), beyond.min())
         return "no gap between more and less than average" if high < _APART * low else None
-    members = view.certain.members(node.reference).layout
+    members = judged.view.certain.members(node.reference).layout
     if node.op != "==" or len(members) != 1 or not len(beyond):
         return None
     ratio = beyond / max(node.factor * float(members.values(node.attribute)[0]), 1e-9)

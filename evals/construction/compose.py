@@ -15,10 +15,12 @@ import numpy as np
 
 from ...core.conditions import And, Condition, Group, Node, Not, Or, Pick, Position, Relation, Selection, walk
 from ...tools.findings import FALSE, TRUE, UNKNOWN
-from .atoms import MAKERS, PICKS, Atom, Site, hops_of
+from .atoms import MAKERS, PICKS, Atom, hops_of
 from .close_calls import is_unsayable
+from .sites import Site
 
 _PAIRS = 60  # joined pairs looked at for one class of a view
+_RANKED = 8  # ranks among some of a class, likewise
 _RAREST, _AGAIN = 8, 3  # the kinds that are wanted most are tried several times
 LEAST_TOLD_APART = 3
 """Objects of a class from which on conditions tell them apart: an answer and two distractors."""
@@ -124,10 +126,14 @@ def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKER
     yield from _picked_of_some(site, plain, [each for each in picks if each[0] in PICKS], rng)
 
 
-def _is_clear(site: Site, pick: Pick) -> bool:
-    """Whether a rank among all is that of as many objects as it says, none of them in doubt."""
-    everyone, _ = site.everyone
-    codes = site.view.everything.codes(everyone, pick)
+def _is_clear(site: Site, pick: Pick, of: Known | None = None) -> bool:
+    """Whether a rank among all, or among those of a condition, is that of as many objects as it says, none in doubt."""
+    everyone, judged = site.everyone
+    status = None
+    if of is not None:
+        status = np.empty(len(everyone), dtype=np.int8)
+        status[judged], status[~judged] = of.codes, of.doubtful
+    codes = site.view.everything.codes(everyone, pick, status)
     chosen = [region.id for region, code in zip(everyone.regions, codes.tolist(), strict=True) if code != FALSE]
     sure = int((codes == TRUE).sum()) == len(chosen) == pick.count
     return sure and not any(site.view.by_id[name].doubt for name in chosen)
@@ -213,13 +219,16 @@ def _picked_of_some(
         (one, kind, pick)
         for one in known
         for kind, pick in picks
-        if kind != "O" and (one.codes == TRUE).sum() > pick.count and (pick.by != "distance" or _is_word(one.condition))
+        if kind != "O"
+        and one.is_clear
+        and (one.codes == TRUE).sum() > pick.count
+        and (pick.by != "distance" or _is_word(one.condition))
     ]  # "below the road and nearest to the river" could be a rank among all: only "small ... nearest to the river"
     rng.shuffle(pairs)
-    for one, kind, pick in pairs[: _PAIRS // 3]:
-        yield Proposal(
-            Selection(phrases=(site.name,), where=one.condition, picks=(pick,)), (one.kind, kind), "pick of some"
-        )
+    for one, kind, pick in pairs[:_RANKED]:
+        if _is_clear(site, pick, one):
+            asked = Selection(phrases=(site.name,), where=one.condition, picks=(pick,))
+            yield Proposal(asked, (one.kind, kind), "pick of some")
 
 
 def _of(site: Site, where: Condition, kinds: list[str], form: str) -> Proposal:

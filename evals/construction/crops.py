@@ -16,7 +16,7 @@ from ..datasets.record import Record, Tally, Thing
 from .seen import Doubt as Doubt
 from .seen import Seen as Seen
 from .seen import is_endless as is_endless
-from .seen import reaches_of, seen_of, shapes_of
+from .seen import placed, reaches_of, seen_of, shapes_of
 from .views import View as View
 
 WINDOW_PX = (800, 1024)
@@ -111,12 +111,14 @@ def _view(
             here.append((thing, reach[0] >= x0 and reach[1] >= y0 and reach[2] <= x1 and reach[3] <= y1))
     drawn = [thing for thing, is_within in here if (masks and thing.mask is None) or not is_within]
     shapes = dict(zip(map(id, drawn), shapes_of(drawn, (x0, y0)), strict=True))
+    whole_ones = [thing for thing, is_within in here if is_within]
+    within = dict(zip(map(id, whole_ones), placed(whole_ones, (x0, y0)), strict=True))
     found: list[Seen] = []
     numbers: dict[str, int] = {}
-    for thing, is_within in here:
+    for thing, _ in here:
         number = numbers.get(thing.label, 0) + 1
         name = f"{thing.label.replace(' ', '_')}-{number}"
-        seen = seen_of(thing, name, (x0, y0), size, masks, shapes.get(id(thing)), is_within)
+        seen = seen_of(thing, name, (x0, y0), size, masks, shapes.get(id(thing)), within.get(id(thing)))
         if seen is not None:
             numbers[thing.label] = number
             found.append(seen)

@@ -11,9 +11,9 @@ from ...core.conditions import Selection, walk
 from ..bench.execute import labels_of
 from ..bench.items import Item, Made, Truth
 from .admit import Rejected, Verdicts
-from .atoms import Site
 from .phrasing import Wordings, is_read_alike, request_for, spoken, wordings
 from .provided import conditional_wordings, provision_of
+from .sites import Site
 from .views import View
 
 VERSION = 4

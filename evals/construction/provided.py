@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...core.conditions import And, Comparison, Condition, CountTest, Provided, Request, Selection, conjuncts
+from ...core.conditions import Comparison, Condition, CountTest, Provided, Request, Selection, all_of, conjuncts
 from ...core.wording import words
 from .admit import Rejected, Verdicts, admitted_empty, judged
 from .phrasing import Wordings, means, spoken, wordings
@@ -52,8 +52,7 @@ def with_test(
 
 
 def _joined(selection: Selection, test: Condition) -> Selection:
-    parts = (*conjuncts(selection.where), test)
-    return selection.model_copy(update={"where": parts[0] if len(parts) == 1 else And(conditions=parts)})
+    return selection.model_copy(update={"where": all_of((*conjuncts(selection.where), test))})
 
 
 def provision_of(selection: Selection) -> Provided | None:
@@ -66,8 +65,7 @@ def conditional_wordings(request: Request, rng: random.Random) -> Wordings | Non
     output = request.outputs[0]
     test = provision_of(output.target)
     assert test is not None
-    rest = tuple(part for part in conjuncts(output.target.where) if part != test)
-    where = None if not rest else rest[0] if len(rest) == 1 else And(conditions=rest)
+    where = all_of(part for part in conjuncts(output.target.where) if part != test)
     bare = output.target.model_copy(update={"where": where})
     said = wordings(Request(outputs=(output.model_copy(update={"target": bare}),)), rng)
     if said is None:

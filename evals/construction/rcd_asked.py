@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...core.conditions import And, Condition, InBox, Not, Or, Position, Relation, Selection, conjuncts
-from .atoms import CELLS, Site
 from .compose import LEAST_TOLD_APART, Proposal, proposals
 from .rcd_views import place_px
+from .sites import CELLS, Site
 
 KINDS = ("P1", "P2", "P3", "R1", "R2", "R3", "R3:near", "R5", "S", "O")
 """Of the conditions on single images, those that say something of changed pixels."""

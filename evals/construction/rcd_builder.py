@@ -24,7 +24,6 @@ from ..datasets.levir import is_conflict
 from ..datasets.record import Record, Tally
 from ..scores.rcd import NONE_BELOW_PX
 from .admit import Rejected, Verdicts, admitted, admitted_empty
-from .atoms import Site
 from .balance import Quotas
 from .builder import MOST_PER_WINDOW
 from .close_calls import close_call
@@ -38,6 +37,7 @@ from .rcd_components import is_tiny_rest, touches_border
 from .rcd_drafts import Draft, drafted, numbered, with_same_image
 from .rcd_views import ChangeView, change_views
 from .referents import referents_of
+from .sites import Site
 from .twins import pick_count, twins
 from .usable import Part, part_of, told
 

@@ -15,13 +15,13 @@ from ..bench.changes import held_box
 from ..bench.execute import labels_of
 from ..bench.items import Image, Item, Made
 from .admit import Rejected, Verdicts
-from .atoms import Site
 from .balance import bucket
 from .compose import Proposal
 from .phrasing import Wordings, request_for, spoken, wordings
 from .provided import conditional_wordings, provision_of
 from .rcd_asked import asked_px
 from .rcd_views import ChangeView
+from .sites import Site
 
 VERSION = 3
 _NOTHING = Verdicts((), (), (), {}, 0)

@@ -50,11 +50,9 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
     """
     counts = {label: len(view.by_label[label]) for label, name in names.items()}
     bare = [
-        found
+        Referent(Selection(phrases=(name,), expected=1), label, view.by_label[label][0].id)
         for label, name in names.items()
-        if counts[label] == 1
-        and is_plural(name) is False
-        and (found := _checked(view, Selection(phrases=(name,), expected=1), 1, True)) is not None
+        if counts[label] == 1 and is_plural(name) is False and view.by_label[label][0].is_sure_reference
     ]
     crowds = [
         label
@@ -66,7 +64,7 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
     for label in crowds[:4]:
         ways = list(_singled_out(names[label], rng))
         rng.shuffle(ways)
-        good = (found for way in ways[:4] if (found := _checked(view, way, 1, False)) is not None)
+        good = (found for way in ways[:4] if (found := _checked(view, way, 1)) is not None)
         told += islice(good, 2)
     hopped: list[Referent] = []
     for label in crowds[:3]:
@@ -75,7 +73,7 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
         for other in near[:2]:
             ways = list(_by_another(names[label], other))
             rng.shuffle(ways)
-            good = (found for way in ways[:3] if (found := _checked(view, way, 2, False)) is not None)
+            good = (found for way in ways[:3] if (found := _checked(view, way, 2)) is not None)
             hopped += islice(good, 1)
     return (bare + told + hopped)[:_MOST]
 
@@ -95,7 +93,7 @@ def _by_another(name: str, other: Referent) -> Iterator[Selection]:
         yield Selection(phrases=(name,), where=where, expected=1)
 
 
-def _checked(view: View, selection: Selection, hops: int, is_bare: bool) -> Referent | None:
+def _checked(view: View, selection: Selection, hops: int) -> Referent | None:
     """The referent, where it is one object for certain whether or not doubtful objects are seen."""
     found = view.everything.selection(selection, is_head=False)
     if not is_unique(found) or not is_unique(view.certain.selection(selection, is_head=False)):
@@ -103,9 +101,9 @@ def _checked(view: View, selection: Selection, hops: int, is_bare: bool) -> Refe
     seen = view.by_id[found.kept[0]]
     if not seen.is_sure_reference or found.kept != view.certain.selection(selection, is_head=False).kept:
         return None
-    if not is_bare and not view.is_shaped((seen.label,)) and _by_shape(selection):
+    if not view.is_shaped((seen.label,)) and _by_shape(selection):
         return None
-    return Referent(selection, seen.label, seen.id, hops, is_bare)
+    return Referent(selection, seen.label, seen.id, hops, is_bare=False)
 
 
 def _by_shape(selection: Selection) -> bool:

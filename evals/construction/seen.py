@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -81,11 +81,16 @@ class Seen:
         return None if self.mask is None else outline_of(self.mask)
 
     @cached_property
-    def region(self) -> Region:
-        """As the rules see it: what `region_of` makes of `truth`."""
+    def boxed(self) -> Region:
+        """Its boxes alone: what tells where it is and how it is turned, without drawing it."""
         box = np.array(self.box)
         corners = box_to_corners(box) if self.corners is None else np.array(self.corners)
-        return Region(self.id, self.label, corners, box, None, self.outline, self.mask, source="annotation")
+        return Region(self.id, self.label, corners, box, source="annotation")
+
+    @cached_property
+    def region(self) -> Region:
+        """As the rules see it: what `region_of` makes of `truth`."""
+        return self.boxed if self.mask is None else replace(self.boxed, polygon_px=self.outline, mask=self.mask)
 
     @cached_property
     def truth(self) -> Truth:
@@ -123,6 +128,32 @@ def is_endless(label: str) -> bool:
     return label.split()[-1] in _ENDLESS
 
 
+Placed = tuple[list[float], list[list[float]] | None]
+"""Upright box and corners (None where only upright boxes are annotated) in px of a window, rounded."""
+
+
+def placed(things: Sequence[Thing], offset: tuple[int, int]) -> list[Placed]:
+    """Where objects lie that are wholly in a window."""
+    if not things:
+        return []
+    boxes = _rounded(np.array([thing.box_px for thing in things]) - (*offset, *offset)).tolist()
+    rings = [_corners(thing) for thing in things]
+    turned = [place for place, ring in enumerate(rings) if ring is not None]
+    found = [ring for ring in rings if ring is not None]
+    corners = dict(zip(turned, _rounded(np.array(found).reshape(-1, 4, 2) - offset).tolist(), strict=True))
+    return [(box, corners.get(place)) for place, box in enumerate(boxes)]
+
+
+def _corners(thing: Thing) -> FloatArray | None:
+    if thing.corners_px is not None:
+        return thing.corners_px
+    return min_area_rect(_ring(thing)) if _is_outlined(thing) else None
+
+
+def _rounded(values: FloatArray) -> FloatArray:
+    return np.asarray(np.round(values, 2) + 0.0)
+
+
 def seen_of(
     thing: Thing,
     name: str,
@@ -130,19 +161,20 @@ def seen_of(
     size: tuple[int, int],
     masks: bool,
     shape: BaseGeometry | None,
-    is_within: bool,
+    within: Placed | None,
 ) -> Seen | None:
-    """The object in the window; None where nothing of it is inside. `shape` as `shapes_of` tells it."""
+    """The object in the window; None where nothing of it is inside.
+
+    Args:
+        thing, name: what it is, and its id in the window. offset, size: of the window, px. masks: CRES.
+        shape: as `shapes_of` tells it. within: as `placed` tells it, of one that is wholly inside.
+    """
     is_outlined = _is_outlined(thing)
     turned = thing.corners_px is not None or is_outlined
     visible = float(thing.attributes.get("visible_fraction", 1.0))
-    corners: list[list[float]] | None = None
     clipped = None
-    if is_within:
-        box = _moved(thing.box_px.tolist(), offset)
-        if turned:
-            placed = min_area_rect(_ring(thing)) if thing.corners_px is None else thing.corners_px
-            corners = [_moved(corner, offset) for corner in placed.tolist()]
+    if within is not None:
+        box, corners = within
     else:
         whole = shapes_of([thing], offset)[0] if shape is None else shape
         clipped = shapely.intersection(whole, shapely.box(0, 0, *size))
@@ -150,18 +182,18 @@ def seen_of(
             return None
         visible *= float(clipped.area / whole.area)
         points = shapely.get_coordinates(clipped)
-        box = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
-        corners = min_area_rect(points).tolist() if turned else None
+        box = _rounded(np.concatenate([points.min(axis=0), points.max(axis=0)])).tolist()
+        corners = _rounded(min_area_rect(points)).tolist() if turned else None
     sides = _sides(box, corners)
     area: Mask | BaseGeometry | None = None
     if is_outlined and (masks or _is_bent(thing, clipped, sides, size)):
         area = _area(thing, shape if clipped is None else clipped, offset, size)
-    left, top, right, bottom = (round(value, 2) + 0.0 for value in box)
+    left, top, right, bottom = box
     return Seen(
         id=name,
         label=thing.label,
         box=(left, top, right, bottom),
-        corners=None if corners is None else tuple((round(x, 2) + 0.0, round(y, 2) + 0.0) for x, y in corners),
+        corners=None if corners is None else tuple((x, y) for x, y in corners),
         doubt=_doubt(thing, visible, min(sides), size) or (_fragments(area) if masks else ""),
         is_shaped=turned or thing.label in _COMPACT,
         area=area,
@@ -189,10 +221,6 @@ def reaches_of(things: Sequence[Thing]) -> list[list[float]]:
     starts, points = np.cumsum(lengths) - lengths, np.concatenate(every)
     low, high = np.minimum.reduceat(points, starts, axis=0), np.maximum.reduceat(points, starts, axis=0)
     return np.concatenate([low, high], axis=1).tolist()
-
-
-def _moved(values: list[float], offset: tuple[int, int]) -> list[float]:
-    return [value - offset[place % 2] for place, value in enumerate(values)]
 
 
 def _sides(box: list[float], corners: list[list[float]] | None) -> tuple[float, float]:

@@ -26,11 +26,13 @@ from ...core.conditions import (
     Selection,
     Shape,
     SizeWord,
+    all_of,
     conjuncts,
     walk,
 )
-from .atoms import CELLS, COLOURS, DIRECTIONS, ROUND, Site
+from .atoms import COLOURS
 from .compose import says_too_much
+from .sites import CELLS, DIRECTIONS, ROUND, Site
 from .views import View
 
 _PLACES = {
@@ -65,8 +67,7 @@ def twins(site: Site, selection: Selection, absent: tuple[str, ...], rng: random
     for place, part in enumerate(parts):
         for kind, other in _mutated(part, site, rng):
             changed = (*parts[:place], other, *parts[place + 1 :])
-            where = changed[0] if len(changed) == 1 else And(conditions=changed)
-            found.append((kind, selection.model_copy(update={"where": where})))
+            found.append((kind, selection.model_copy(update={"where": all_of(changed)})))
     for place, pick in enumerate(selection.picks):
         if pick.by in ("x", "y", "area", "length") and pick.count == 1:
             number = len(site.layout)

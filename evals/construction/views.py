@@ -227,11 +227,15 @@ class View:
         return frozenset(seen.label for seen in self.objects if not seen.is_shaped)
 
     @cached_property
-    def _aspects(self) -> dict[str, float]:
+    def _boxed(self) -> dict[str, Layout]:
         return {}
+
+    def boxed(self, name: str) -> Layout:
+        """The boxes of one object, which is not drawn for it."""
+        if name not in self._boxed:
+            self._boxed[name] = Layout([self.by_id[name].boxed])
+        return self._boxed[name]
 
     def aspect_of(self, name: str) -> float:
         """Long side / short side of the oriented box of one object."""
-        if name not in self._aspects:
-            self._aspects[name] = float(Layout([self.by_id[name].region]).aspects[0])
-        return self._aspects[name]
+        return float(self.boxed(name).aspects[0])
