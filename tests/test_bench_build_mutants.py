@@ -3,8 +3,8 @@
 Each mutant is one wrong rule (a direction turned round, a limit moved, a length taken for a width). A mutant is killed
 when an item, evaluated as `surveyor ask` does (crisp limits), has other answers than it was built with.
 
-"overlaps beyond false" cannot be killed: a share has no value below 0, so the limit stays in the gap of doubt, where
-no admitted item has an object. It counts as a survivor all the same.
+What no item of the benchmarks can notice whatever the scene is listed in `UNTOLD` with the reason; both shares are
+printed, with and without those, and one of them that is noticed after all is a fault of the list.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ judge, pick = (import_module(f"surveyor.tools.{name}") for name in ("judge", "pi
 SUITE_ITEMS, SCENES, SEEDS = 3000, 560, tuple(range(10))
 BROADER = ("court", "sports field")  # drawn scenes annotate all kinds of them
 LEAST_KILLED = 0.95
+UNTOLD = {
+    "overlaps beyond false": "a share has no value below 0, so the limit stays in the gap where strict limits say "
+    "unknown, and an unknown part that leaves an item's verdicts definite changes none of them however it comes out",
+    "equal beyond false": "the limit moves from 15 to 25 % off; an object within a factor of 1.6, and not as large as it, "
+    "is a close call (close_calls._compared), and no referent is told by a comparison",
+    "aspect the other way round": "no item asks for an aspect ratio (close_calls.is_unsayable), nor is a referent "
+    "told by one",
+}
+"""Planted errors that no agreed item can notice -> why."""
 Patch = tuple[Any, str, Any]
 
 
@@ -414,8 +423,8 @@ def test_without_a_planted_error_all_answers_are_right() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("agreed", "least"), [(False, LEAST_KILLED), (True, 0.9)], ids=["all", "as in benchmarks"])
-def test_planted_errors_change_answers(capsys: pytest.CaptureFixture[str], agreed: bool, least: float) -> None:
+@pytest.mark.parametrize("agreed", [False, True], ids=["all", "as in benchmarks"])
+def test_planted_errors_change_answers(capsys: pytest.CaptureFixture[str], agreed: bool) -> None:
     survived, number = [], 0
     suite(agreed)
     for name, patches, bands in all_mutants():
@@ -427,10 +436,11 @@ def test_planted_errors_change_answers(capsys: pytest.CaptureFixture[str], agree
                 killer = repr(error)
         if killer is None:
             survived.append(name)
-    share = 1 - len(survived) / number
+    untold = set(UNTOLD) if agreed else set()
+    noticed, tellable = number - len(survived), number - len(untold)
     with capsys.disabled():
-        print(
-            f"\n{number - len(survived)} of {number} planted errors noticed ({share:.1%}); not: {', '.join(survived)}"
-        )
+        print(f"\n{noticed} of {number} planted errors noticed ({noticed / number:.1%}), ", end="")
+        print(f"of {tellable} that can be told {noticed / tellable:.1%}; not: {', '.join(survived)}")
     assert number >= 100
-    assert share >= least, survived
+    assert untold <= set(survived), "an error that was said to be beyond notice was noticed"
+    assert noticed / tellable >= LEAST_KILLED, survived

@@ -71,7 +71,6 @@ TAG_WORDS = {
     "A2": "elongated, square",
     "A3": "orientation",
     "A5:measure": "metres",
-    "A6:aspect": "length to width",
     "P1": "cells of the image",
     "P4": "boxes in numbers",
     "N:if": "if there are so many",
