@@ -32,14 +32,15 @@ class Nano(Qwen2VL):
     Unlike a large one it knows only the classes that it was taught. What it is stands in the notes of every answer.
 
     Args:
-        folder: what `finetune.scratch.export` wrote.
+        folder: what `finetune.scratch.export` wrote; None for the shipped one.
 
     Raises:
         MissingDependency: a package of the qwen extra is missing.
         UsageError: the folder holds no such weights.
     """
 
-    def __init__(self, folder: Path = WEIGHTS) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        folder = folder or WEIGHTS
         if any(find_spec(name) is None for name in _NEEDS):
             raise MissingDependency("the nano model", COMMAND)
         try:
