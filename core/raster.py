@@ -371,3 +371,14 @@ def open_pixels(
             "rewrite it upright first"
         )
     return file, file
+
+
+def head_of(path: Path) -> tuple[int, str, dict[str, str]]:
+    """(bands, type of their values, the metadata of all domains that speak of the picture) of a file.
+
+    Raises:
+        UsageError: no image, or damaged.
+    """
+    with _opened(path) as dataset:
+        tags = {**dataset.tags(), **dataset.tags(ns="EXIF"), **dataset.tags(ns="IMAGERY")}
+        return dataset.count, str(dataset.dtypes[0]), tags

@@ -41,6 +41,9 @@ class Scene:
         transform: affine map from pixels to map coordinates (may rotate); None when the file holds none.
         bands: the file's bands that were asked for by number; None for its own choice.
 
+    A scene whose pixels are made from another's gives a function `made_from` that names that one's content and what was
+    done with it, for `digest`.
+
     Example:
         >>> scene = Scene.from_array(np.zeros((60, 80, 3), np.uint8), gsd_m=0.5, name="grey")
         >>> scene.size_wh, scene.gsd_m, scene.read((0, 0, 10, 5)).shape
@@ -57,8 +60,10 @@ class Scene:
         crs: CRS | None = None,
         transform: Affine | None = None,
         bands: tuple[int, ...] | None = None,
+        made_from: Callable[[], str] | None = None,
     ) -> None:
         self._source = source
+        self._made_from = made_from
         self.bands = bands
         self.name = name
         self.path = path
@@ -136,7 +141,16 @@ class Scene:
     def with_gsd(self, gsd_m: float) -> Scene:
         """The same scene with another ground sample distance in metres a pixel."""
         known = {name: getattr(self, name) for name in ("name", "path", "crs", "transform", "bands")}
-        return Scene(self._source, gsd_xy_m=_checked_gsd(gsd_m), **known)
+        return Scene(self._source, gsd_xy_m=_checked_gsd(gsd_m), made_from=self._made_from, **known)
+
+    def with_georeference(
+        self, crs: CRS | None, transform: Affine | None, gsd_xy_m: tuple[float, float] | None = None
+    ) -> Scene:
+        """The same pixels, said to lie elsewhere; the ground sample distance is worked out where none is given."""
+        if gsd_xy_m is None and crs is not None and transform is not None:
+            gsd_xy_m = pixel_size_m(crs, transform, self.size_wh)
+        known = {"name": self.name, "path": self.path, "bands": self.bands, "made_from": self._made_from}
+        return Scene(self._source, gsd_xy_m=gsd_xy_m, crs=crs, transform=transform, **known)  # type: ignore[arg-type]
 
     def read(
         self, window_xyxy: Sequence[float] | None = None, out_size_wh: tuple[int, int] | None = None
@@ -195,8 +209,10 @@ class Scene:
 
         Over all bytes of a file up to 256 MiB; above, "sampled-" and the SHA-256 of its size and 64 pieces of 1 MiB
         spread over it (the first and the last among them), which costs the same however large the file. Over shape and
-        pixels for an array.
+        pixels for an array; over what `made_from` tells for a scene that was made from another.
         """
+        if self._made_from is not None:
+            return hashlib.sha256(self._made_from().encode()).hexdigest()
         if self.path is None:
             rgb = self._source.read((0, 0, *self.size_wh), self.size_wh)
             return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
