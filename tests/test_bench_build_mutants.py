@@ -45,8 +45,8 @@ LEAST_KILLED = 0.95
 UNTOLD = {
     "overlaps beyond false": "a share has no value below 0, so the limit stays in the gap where strict limits say "
     "unknown, and an unknown part that leaves an item's verdicts definite changes none of them however it comes out",
-    "equal beyond false": "the limit moves from 15 to 25 % off; an object within a factor of 1.6, and not as large as it, "
-    "is a close call (close_calls._compared), and no referent is told by a comparison",
+    "equal beyond false": "the limit moves from 15 to 25 % off; an object within a factor of 1.6, and not as "
+    "large as it, is a close call (close_calls._compared), and no referent is told by a comparison",
     "aspect the other way round": "no item asks for an aspect ratio (close_calls.is_unsayable), nor is a referent "
     "told by one",
 }
