@@ -36,7 +36,8 @@ def stats(
     meta = read_meta(records)
     if meta is not None and meta.dropped:
         left = sum(meta.dropped.values())
-        data().print(f"left out when it was made: {left:,} for {len(meta.dropped)} reasons", soft_wrap=True)
+        why = f"{len(meta.dropped)} reason{'s' if len(meta.dropped) > 1 else ''}"
+        data().print(f"left out when it was made: {left:,} for {why}", soft_wrap=True)
 
 
 def _print(found: Stats) -> None:
@@ -46,7 +47,7 @@ def _print(found: Stats) -> None:
 
     screen = data()
     screen.print(f"{found.records:,} records, {found.images:,} pictures, {found.families:,} families", soft_wrap=True)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")  # 80 columns hold it
     names = ("task", "records", "none", "regions", "points", "95 %", "letters", "95 %", "most", "phrases", "crops")
     for name in names:
         table.add_column(name, justify="left" if name == "task" else "right", style="cyan" if name == "task" else None)
