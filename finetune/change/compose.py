@@ -86,7 +86,7 @@ def _placed(
     if not 8 <= max(height, width) * scale <= most * side:
         return None
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.uniform(0, 360)), scale)
-    matrix[:, 2] += rng.uniform(0, side, 2) - (width / 2, height / 2)
+    matrix[:, 2] = matrix[:, 2] + rng.uniform(0, side, 2) - (width / 2, height / 2)
     size = (side, side)
     mask = cv2.warpAffine(patch.mask, matrix, size, flags=cv2.INTER_NEAREST)
     if int(mask.sum()) < 40:
@@ -133,7 +133,7 @@ def _lit(
         if rng.random() < 0.2:
             image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.2)))
         if date == 0 and rng.random() < 0.6:
-            shift = np.float32([[1, 0, rng.uniform(-2, 2)], [0, 1, rng.uniform(-2, 2)]])
+            shift = np.array([[1, 0, rng.uniform(-2, 2)], [0, 1, rng.uniform(-2, 2)]], np.float32)
             image = cv2.warpAffine(
                 image, shift, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
             )
@@ -145,8 +145,8 @@ def _shaded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A soft shadow, or haze, over part of the image."""
     side = image.shape[0]
     points = (rng.uniform(-0.2, 1.2, (int(rng.integers(3, 6)), 2)) * side).astype(np.int32)
-    alpha = np.zeros(image.shape[:2], np.float32)
-    cv2.fillConvexPoly(alpha, cv2.convexHull(points), 1.0)
-    alpha = cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(0.5, 0.12 * side)))[..., None]
+    shape = np.zeros(image.shape[:2], np.float32)
+    cv2.fillConvexPoly(shape, cv2.convexHull(points), 1.0)
+    alpha = np.asarray(cv2.GaussianBlur(shape, (0, 0), float(rng.uniform(0.5, 0.12 * side))))[..., None]
     other = image * rng.uniform(0.35, 0.8) if rng.random() < 0.7 else image * 0.6 + rng.uniform(60, 100)
     return np.clip(image * (1 - alpha) + other * alpha, 0, 255).astype(np.uint8)

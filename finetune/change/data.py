@@ -127,8 +127,8 @@ def read_tiles(root: Path) -> list[Tile]:
     for path in sorted((root / "whu_building" / "train" / "image").glob("*.tif")):
         built = (_grey(path.parents[1] / "label" / path.name) > 0).astype(np.uint8)
         found.append(Tile(read_rgb(path), built, WHU_GSD_M))
-    for before, after, built in _xbd(root):
-        found += [Tile(read_rgb(path), mask, XBD_GSD_M) for path, mask in zip((before, after), built, strict=True)]
+    for before, after, masks in _xbd(root):
+        found += [Tile(read_rgb(path), mask, XBD_GSD_M) for path, mask in zip((before, after), masks, strict=True)]
     data = json.loads((root / "nwpu_vhr10" / "train.json").read_text("utf-8"))
     for each in sorted(data["images"], key=lambda image: image["file_name"]):
         image = read_rgb(root / "nwpu_vhr10" / "images" / each["file_name"])
