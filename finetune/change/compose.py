@@ -106,7 +106,7 @@ def _cut(
     x, y = rng.uniform(half, max(half, width - half)), rng.uniform(half, max(half, height - half))
     turn = float(rng.integers(4)) * 90 + (float(rng.uniform(-12, 12)) if rng.random() < 0.5 else 0.0)
     matrix = cv2.getRotationMatrix2D((x, y), turn, scale)
-    matrix[:, 2] += side / 2 - np.array([x, y])
+    matrix[:, 2] = matrix[:, 2] + side / 2 - np.array([x, y])
     if rng.random() < 0.5:
         matrix[0] *= -1
         matrix[0, 2] += side
