@@ -1,6 +1,6 @@
 """The checkpoint of a run as a folder that ships with the package: half the bytes, with a card.
 
-    python -m surveyor.finetune.scratch.export RUN FOLDER [--config YAML] [--photos JSON]
+    python -m surveyor.finetune.scratch.export RUN FOLDER [--config YAML] [--photos JSON] [key=value ...]
 
 RUN is the `out` of `finetune.scratch.train`; FOLDER is made anew, whole or not at all. To ship it:
 `... export RUN tools/models/nano/weights`. Weights are rounded to float16 and computed in float32 as before; both
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 
 from ... import __version__
@@ -30,7 +29,7 @@ from ...tools.models.folder import QWEN_VL, check_folder
 from ...tools.models.nano.model import ABOUT
 from ...tools.models.qwen2vl.engine import Engine
 from ...tools.models.qwen2vl.settings import Checkpoint, Settings
-from .recipe import Config, drawing_of, files_of
+from .recipe import Config, drawing_of, files_of, read_config
 from .scenes import LABELS, Listed, drawn
 from .scores import asked, cases_of
 
@@ -44,20 +43,23 @@ COMPARED = 3  # scenes and pairs whose questions both checkpoints are asked
 _TASKS = {"det": "oriented boxes of a class", "seg": "upright boxes with key points", "change": "changes of a pair", "region": "region captions"}  # fmt: skip  # noqa: E501
 
 
-def export(run: str | Path, folder: str | Path, config: str | Path | None = None, photos: str | Path | None = None) -> Path:  # fmt: skip  # noqa: E501
+def export(run: str | Path, folder: str | Path, config: str | Path | None = None, photos: str | Path | None = None, changes: Sequence[str] = ()) -> Path:  # fmt: skip  # noqa: E501
     """The folder, which `grounder=nano` or `grounder=qwen2vl:FOLDER` loads.
 
     Args:
         run: `out` of a training run.
         folder: replaced where it is there.
         config: the run's YAML; default RUN/config.yaml.
+        changes: `key=value` put over the YAML, as the run was given.
         photos: figures on photos; default RUN/photos.json, where it is there.
 
     Raises:
         UsageError: a part of the run is missing, weights too large for float16, or the result would not load.
     """
     run, folder = Path(run), Path(folder)
-    recipe: Config = yaml.safe_load(_text(Path(config) if config else run / "config.yaml"))
+    named = Path(config) if config else run / "config.yaml"
+    _text(named)
+    recipe = read_config(named, changes)
     scores: Config = json.loads(_text(run / "scores.json"))
     lines = _text(run / "log.jsonl").splitlines()
     beside = Path(photos) if photos else run / "photos.json"
@@ -218,9 +220,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="what is written; replaced where it is there")
     parser.add_argument("--config", type=Path, help="the run's YAML; default RUN/config.yaml")
     parser.add_argument("--photos", type=Path, help="figures on photos; default RUN/photos.json")
+    parser.add_argument("changes", nargs="*", metavar="key=value", help="over the YAML, as the run was given")
     told: Any = parser.parse_args(arguments)
     try:
-        folder = export(told.run, told.folder, told.config, told.photos)
+        folder = export(told.run, told.folder, told.config, told.photos, told.changes)
     except SurveyorError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
