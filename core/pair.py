@@ -220,8 +220,8 @@ def _aligned(
     if not found.matched and not ground.georeferenced:
         raise UsageError(
             f"{rough.name!r} and {after.name!r} do not show the same ground, as far as edges and colours tell "
-            f"(quality {found.quality:.2f}, 0.19 is needed); check the files. If they do, because nearly everything has "
-            "changed, compare them as they lie with align=False"
+            f"(quality {found.quality:.2f}, 0.19 is needed); check the files. If they do, because nearly everything "
+            "has changed, compare them as they lie with align=False"
         )
     shift = np.array([x0, y0], dtype=np.float64)
     matrix = found.matrix.copy()

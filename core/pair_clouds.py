@@ -7,6 +7,8 @@ find those from infrared bands, which are not at hand here).
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -77,7 +79,7 @@ def _grown(found: np.ndarray, rim: np.ndarray) -> np.ndarray:
     """The clouds with the fainter parts that hang on them, and a margin."""
     _, parts = cv2.connectedComponents((rim | found).astype(np.uint8), connectivity=4)
     touched = np.unique(parts[found])
-    whole = np.isin(parts, touched[touched > 0]).astype(np.uint8)
+    whole: Any = np.isin(parts, touched[touched > 0]).astype(np.uint8)
     margin = max(2, round(_MARGIN * min(found.shape)))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     whole = cv2.morphologyEx(cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), cv2.MORPH_CLOSE, disc)

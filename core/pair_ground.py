@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -102,7 +102,7 @@ def _overlap(before: Scene, after: Scene, to_after: GroundMap) -> Window:
     outline = to_after(_outline(before.size_wh))
     outline = outline[np.isfinite(outline).all(axis=1)]
     width, height = after.size_wh
-    common: shapely.Geometry = shapely.Polygon()
+    common: Any = shapely.Polygon()
     if len(outline) >= 3:
         common = shapely.make_valid(shapely.Polygon(outline)).intersection(shapely.box(0, 0, width, height))
     x0, y0, x1, y1 = (float(v) for v in common.bounds) if not common.is_empty else (0.0, 0.0, 0.0, 0.0)
