@@ -468,7 +468,7 @@ class TestBeside:
         class Blind:
             def ground(self, scene: Scene, phrase: str) -> tuple[Any, ...]:
                 if phrase == "ship":
-                    raise UnknownPhrase("no ships")
+                    raise UnknownPhrase("ship", ())
                 return ()
 
         items = items_of(data / "val.json")
