@@ -12,7 +12,7 @@ from ....core.errors import UsageError
 from ..options import check_names, flag_of, number_of, split_options
 
 COMMAND = 'pip install "surveyor[qwen]"'
-TASKS = ("det", "seg", "change", "select", "region", "caption", "vqa", "cls", "count", "geoloc")
+TASKS = ("det", "seg", "change", "select", "region", "caption", "vqa", "cls", "count", "geoloc", "gcg")
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 _QUANTIZE = ("none", "int8", "4bit")
 _ATTENTION = ("auto", "sdpa", "eager", "flash_attention_2")
