@@ -30,6 +30,7 @@ _SURE_TURNED = 10.0  # degrees off: what is parallel, or square, to everybody
 _ALIKE = 1.6  # of sizes: what is not "as large as" to anybody
 _BARELY = 0.001  # share from which on two things do overlap
 _T = TypeVar("_T")
+_Told = list[tuple[Referent, str]]  # referents, each with a direction or kind of relation
 
 
 def toward(site: Site, rng: random.Random) -> Condition | None:
@@ -45,7 +46,7 @@ def toward(site: Site, rng: random.Random) -> Condition | None:
     return _relation("toward", referent, direction=direction)
 
 
-def _bearings(site: Site) -> tuple[list[tuple[Referent, str]], list[tuple[Referent, str]]]:
+def _bearings(site: Site) -> tuple[_Told, _Told]:
     """Referents with directions that are clear by the centres: tested by an object at a limit, and others."""
     if not site.referents:
         return [], []
@@ -239,9 +240,9 @@ def turned(site: Site, rng: random.Random) -> Condition | None:
     if not view.is_turned(site.labels):
         return None
     bands, layout = view.certain.bands, site.layout
-    sharp: list[tuple[Referent, str]] = []
-    clear: list[tuple[Referent, str]] = []
-    others: list[tuple[Referent, str]] = []
+    sharp: _Told = []
+    clear: _Told = []
+    others: _Told = []
     for referent in site.referents:
         if not view.is_turned((referent.label,)) or view.aspect_of(referent.id) < _LONG:
             continue
