@@ -9,6 +9,7 @@
 #   SET      settings over the recipe's: SET='device=cpu workers=0 stages.0.steps=10'
 #   RECORDS  more JSONL files of instruction records, to learn from too
 #   MOST     only so many photos are scored; default: all of val.json
+#   TOKENS   most tokens of a reply about a photo; default: 400 (one that has learnt little lists objects for ever)
 #   SURVEYOR, PYTHON   programs; default: surveyor, python
 
 # shellcheck source=_run.sh
@@ -66,7 +67,8 @@ if [[ ! $model/photos.json -nt $model/last.pt ]]; then
   most=()
   if [[ -n ${MOST:-} ]]; then most=(--most "$MOST"); fi
   "${python[@]}" -m surveyor.finetune.scratch.beside --data "$photos" --split val --out "$model/photos.json" \
-    ${most[@]+"${most[@]}"} "grounder=qwen2vl:$model/checkpoint" grounder=compact
+    ${most[@]+"${most[@]}"} "grounder=qwen2vl:$model/checkpoint?max_tokens=${TOKENS:-400}" \
+    grounder=compact
 fi
 
 echo "== $script: export" >&2

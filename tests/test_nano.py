@@ -359,7 +359,7 @@ class TestNano:
         notes: list[str] = []
         with noting(notes):
             found = models.grounder.ground(scene(), "ships")
-        plain = load_models(f"grounder=qwen2vl:{shipped}").grounder.ground(scene(), "ship")
+        plain = load_models(f"grounder=qwen2vl:{shipped}?max_tokens=400").grounder.ground(scene(), "ship")
         assert [each.box_px.tolist() for each in found] == [each.box_px.tolist() for each in plain]
         assert notes[0] == json.loads((shipped / "nano.json").read_text())["about"]
         for use in (lambda: models.describer.describe(scene(), found[:1]), lambda: models.change.changes(scene(), scene(), "ship")):  # type: ignore[union-attr]  # fmt: skip  # noqa: E501
@@ -495,7 +495,7 @@ class TestTheOneCommand:
         )
         env = {
             **os.environ, **ALLOCATOR, "OMP_NUM_THREADS": "1", "OUT": str(out), "SET": settings, "MOST": "1",
-            "PYTHON": sys.executable, "SURVEYOR": f"{sys.executable} -m surveyor.app.cli", **more,
+            "TOKENS": "30", "PYTHON": sys.executable, "SURVEYOR": f"{sys.executable} -m surveyor.app.cli", **more,
         }  # fmt: skip
         command = [str(BASH), str(ROOT / "runs" / "nano.sh"), str(coco)]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)

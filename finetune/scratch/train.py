@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import yaml
 
+from ...core.errors import SurveyorError
 from ...core.progress import listening
 from ...evals.scores.crec import Prediction
 from ...tools.models.qwen2vl.engine import Engine
@@ -338,7 +339,10 @@ def train(config: Config) -> Training:
 
 def main() -> None:
     """The command."""
-    train(read_config(sys.argv[1], sys.argv[2:]))
+    try:
+        train(read_config(sys.argv[1], sys.argv[2:]))
+    except SurveyorError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

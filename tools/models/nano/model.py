@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 ABOUT = "nano.json"
 """Beside the weights: {"about": what they are, "knows": [the classes that they were taught]}."""
+MOST_TOKENS = 400
+"""Of a reply: on pictures unlike those that it was taught with it may list objects for ever."""
 _NEEDS = ("torch", "transformers", "llguidance")
 
 
@@ -52,7 +54,7 @@ class Nano(Qwen2VL):
                 "python -m surveyor.finetune.scratch.train, and write it there with "
                 "python -m surveyor.finetune.scratch.export RUN FOLDER"
             ) from None
-        super().__init__(engine_at(str(folder)), "nano")
+        super().__init__(engine_at(f"{folder}?max_tokens={MOST_TOKENS}"), "nano")
 
     def knows(self) -> tuple[str, ...]:  # type: ignore[override]  # a closed list where others take any phrase
         """The classes that it was taught."""
