@@ -18,6 +18,7 @@ _LEAST_SHARE, _LEAST_RADIUS = 0.01, 0.035  # of the area, and of the shorter sid
 _RING = 0.02  # of the shorter side, on both sides of the outline
 _SOFT, _SMOOTH = 14.0, 7.0  # levels a px
 _RIM, _MARGIN = 0.05, 0.01
+_LINE_PX = 2.0
 
 
 def cloud_mask(rgb: np.ndarray, other_rgb: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -71,6 +72,9 @@ def _is_soft(blob: np.ndarray, slope: np.ndarray, valid: np.ndarray) -> bool:
     edge = (inner <= ring_px) & (outer <= ring_px) & valid
     inside = inner > ring_px
     if not inside.any():
+        return False
+    line = (inner <= _LINE_PX) & (outer <= _LINE_PX) & valid  # a roof's edge is a few px wide, however wide the ring
+    if not line.any() or float(np.percentile(slope[line], 70)) > _SOFT:
         return False
     return float(np.percentile(slope[edge], 80)) <= _SOFT and float(np.percentile(slope[inside], 90)) <= _SMOOTH
 

@@ -75,11 +75,19 @@ def matched_light(before_rgb: np.ndarray, after_rgb: np.ndarray, valid: np.ndarr
     for _ in range(_ROUNDS):
         off = np.abs(first * gain + offset - second).max(axis=1)
         kept = off <= np.quantile(off, _KEPT_SHARE)
-        likeness = [np.corrcoef(first[kept, band], second[kept, band])[0, 1] for band in range(3)]
-        if not min(likeness) >= _LEAST_LIKENESS:  # nothing looks unchanged (or is flat): only the level is brought over
+        if (
+            _likeness(first[kept], second[kept]) < _LEAST_LIKENESS
+        ):  # nothing looks unchanged (or is flat): only the level is brought over
             return Light(np.ones(3), np.median(second, axis=0) - np.median(first, axis=0), grey)
         gain, offset = _moments(first[kept], second[kept])
     return Light(gain, offset, grey)
+
+
+def _likeness(first: np.ndarray, second: np.ndarray) -> float:
+    """The least correlation of any band; 0 where one is flat."""
+    spread = first.std(axis=0) * second.std(axis=0)
+    common = ((first - first.mean(axis=0)) * (second - second.mean(axis=0))).mean(axis=0)
+    return float((common / np.maximum(spread, 1e-9)).min())
 
 
 def _moments(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
