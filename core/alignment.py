@@ -32,6 +32,7 @@ _FEW_TURNS, _MORE_TURNS = (-1.0, 0.0, 1.0), (-5.0, -4.0, -3.0, -2.0, 2.0, 3.0, 4
 _PLAIN_PEAK = 9.0
 _LEVEL_STEP = 2.5
 _LEAST_JOINT = 4.5
+_STARTS, _PLAIN_JOINT = 5, 9.0
 _PASSES, _KEPT, _STILL_PX = 3, 0.7, 0.2
 
 
@@ -130,11 +131,30 @@ def estimate(before: Scene, after: Scene, thumbnails: tuple[Thumbnail, Thumbnail
     earlier, later = (each.grey for each in small)
     if not (has_texture(*earlier) and has_texture(*later)):
         return Alignment(_AS_THEY_LIE, True, textured=False)
-    matrix, peak = _searched(earlier, later, after.size_wh)
+    found = _searched(earlier, later, after.size_wh)
+    peak = found[0][1]
     if peak >= CERTAIN_PEAK:
-        return _exact(before, after, matrix, peak, _scale(after.size_wh))
+        scale = _scale(after.size_wh)
+        return _exact(before, after, _best_start(before, after, found, scale), peak, scale)
     fine, coarse = lie_together(small[0].rgb, small[1].rgb, earlier[1] & later[1])
     return Alignment(_AS_THEY_LIE, fine >= LEAST_FINE or coarse >= LEAST_COARSE, peak=peak)
+
+
+def _best_start(before: Scene, after: Scene, found: list[tuple[np.ndarray, float]], scale: float) -> np.ndarray:
+    """The one of the search's turns on whose windows agree best; others than the first are tried only when it is weak.
+
+    A search by whole degrees can prefer a wrong turn where the ground is round (the bend of a running track).
+    """
+    best, highest = found[0][0], -math.inf
+    for matrix, peak in found[:_STARTS]:
+        if peak < CERTAIN_PEAK:
+            break
+        finer, _, height = refined(before, after, matrix, scale)
+        if height > highest:
+            best, highest = finer, height
+        if highest >= _PLAIN_JOINT:
+            break
+    return best
 
 
 def _exact(before: Scene, after: Scene, matrix: np.ndarray, peak: float, scale: float) -> Alignment:
@@ -144,7 +164,7 @@ def _exact(before: Scene, after: Scene, matrix: np.ndarray, peak: float, scale: 
         for _ in range(_PASSES):
             finer, agreeing, height = refined(before, after, matrix, scale)
             if height < least:
-                return Alignment(matrix, True, True, peak, agreement)
+                return Alignment(matrix if agreement is not None else _AS_THEY_LIE, True, True, peak, agreement)
             moved = _apart(matrix, finer, after.size_wh) * scale
             matrix, agreement, least = finer, agreeing, max(least, _KEPT * height)
             if moved < _STILL_PX:
@@ -163,8 +183,8 @@ def _apart(matrix: np.ndarray, other: np.ndarray, size_wh: tuple[int, int]) -> f
 
 def _searched(
     earlier: tuple[np.ndarray, np.ndarray], later: tuple[np.ndarray, np.ndarray], size_wh: tuple[int, int]
-) -> tuple[np.ndarray, float]:
-    """(the best turn and shift of two thumbnails as a matrix of full px, how far it stands out)."""
+) -> list[tuple[np.ndarray, float]]:
+    """(matrix of full px, how far it stands out) of each turn's best shift, best first, from two thumbnails."""
     fixed = edge_maps(*later)
     height, width = fixed.shape[1:]
     reach = min(_REACH_PX, min(width, height) // 4)
@@ -182,13 +202,16 @@ def _searched(
         order = np.argsort(_FEW_TURNS + _MORE_TURNS)
         turns = tuple(sorted(_FEW_TURNS + _MORE_TURNS))
         stack = standing_out(np.stack(found)[order])
-    best, row, column = (int(v) for v in np.unravel_index(int(stack.argmax()), stack.shape))
-    turn_deg = turns[best] + vertex(stack[:, row, column], best)
-    shift = np.array([column - reach, row - reach], dtype=np.float64)
-    # the earlier thumbnail was turned about its centre, then lies `shift` further on
-    centre, by = np.array([width, height]) / 2, turning(turn_deg)
-    offset = (centre + by @ (shift - centre)) * np.array(size_wh) / (width, height)
-    return np.column_stack([by, offset]), float(stack[best, row, column])
+    centre, sizes = np.array([width, height]) / 2, np.array(size_wh) / (width, height)
+    results = []
+    for best, surface in enumerate(stack):
+        row, column = (int(v) for v in np.unravel_index(int(surface.argmax()), surface.shape))
+        by = turning(turns[best] + vertex(stack[:, row, column], best))
+        shift = np.array([column - reach, row - reach], dtype=np.float64)
+        # the earlier thumbnail was turned about its centre, then lies `shift` further on
+        offset = (centre + by @ (shift - centre)) * sizes
+        results.append((np.column_stack([by, offset]), float(surface[row, column])))
+    return sorted(results, key=lambda each: -each[1])
 
 
 def _turned(grey: np.ndarray, valid: np.ndarray, turn_deg: float) -> tuple[np.ndarray, np.ndarray]:
