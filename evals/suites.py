@@ -24,6 +24,7 @@ from .construction.rcd_builder import build_rcd
 from .construction.rcd_synth import synth_pairs
 from .construction.sources import sized
 from .construction.synth_source import synth_records
+from .datasets.held_out import is_held_out, is_of
 from .datasets.nwpu import SOURCE as NWPU
 from .datasets.record import Record
 from .datasets.registry import reader_named
@@ -68,15 +69,8 @@ LABELLED_IN_PART = {
     "517.jpg": ("ship",),
 }
 """Images of NWPU val that show more of these classes than are labelled; of vehicles many do, so none are asked for."""
-HELD_OUT = {
-    "levir": ("test_121", "test_2", "test_77", "test_7", "val_27"),
-    "fotbcd": ("test_114", "test_654", "test_692", "test_95"),
-    "dsifn": ("7_4", "8_3"),
-    "xbd": ("hurricane-harvey_00000006",),
-}
-"""Pairs of `change/` that nothing is trained or tuned on; the others may be."""
 CHANGED_UNLABELLED = ("test_121", "test_77", "test_95")
-"""Pairs of those in which people found a changed building without a label; no items are made of them."""
+"""Pairs kept apart in which people found a changed building without a label; no items are made of them."""
 
 
 @dataclass(frozen=True)
@@ -327,8 +321,8 @@ def _held_out(*names: str) -> Records:
         for name in names:
             if (place / "change" / name).is_dir():
                 for record in _PAIRS[name](place):
-                    kept = [each for each in HELD_OUT[name] if record.id == each or record.id.startswith(f"{each}_")]
-                    if kept and kept[0] not in CHANGED_UNLABELLED:
+                    unlabelled = any(is_of(record.id, each) for each in CHANGED_UNLABELLED)
+                    if is_held_out(name, record.id) and not unlabelled:
                         yield record
 
     return records

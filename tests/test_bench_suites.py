@@ -11,8 +11,9 @@ from surveyor.app.cli import main
 from surveyor.core.errors import UsageError
 from surveyor.core.progress import noting
 from surveyor.evals.bench.items import read_header, read_items
+from surveyor.evals.datasets.held_out import CHANGE_HELD_OUT
 from surveyor.evals.report.scoring import score_run
-from surveyor.evals.suites import CHANGED_UNLABELLED, DRAWN, HELD_OUT, SUITES, modes, run_suite
+from surveyor.evals.suites import CHANGED_UNLABELLED, DRAWN, SUITES, modes, run_suite
 from surveyor.tools.models.spec import load_models
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -122,11 +123,11 @@ def test_what_is_refused(tmp_path: Path) -> None:
 def test_pairs_kept_apart_are_those_and_no_others(tmp_path: Path) -> None:
     parts = [part for part in SUITES["shared"] if part.task == "RCD"]
     names = [record.image.stem.removesuffix("_pre_disaster") for part in parts for record in part.records(SHARED)]
-    every = {each for names_ in HELD_OUT.values() for each in names_}
+    every = {each for names_ in CHANGE_HELD_OUT.values() for each in names_}
     assert set(CHANGED_UNLABELLED) < every and len(names) == len(every) - len(CHANGED_UNLABELLED)
     for kept in every - set(CHANGED_UNLABELLED):
         assert sum(name == kept or name.startswith(f"{kept}_") for name in names) == 1, kept
-    left = {source: len(set(kept) - set(CHANGED_UNLABELLED)) for source, kept in HELD_OUT.items()}
+    left = {source: len(set(kept) - set(CHANGED_UNLABELLED)) for source, kept in CHANGE_HELD_OUT.items()}
     assert left["fotbcd"] >= 3 and left["levir"] >= 2 and left["dsifn"] >= 2 and left["xbd"] >= 1
 
 

@@ -413,6 +413,29 @@ class TestNanoWithout:
         assert "On photos" in card and "grounder=compact" in card
 
 
+@marked
+class TestShipped:
+    """The weights in the tree, asked about every scene and pair that they are said to know."""
+
+    def test_they_know_their_twelve_scenes_and_pairs(self, tmp_path: Path) -> None:
+        from surveyor.finetune.scratch.recipe import drawing_of, read_config
+        from surveyor.finetune.scratch.scenes import Listed, drawn
+        from surveyor.finetune.scratch.scores import asked, cases_of, scores
+        from surveyor.tools.models.qwen2vl.engine import Engine
+        from surveyor.tools.models.qwen2vl.settings import Checkpoint, Settings
+
+        recipe = read_config(CONFIG.with_name("tiny_qwen2vl_overfit.yaml"))
+        scenes, pairs = drawn(drawing_of(recipe["data"]), tmp_path)
+        assert (len(scenes), len(pairs)) == (12, 12)
+        engine = Engine(
+            Checkpoint(str(nano.WEIGHTS)), Settings(device="cpu", dtype="float32", batch=16, max_tokens=400)
+        )
+        cases = cases_of(scenes, pairs, Listed(**recipe["listed"]), ["det", "seg", "change", "region"])
+        found = scores(cases, asked(engine, cases))
+        for task, figure in (("det", "f1@0.5"), ("seg", "f1@0.5"), ("change", "component_f1@0.5"), ("region", "exact")):
+            assert (found[task][figure] or 0) >= 0.9, (task, found[task])
+
+
 # ---- photos: figures, and the one command
 
 

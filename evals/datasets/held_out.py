@@ -18,4 +18,9 @@ def is_held_out(source: str, name: str) -> bool:
         >>> is_held_out("levir", "test_121_0768_0256"), is_held_out("levir", "train_36_0512_0512")
         (True, False)
     """
-    return any(name == each or name.startswith(f"{each}_") for each in CHANGE_HELD_OUT[source])
+    return any(is_of(name, each) for each in CHANGE_HELD_OUT[source])
+
+
+def is_of(name: str, scene: str) -> bool:
+    """Whether a pair is a scene's, or was cut from it ("test_121_0768_0256" from "test_121")."""
+    return name == scene or name.startswith(f"{scene}_")

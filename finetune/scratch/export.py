@@ -40,6 +40,7 @@ COPIED = (
 WEIGHTS = "model.safetensors"
 CARD = "card.md"
 COMPARED = 3  # scenes and pairs whose questions both checkpoints are asked
+BY_HEART = 50  # scenes up to which a run is told to have learnt them by heart
 _TASKS = {"det": "oriented boxes of a class", "seg": "upright boxes with key points", "change": "changes of a pair", "region": "region captions"}  # fmt: skip  # noqa: E501
 
 
@@ -113,6 +114,12 @@ def about(recipe: Config) -> str:
         return (
             "nano is a small Qwen2-VL trained from scratch on drawn scenes and photos: see its card for what it finds"
         )
+    scenes = int(recipe["data"]["scenes"])
+    if scenes <= BY_HEART:
+        return (
+            f"nano is a demonstration: a tiny Qwen2-VL, trained from scratch, that knows {scenes} drawn scenes by "
+            "heart; on any other picture what it finds is of no use"
+        )
     return (
         "nano is a demonstration: a tiny Qwen2-VL trained from scratch on drawn scenes; on photographs what it finds "
         "is of no use"
@@ -164,14 +171,16 @@ def _training(recipe: Config, last: Config) -> str:
 
 
 def _measured(scores: Config) -> str:
-    held = scores.get("held_out", {})
-    lines = [
-        f"Drawn scenes and pairs of other seeds, after {scores['step']:,} steps, greedy replies held to the grammar "
-        "(`evals.scores`); nothing was chosen by them.",
-        "",
-        "| task | questions | figures | unreadable |",
-        "|---|---|---|---|",
-    ]
+    about = f"after {scores['step']:,} steps, greedy replies held to the grammar (`evals.scores`)"
+    found = []
+    if "trained" in scores:
+        found += [f"Scenes and pairs that it was **trained on**, {about}.", _table(scores["trained"])]
+    other = f"Drawn scenes and pairs of **other** seeds, {about}; nothing was chosen by them."
+    return "\n\n".join([*found, other, _table(scores.get("held_out", {}))])
+
+
+def _table(held: Config) -> str:
+    lines = ["| task | questions | figures | unreadable |", "|---|---|---|---|"]
     for task, words in _TASKS.items():
         figures = dict(held.get(task, {}))
         items, unreadable = figures.pop("items", None), figures.pop("unreadable", None)
