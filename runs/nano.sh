@@ -50,7 +50,7 @@ for pairs in levir fotbcd; do
   without=()
   for file in "$folder"/A/*; do
     name=${file##*/}
-    if [[ $name != train_* ]]; then without+=(--without "$pairs:$(cut -d_ -f1,2 <<<"${name%.*}")"); fi
+    if [[ $name != train_* ]]; then without+=(--without "${name%.*}"); fi
   done
   make "$pairs" convert pairs "$folder" -o classes=building --tasks rcd --window 448 --overlap 112 \
     ${without[@]+"${without[@]}"}

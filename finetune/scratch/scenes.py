@@ -170,7 +170,8 @@ def drawn(what: Drawing, cache: Path) -> tuple[list[Seen], list[Seen]]:
         cache: folder; made where it is missing. Each set is one file, named by a digest of what is drawn.
     """
     told = {name: value for name, value in asdict(what).items() if name != "drawers"}
-    digest = hashlib.sha256(json.dumps([told, _FINEST, _ZOOM, Seen.__module__], sort_keys=True).encode()).hexdigest()[:12]
+    what_is_kept = json.dumps([told, _FINEST, _ZOOM, Seen.__module__], sort_keys=True)
+    digest = hashlib.sha256(what_is_kept.encode()).hexdigest()[:12]
     path = cache / f"drawn-{digest}.pkl"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
