@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 from qwen2vl_checkpoints import ALLOCATOR, local, one_thread  # noqa: F401
 from surveyor.core.errors import MissingDependency, UnknownPhrase, UsageError
 from surveyor.core.progress import noting
@@ -47,6 +47,10 @@ def box(x0: float, y0: float, x1: float, y1: float) -> Marked:
     return Marked(kind="obb", points=((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
 
 
+def saved(path: Path, rgb: np.ndarray) -> None:
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
+
+
 def written(path: Path, *records: Instruction) -> Path:
     path.write_text("".join(each.model_dump_json() + "\n" for each in records))
     return path
@@ -57,7 +61,7 @@ def sea(tmp_path: Path) -> Path:
     """Records of a photo of 300 x 200 px that is grey but for a red ship at 200-240, 20-60, seen in a square crop."""
     pixels = np.full((200, 300, 3), 90, np.uint8)
     pixels[20:60, 200:240] = (250, 10, 10)
-    Image.fromarray(pixels).save(tmp_path / "sea.png")
+    saved(tmp_path / "sea.png", pixels)
     crop = Picture(path="sea.png", size_wh=(150, 150), crop_xyxy=(150, 0, 300, 150))
     ship = box(50, 20, 90, 60)
     records = [
@@ -162,7 +166,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe of eight steps on drawn scenes and one photo."""
     folder = tmp_path_factory.mktemp("nano")
     scene = draw_scene("harbour", 3, (200, 200), 0.5)
-    Image.fromarray(scene.image_rgb).save(folder / "a.png")
+    saved(folder / "a.png", scene.image_rgb)
     picture = Picture(path="a.png", size_wh=(200, 200))
     records = [record(name, phrase=name, pictures=(picture,), regions=(box(10, 10, 90, 60),)) for name in CLASSES]
     written(folder / "records.jsonl", *records)
@@ -451,7 +455,7 @@ def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images, annotations = [], []
         for seed in seeds:
             drawn = draw_scene(("harbour", "airport")[seed % 2], seed, (240, 200), 0.6)
-            Image.fromarray(drawn.image_rgb).save(folder / "images" / f"{seed}.png")
+            saved(folder / "images" / f"{seed}.png", drawn.image_rgb)
             images.append({"id": seed, "file_name": f"{seed}.png", "width": 240, "height": 200})
             for thing in drawn.objects:
                 if thing.label in names and thing.area_px > 60:
@@ -469,7 +473,7 @@ def coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = np.zeros((96, 96) if part == "label" else (96, 96, 3), np.uint8)
             if part != "A":
                 pixels[20:50, 30:70] = 255
-            Image.fromarray(pixels).save(root / "change" / "levir" / part / f"{name}.png")
+            saved(root / "change" / "levir" / part / f"{name}.png", pixels)
     return root
 
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from qwen2vl_checkpoints import MISSING, one_thread  # noqa: F401
 from surveyor.core.errors import UsageError
@@ -24,6 +23,7 @@ def test_arms_begin_alike_and_finished_runs_are_kept(tmp_path: Path) -> None:
     from surveyor.finetune.scratch.ablate import read_ablation, run_arm, table
     from surveyor.finetune.scratch.train import train
 
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     base = yaml.safe_load(CONFIG.read_text()) | SMALL
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(base))
     shared = {"cache": str(tmp_path / "drawn")}
