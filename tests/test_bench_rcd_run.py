@@ -291,8 +291,8 @@ def test_one_broken_pair_costs_no_other(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rcd")
-    records = synth_pairs(16, seed=60, size_wh=(320, 320), root=folder)
-    write_items(folder / "items.jsonl", *build_rcd(records, n=60, seed=5, root=str(folder)))
+    records = synth_pairs(20, seed=60, size_wh=(320, 320), root=folder)
+    write_items(folder / "items.jsonl", *build_rcd(records, n=80, seed=5, root=str(folder)))
     return folder
 
 
