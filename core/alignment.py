@@ -122,6 +122,7 @@ def estimate(before: Scene, after: Scene, thumbnails: tuple[Thumbnail, Thumbnail
         thumbnails: of both, where they are already at hand.
 
     Example:
+        >>> from surveyor.core.scene import Scene
         >>> dots = np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8).repeat(4, 0).repeat(4, 1)
         >>> found = estimate(Scene.from_array(dots[:, :150]), Scene.from_array(dots[:, 5:155]))
         >>> found.matrix[:, 2].round().tolist()

@@ -56,10 +56,10 @@ def drawn(kind: str, seed: int, size: int, matrix: np.ndarray) -> tuple[Scene, S
     st.floats(-2, 2),
 )
 def test_a_moved_drawn_pair_is_brought_back(kind: str, seed: int, shift: tuple[float, float], turn: float) -> None:
-    truth = euclidean(320, shift, turn)
-    found = estimate(*drawn(kind, seed, 320, truth))
+    truth = euclidean(512, shift, turn)
+    found = estimate(*drawn(kind, seed, 512, truth))
     assert found.matched and found.textured
-    assert farthest(found.matrix, truth, 320) < 1.0
+    assert farthest(found.matrix, truth, 512) < 1.0
     assert found.quality > 0.5
 
 

@@ -69,6 +69,8 @@ def alike(request: Any) -> Any:
 
 
 CASES = [
+    ("the second ship from the right in the harbour", "left-right", "the second ship from the left in the harbour"),
+    ("the ships right in the harbour", "left-right", "the ships right in the harbour"),
     ("planes", "quarter", "planes"),
     ("top right", "quarter", "bottom right"),
     ("the left plane", "left-right", "the right plane"),

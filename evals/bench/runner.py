@@ -119,7 +119,7 @@ def run(
         >>> from surveyor.evals.bench.items import write_items
         >>> from surveyor.evals.construction.synth_source import synth_records
         >>> folder = Path(tempfile.mkdtemp())
-        >>> records = synth_records(2, seed=0, size_wh=(512, 512), root=folder)
+        >>> records = synth_records(3, seed=0, size_wh=(512, 512), root=folder)
         >>> write_items(folder / "items.jsonl", *build(records, task="CREC", n=4, seed=0))
         >>> how = How(oracle=("parser", "boxes"))
         >>> run(folder / "items.jsonl", folder / "run", how=how).statuses

@@ -21,6 +21,7 @@ from .turning_words import (
     BEFORE_A_PLACE,
     FLOORS,
     IMAGES,
+    AFTER_A_SIDE,
     KEPT,
     LETTERS,
     NO_SIDE_AFTER,
@@ -207,7 +208,8 @@ class _Reader:
 
     def kept(self) -> bool:
         for phrase in KEPT:
-            if self.takes(*phrase):
+            is_side = phrase[0] == "right" and phrase[1] in AFTER_A_SIDE and self.ahead(-1) == "the"
+            if self.takes(*phrase) and not is_side:  # "the second from the right in the harbour"
                 first, last = self.spans[self.at][0], self.spans[self.at + len(phrase) - 1][1]
                 self.put(len(phrase), self.text[first:last])
                 return True

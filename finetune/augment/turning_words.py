@@ -66,6 +66,8 @@ KEPT = tuple(
     if phrase.split()
 )
 """Phrases that say no direction in the picture."""
+AFTER_A_SIDE = ("in", "on", "at", "by", "near", "beside", "between", "inside", "behind")
+"""Words that "the right" may come before: then it is a side, where "right in" alone is none."""
 REFUSED = frozenset(
     """clockwise anticlockwise counterclockwise facing faces face heading headed heads pointing points pointed bearing
     azimuth angle angles degree degrees oclock behind front rear ahead backwards forwards backward forward camera viewer
