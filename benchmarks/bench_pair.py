@@ -76,7 +76,7 @@ def real_pairs(data: Path, held_out: bool) -> list[Pair]:
             if source == "xbd":
                 after = path.with_name(f"{name}_post_disaster.png")
             if is_held_out(source, name) is held_out:
-                found.append((source, name, *(_rgb(each) for each in (path, after))))
+                found.append((source, name, _rgb(path), _rgb(after)))
     return found
 
 
@@ -98,7 +98,7 @@ def real(pairs: list[Pair]) -> None:
 
 
 def _rgb(path: Path) -> np.ndarray:
-    return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imread(str(path)))[..., ::-1])
 
 
 def main() -> None:

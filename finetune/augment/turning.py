@@ -18,10 +18,10 @@ import numpy as np
 from ...core.errors import UsageError
 from .turning_words import (
     ABBREVIATED,
+    AFTER_A_SIDE,
     BEFORE_A_PLACE,
     FLOORS,
     IMAGES,
-    AFTER_A_SIDE,
     KEPT,
     LETTERS,
     NO_SIDE_AFTER,
