@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -909,7 +910,8 @@ def test_the_default_models_are_told(capsys: pytest.CaptureFixture[str]) -> None
 def test_ctrl_c_on_the_command_line(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
     items = make_items(tmp_path_factory.mktemp("many"), 30, scenes=16)  # many images: it has not ended when it is told
     words = ["-m", "surveyor.app.cli", "bench", "run", str(items), "--workers", "1", "--out", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background may ignore it
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True, preexec_fn=heeded)
     until = time.monotonic() + 60
     while time.monotonic() < until and not ((tmp_path / "predictions.jsonl").exists() and lines(tmp_path)):
         time.sleep(0.02)
