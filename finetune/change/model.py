@@ -77,6 +77,9 @@ class ChangeNet(nn.Module):
 def change_loss(logits: Tensor, changed: Tensor, built: Tensor) -> tuple[Tensor, dict[str, float]]:
     """Cross-entropy and dice of the change, cross-entropy of the buildings, over what is known.
 
+    Pairs whose buildings nobody drew teach them all the same: where a building came or went, one date and one only has
+    it; elsewhere both dates agree ("either").
+
     Args:
         logits: (N, 3, H, W).
         changed: (N, H, W) uint8 with UNKNOWN.
@@ -93,5 +96,9 @@ def change_loss(logits: Tensor, changed: Tensor, built: Tensor) -> tuple[Tensor,
     known, wanted = built != UNKNOWN, (built == 1).float()
     shape = F.binary_cross_entropy_with_logits(logits[:, 1:], wanted, reduction="none")
     shapes = (shape * known).sum() / known.sum().clamp(min=1)
-    parts = {"changed": float(entropy.detach()), "dice": float(dice.detach()), "built": float(shapes.detach())}
-    return entropy + 0.5 * dice + 0.5 * shapes, parts
+    first, second = torch.sigmoid(logits[:, 1:]).unbind(1)
+    either = (first * (1 - second) + second * (1 - first)).clamp(1e-4, 1 - 1e-4)
+    agreed = (-torch.where(changed == 1, either.log(), (1 - either).log()) * told).sum() / told.sum().clamp(min=1)
+    parts = {"changed": entropy, "dice": dice, "built": shapes, "either": agreed}
+    loss = entropy + 0.5 * dice + 0.5 * shapes + 0.3 * agreed
+    return loss, {name: float(value.detach()) for name, value in parts.items()}
