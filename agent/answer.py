@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.conditions import Verdict
 from ..core.plan import Plan, Step
-from ..core.regions import Candidate, CandidateSet
+from ..core.regions import Candidate, CandidateSet, Change
 from ..core.scene import Scene
 from ..core.trace import Observation, Trace
 from ..tools.measure import Sizes, sizes_of
@@ -19,6 +19,7 @@ from .graph import Results
 from .summary import measurement_json
 
 if TYPE_CHECKING:
+    from ..core.pair import ScenePair
     from .explanation import Explanation
 
 
@@ -45,6 +46,7 @@ class Answer:
 
     `regions` are those for which every condition is true; `rejected` are all others that were looked at, those
     with an unknown verdict first, then near misses. `to_dict` is the object that `surveyor ask --json` prints.
+    A question about two dates keeps them in `pair`; `scene` is then the later one, in whose pixels everything is told.
     """
 
     query: str | None
@@ -58,6 +60,7 @@ class Answer:
     references: tuple[CandidateSet, ...] = ()
     failure: str | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    pair: ScenePair | None = None
 
     @property
     def regions(self) -> tuple[Candidate, ...]:
@@ -165,6 +168,7 @@ class Answer:
             "plan": self.plan.model_dump(mode="json"),
             "failure": self.failure,
             "scene": self.trace.scene.model_dump(mode="json"),
+            **({} if self.trace.before is None else {"before": self.trace.before.model_dump(mode="json")}),
             "models": self.trace.models,
             "timings": {name: round(seconds, 4) for name, seconds in self.timings.items()},
         }
@@ -209,6 +213,21 @@ def _region_json(candidate: Candidate, size: Sizes) -> dict[str, Any]:
         "borderline": sorted(candidate.borderline),
         "status": {True: "kept", False: "rejected", None: "undecided"}[candidate.status],
         "source": region.source,
+        **({} if region.change is None else {"change": change_json(region.change)}),
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """How a region differs between the dates, as JSON types."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(float(value), 4)
+
+    return {
+        "direction": change.direction,
+        "before": rounded(change.before),
+        "after": rounded(change.after),
+        "reason": change.reason,
     }
 
 

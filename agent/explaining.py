@@ -19,7 +19,7 @@ from ..core.conditions import (
     walk,
 )
 from ..core.plan import Plan, Step
-from ..core.regions import Region
+from ..core.regions import Change, Region
 from ..core.trace import Observation, SceneRecord
 from ..core.wording import words
 from ..tools.registry import PickArguments, SelectArguments
@@ -195,6 +195,7 @@ def _region(each: Mapping[str, Any], regions: Mapping[str, Region]) -> Region:
         each["score"],
         None if polygon is None else np.asarray(polygon, dtype=float),
         source=each.get("source", ""),
+        change=None if each.get("change") is None else Change(**each["change"]),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.errors import UsageError
 from ..core.masks import Mask
-from ..core.regions import Candidate, CandidateSet, Region, Verification
+from ..core.regions import Candidate, CandidateSet, Change, Region, Verification
 from ..tools.values import Count, Measurement, Measurements, Text, Truth, Value
 
 VALUES_VERSION = 2
@@ -122,11 +122,15 @@ def _region_to_json(region: Region) -> dict[str, Any]:
         data["keypoints"] = region.keypoints_px.ravel().tolist()
     if region.mask is not None:
         data["mask"] = region.mask.to_rle()
+    if region.change is not None:
+        told = region.change
+        data["change"] = [told.direction, _number(told.before), _number(told.after), told.reason]
     return data
 
 
 def _region_from_json(data: dict[str, Any]) -> Region:
     polygon, keypoints, mask = data.get("polygon"), data.get("keypoints"), data.get("mask")
+    told = data.get("change")
     return Region(
         data["id"],
         data["label"],
@@ -137,6 +141,7 @@ def _region_from_json(data: dict[str, Any]) -> Region:
         keypoints_px=None if keypoints is None else _points(keypoints),
         mask=None if mask is None else Mask.from_rle(mask),
         source=data["source"],
+        change=None if told is None else Change(told[0], _float(told[1]), _float(told[2]), told[3]),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,24 @@ def _points(value: ArrayLike, name: str, rows: int | None = None) -> FloatArray:
     return points
 
 
+@dataclass(frozen=True)
+class Change:
+    """What is known of how a region differs between two dates.
+
+    Args:
+        direction: "new" (was not there before), "gone" (is no longer there), "altered" (there at both dates, and
+            different); None when neither model nor evidence tells.
+        before: how sure it is that the thing stands there at the earlier date, 0..1; None when nobody looked.
+        after: likewise at the later date.
+        reason: what the direction rests on, in words, e.g. "built: 4 % before, 93 % after".
+    """
+
+    direction: Literal["new", "gone", "altered"] | None = None
+    before: float | None = None
+    after: float | None = None
+    reason: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """One thing in a scene.
@@ -44,6 +62,7 @@ class Region:
         mask: pixels, None until segmented.
         keypoints_px: (K, 2) points inside, None when not given.
         source: what found it, e.g. "compact" or "oracle:scene.json".
+        change: how it differs between two dates; None for a thing of one image.
     """
 
     id: str
@@ -55,6 +74,7 @@ class Region:
     mask: Mask | None = None
     keypoints_px: FloatArray | None = None
     source: str = ""
+    change: Change | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "corners_px", _points(self.corners_px, "corners_px", 4))

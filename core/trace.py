@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .errors import UsageError
 from .plan import Plan, describe_faults
 
-TRACE_VERSION = 2
-"""Version 2 added `run_id`, and `faults` and `cached` of an observation. Version 1 is still read."""
+TRACE_VERSION = 3
+"""Version 3 added `before`; 2 `run_id`, and `faults` and `cached` of an observation. Earlier ones are still read."""
 
 
 class _Record(BaseModel):
@@ -90,7 +90,12 @@ class ParseRecord(_Record):
 
 
 class Trace(_Record):
-    """A whole run: enough to audit the answer and to run it again."""
+    """A whole run: enough to audit the answer and to run it again.
+
+    Args:
+        scene: in whose pixels regions are told; of two dates, the later one.
+        before: the earlier date as it was given; None for one image.
+    """
 
     version: int = TRACE_VERSION
     surveyor: str
@@ -99,6 +104,7 @@ class Trace(_Record):
     request: dict[str, Any] | None = None
     parsing: ParseRecord | None = None
     scene: SceneRecord
+    before: SceneRecord | None = None
     models: dict[str, str]
     plan: Plan
     observations: tuple[Observation, ...]
@@ -117,7 +123,7 @@ class Trace(_Record):
         except json.JSONDecodeError as error:
             raise UsageError(f"the trace is not readable JSON: {error}") from None
         version = data.get("version") if isinstance(data, dict) else None
-        if version not in (1, TRACE_VERSION):
+        if version not in range(1, TRACE_VERSION + 1):
             raise UsageError(f"the trace has schema version {version!r}; this program reads 1 to {TRACE_VERSION}")
         try:
             return cls.model_validate({**data, "version": TRACE_VERSION})
