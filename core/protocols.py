@@ -91,8 +91,27 @@ class ChangeDetector(Protocol):
 
     name: str
 
+    def knows(self) -> tuple[str, ...] | None:
+        """The things whose change it finds by name, or None when any phrase may be asked."""
+        ...
+
     def changes(self, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
-        """Changed regions (with polygons) that the phrase names."""
+        """What changed of the things that the phrase names ("building"); "change" asks for whatever it can find.
+
+        Args:
+            before: the earlier date.
+            after: the later date, of the same size, on the same ground (`core.pair.open_pair`).
+            phrase: a noun phrase.
+
+        Returns:
+            Regions in px of both, with polygons or masks, labelled with the phrase; `Region.change` tells the
+            direction where it is known. Empty when it looked and found none.
+
+        Raises:
+            UnknownPhrase: not among what it knows.
+            UsageError: the scenes differ in size.
+            ModelOutputError: the model's reply could not be read.
+        """
         ...
 
 

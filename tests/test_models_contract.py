@@ -278,6 +278,8 @@ def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
 
 def test_change_detectors_give_regions_of_the_later_scene(change_detector: ChangeDetector, scene: Scene) -> None:
     assert isinstance(change_detector, ChangeDetector) and change_detector.name
+    known = change_detector.knows()
+    assert known is None or len(set(known)) == len(known)
     before = Scene.from_array(np.full((*SIZE_WH[::-1], 3), 90, np.uint8), name="before.png")
     found = change_detector.changes(before, scene, "airplane")
     assert len({region.id for region in found}) == len(found)

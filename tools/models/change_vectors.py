@@ -51,6 +51,10 @@ class ChangeVectors:
     name = "cva"
     version = "1"
 
+    def knows(self) -> None:
+        """None: it takes any phrase, and passes it over."""
+        return
+
     def changes(self, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
         """Patches that changed, largest first, each with its mask, labelled with the phrase whatever they are.
 

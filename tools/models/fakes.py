@@ -127,7 +127,10 @@ class FakeSegmenter(_Double):
 
 
 class FakeChangeDetector(_Double):
-    """A change detector that finds the regions it was given, whatever the pair of scenes; labels select by phrase."""
+    """A change detector that finds the regions it was given, whatever the pair of scenes; labels select by phrase.
+
+    "change" asks for all of them.
+    """
 
     def __init__(
         self,
@@ -140,9 +143,13 @@ class FakeChangeDetector(_Double):
         super().__init__(delay_s, failure, failures)
         self._regions = tuple(regions)
 
+    def knows(self) -> tuple[str, ...]:
+        """The labels of the given regions."""
+        return tuple(dict.fromkeys(region.label for region in self._regions))
+
     def changes(self, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
         """The given regions whose label the phrase stands for."""
-        wanted = resolve(phrase, tuple(dict.fromkeys(region.label for region in self._regions)))
+        wanted = self.knows() if phrase == "change" else resolve(phrase, self.knows())
         self._called(before.name, after.name, phrase)
         return tuple(replace(region, source=self.name) for region in self._regions if region.label in wanted)
 
