@@ -12,30 +12,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime
 import torch
-from onnx import helper, numpy_helper
 
+from ..onnx_file import check_onnx, write_onnx
 from .model import CLASSES, STRIDES, DetectorNet
 
-
-def halve(model: onnx.ModelProto, least: int = 256) -> onnx.ModelProto:
-    """Stores float32 initialisers as float16 followed by a cast (folded away when the file is loaded)."""
-    graph, casts, kept = model.graph, [], []
-    for tensor in graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < least:
-            kept.append(tensor)
-            continue
-        kept.append(numpy_helper.from_array(array.astype(np.float16), f"{tensor.name}_half"))
-        casts.append(helper.make_node("Cast", [f"{tensor.name}_half"], [tensor.name], to=onnx.TensorProto.FLOAT))
-    nodes = casts + list(graph.node)
-    del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(kept)
-    graph.node.extend(nodes)
-    return model
+INPUTS, OUTPUTS = ("image",), ("logits", "boxes")
 
 
 def export(checkpoint: Path, target: Path) -> None:
@@ -43,39 +25,14 @@ def export(checkpoint: Path, target: Path) -> None:
     net = DetectorNet(saved["config"]["width"], saved["config"]["depth"])
     net.load_state_dict(saved["model"])
     net.eval()
-    example = torch.rand(1, 3, 384, 512) * 255
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free = {"image": {0: "batch", 2: "height", 3: "width"}} | {
-        n: {0: "batch", 1: "places"} for n in ("logits", "boxes")
-    }
-    torch.onnx.export(
-        net,
-        (example,),
-        str(target),
-        dynamo=False,
-        opset_version=17,
-        input_names=["image"],
-        output_names=["logits", "boxes"],
-        dynamic_axes=free,
-    )
-    model = halve(onnx.load(str(target)))
+    free = {"image": {0: "batch", 2: "height", 3: "width"}} | {name: {0: "batch", 1: "places"} for name in OUTPUTS}
     facts = {"classes": ",".join(CLASSES), "strides": ",".join(map(str, STRIDES)), "step": str(saved["step"])}
-    for key, value in facts.items():
-        model.metadata_props.add(key=key, value=value)
-    onnx.checker.check_model(model)
-    onnx.save(model, str(target))
+    write_onnx(net, _image(1, 384, 512), target, inputs=INPUTS, outputs=OUTPUTS, free=free, facts=facts)
+    check_onnx(net, target, [_image(2, 384, 512), _image(2, 256, 640)], inputs=INPUTS, outputs=OUTPUTS, most=0.1)
 
-    session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    for height, width in ((384, 512), (256, 640)):
-        image = torch.rand(2, 3, height, width) * 255
-        with torch.no_grad():
-            want = [t.numpy() for t in net(image)]
-        got = session.run(None, {"image": image.numpy()})
-        gap = [float(np.abs(a - b).max()) for a, b in zip(want, got, strict=True)]
-        print(f"{height}x{width}: largest difference to torch: logits {gap[0]:.4f}, boxes {gap[1]:.4f}")
-        if max(gap) > 0.1:
-            raise SystemExit("the exported network disagrees with torch")
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, step {saved['step']}")
+
+def _image(batch: int, height: int, width: int) -> tuple[torch.Tensor]:
+    return (torch.rand(batch, 3, height, width) * 255,)
 
 
 if __name__ == "__main__":
