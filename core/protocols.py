@@ -63,7 +63,8 @@ class Grounder(Protocol):
         """
         ...
 
-    # A grounder may also have ground_all(scene, phrases) -> list of what `ground` gives for each, if it is quicker so.
+    # A grounder may also have ground_all(scene, phrases) -> list of what `ground` gives for each, if it is quicker so,
+    # and with_threshold(score) -> the same grounder that gives whatever is at least so sure.
     def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
         """All regions that the phrase names, best first; empty when it looked and found none.
 

@@ -36,15 +36,18 @@ class Backend:
     Attributes:
         argument: what is written behind the colon ("FILE"), None when nothing is.
         about: one line for people.
+        make: builds it from the argument, or from the run's grounder and segmenter.
         open_vocabulary: it takes any phrase.
+        of_others: it is made of the run's grounder and segmenter.
     """
 
     role: str
     name: str
     argument: str | None
     about: str
-    make: Callable[[str], Any]
+    make: Callable[..., Any]
     open_vocabulary: bool = False
+    of_others: bool = False
 
     @property
     def usage(self) -> str:
@@ -135,6 +138,18 @@ def _change_vectors(_argument: str) -> ChangeDetector:
     return ChangeVectors()
 
 
+def _compact_change(_argument: str) -> ChangeDetector:
+    from .compact.change import CompactChange
+
+    return CompactChange()
+
+
+def _comparison(grounder: Grounder, segmenter: Segmenter) -> ChangeDetector:
+    from .compare import Comparison
+
+    return Comparison(grounder, segmenter)
+
+
 def _local_chat(argument: str) -> ChatModel:
     from .chat_hf import LocalChat
 
@@ -147,6 +162,7 @@ def _remote_chat(argument: str) -> ChatModel:
     return RemoteChat.at(argument)
 
 
+_COMPARED = "things of the run's grounder at both dates, matched one to one: what came, went or was altered"
 _FILE = "COCO instances or DOTA labelTxt"
 _SERVER = "MODEL@URL[,URL]"
 _NANO = "shipped demonstration: a tiny Qwen2-VL taught with drawn scenes, of no use on photos"
@@ -165,6 +181,8 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("describer", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: a phrase for each region, for --verify", _qwen),
     Backend("describer", "openai", _SERVER, "vision model behind servers, for --verify", _remote),
     Backend("describer", "nano", None, _NANO, _nano),
+    Backend("change", "compact", None, "built-in siamese network: buildings that came or went", _compact_change),
+    Backend("change", "compare", None, _COMPARED, _comparison, of_others=True),
     Backend("change", "cva", None, "change vector analysis, the classical reference: sees any change", _change_vectors),
     Backend("change", "qwen2vl", _CHECKPOINT, "Qwen2-VL, 2.5 or 3: polygons of what changed between two images", _qwen),
     Backend("change", "openai", _SERVER, "vision model behind servers: what changed between two images", _remote),
@@ -195,7 +213,11 @@ def load_models(spec: str | None = None) -> Models:
         'compact'
     """
     chosen = {role: (name, "") for role, name in DEFAULTS.items()} | _parse(spec or "")
-    made = {role: _backend(role, name).make(argument) for role, (name, argument) in chosen.items()}
+    backends = {role: _backend(role, name) for role, (name, _) in chosen.items()}
+    made = {role: each.make(chosen[role][1]) for role, each in backends.items() if not each.of_others}
+    for role, each in backends.items():
+        if each.of_others:
+            made[role] = each.make(made["grounder"], made["segmenter"])
     global _held
     _held = Models(**made)
     return _held
@@ -250,10 +272,10 @@ def _backend(role: str, name: str) -> Backend:
 def _report(backend: Backend) -> BackendReport:
     knows: tuple[str, ...] | None = None
     trouble: str | None = None
-    if backend.argument is None:
+    if backend.argument is None and not backend.of_others:
         try:
             model = backend.make("")
-            knows = model.knows() if backend.role == "grounder" else None
+            knows = model.knows() if backend.role in ("grounder", "change") else None
         except (SurveyorError, ImportError) as error:
             trouble = str(error)
     return BackendReport(

@@ -307,6 +307,10 @@ class CompactGrounder:
         """A name for the weights, their calibration and the threshold: equal ones find the same."""
         return f"{self._detector.digest} {self._threshold!r}"
 
+    def with_threshold(self, threshold: float | Mapping[str, float]) -> CompactGrounder:
+        """The same detector, giving whatever is at least so sure."""
+        return CompactGrounder(self._detector, threshold=threshold)
+
     def knows(self) -> tuple[str, ...]:
         """The class names it can find."""
         return self._detector.classes

@@ -1,0 +1,129 @@
+"""Probability maps of a whole pair of scenes, made tile by tile: three bytes a pixel, whatever the network needs.
+
+Tiles overlap and each gives its middle only, so that no pixel is decided at a tile's border. They start at multiples
+of the network's stride: where two tiles overlap they see the same pixels on the same grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from ....core.progress import report
+
+if TYPE_CHECKING:
+    from ....core.scene import Scene
+
+MULTIPLE = 32  # the network takes sides that are multiples of this
+TILE = 768  # side of a tile in network px
+MARGIN = 96  # network px of a tile, at each inner border, that a neighbour decides
+FILL = 127  # grey where either date has no data: the network's zero
+STEPS = 255  # a probability of 1 in the maps
+
+Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""`run(before, after)`: two (1, 3, H, W) float32 RGB in 0..255 -> (1, 3, H, W) probabilities."""
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ChangeMaps:
+    """What the network says of each place of a pair.
+
+    Attributes:
+        changed: (h, w) uint8, 255 times the probability that a building came or went here; 0 where either date has no
+            data.
+        built: (2, h, w) uint8, likewise that a building stands here, before and after.
+        scale_xy: network px a scene px.
+    """
+
+    changed: np.ndarray
+    built: np.ndarray
+    scale_xy: tuple[float, float]
+
+
+def look(before: Scene, after: Scene, scale: float, run: Run, tile: int = TILE) -> ChangeMaps:
+    """The maps of two scenes of one size; reports progress as "comparing".
+
+    Args:
+        before, after: on one grid.
+        scale: network px a scene px.
+        run: the network.
+        tile: side of a tile in network px, a multiple of 32.
+    """
+    size = tuple(max(1, round(side * scale)) for side in after.size_wh)
+    scale_xy = (size[0] / after.size_wh[0], size[1] / after.size_wh[1])
+    maps = np.zeros((3, size[1], size[0]), np.uint8)
+    jobs = list(tiles((size[0], size[1]), tile))
+    for done, (seen, core) in enumerate(jobs):
+        report("comparing", done, len(jobs))
+        x0, y0, x1, y1 = core
+        part = _tile(before, after, seen, scale_xy, run)
+        maps[:, y0:y1, x0:x1] = part[:, y0 - seen[1] : y1 - seen[1], x0 - seen[0] : x1 - seen[0]]
+    report("comparing", len(jobs), len(jobs))
+    return ChangeMaps(maps[0], maps[1:], scale_xy)
+
+
+def tiles(size_wh: tuple[int, int], tile: int = TILE, margin: int = MARGIN) -> Iterator[tuple[Box, Box]]:
+    """What each tile sees and the part that it decides, x0, y0, x1, y1 px, row by row; the parts cover all once.
+
+    Example:
+        >>> [decided for _, decided in tiles((1000, 400), tile=768, margin=96)]
+        [(0, 0, 672, 400), (672, 0, 1000, 400)]
+    """
+
+    def spans(length: int) -> list[tuple[int, int, int, int]]:
+        if length <= tile:
+            return [(0, length, 0, length)]
+        found, start = [], 0
+        while True:
+            stop = min(length, start + tile)
+            first = start + margin if start else 0
+            if stop == length:
+                found.append((start, stop, first, stop))
+                return found
+            found.append((start, stop, first, stop - margin))
+            start += tile - 2 * margin
+
+    for y0, y1, top, bottom in spans(size_wh[1]):
+        for x0, x1, left, right in spans(size_wh[0]):
+            yield (x0, y0, x1, y1), (left, top, right, bottom)
+
+
+def _tile(before: Scene, after: Scene, seen: Box, scale_xy: tuple[float, float], run: Run) -> np.ndarray:
+    """(3, h, w) uint8 of what one tile sees; zeros without a look where the dates are the same or hold no data."""
+    x0, y0, x1, y1 = seen
+    wide, high = x1 - x0, y1 - y0
+    window = (
+        math.floor(x0 / scale_xy[0]), math.floor(y0 / scale_xy[1]),
+        min(after.size_wh[0], math.ceil(x1 / scale_xy[0])), min(after.size_wh[1], math.ceil(y1 / scale_xy[1])),
+    )  # fmt: skip
+    known = before.valid(window, (wide, high)) & after.valid(window, (wide, high))
+    maps = np.zeros((3, high, wide), np.uint8)
+    if not known.any():
+        return maps
+    images = [each.read(window, (wide, high)) for each in (before, after)]
+    if np.array_equal(images[0], images[1]):
+        return maps
+    if not known.all():
+        known = cv2.erode(known.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)  # resampling mixes the rim
+        for image in images:
+            image[~known] = FILL
+    sure = run(*(_padded(image) for image in images))[0, :, :high, :wide]
+    np.rint(sure * STEPS, out=sure)
+    maps[:] = sure
+    maps[0][~known] = 0
+    return maps
+
+
+def _padded(image: np.ndarray) -> np.ndarray:
+    """(1, 3, H, W) float32 with sides that are multiples of 32, mirrored beyond the image."""
+    height, width = image.shape[:2]
+    down, right = -height % MULTIPLE, -width % MULTIPLE
+    if down or right:
+        image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REFLECT)
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
