@@ -39,12 +39,13 @@ from .chat_turns import (
 from .class_names import adopt_class_names
 from .explanation import Explanation
 from .followup import understand
+from .followup_dates import is_of_dates
 from .followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Undo, Why
 from .likeness import Likeness, likeness
 from .planner import make_plan
 from .run import ImageLike, run
 from .saved import TRACE, explain_saved
-from .sessions import Sessions
+from .sessions import Sessions, Turn
 
 _CIVIL = {
     "greeting": "Hello. Ask e.g. 'how many planes are there?'; '/help' lists what can be said.",
@@ -170,7 +171,7 @@ class Conversation(Memory):
         """The whole answer of a turn; one of an earlier process is made again (from the cache where it is on)."""
         turn = self.turn(number)
         if turn.number not in self._answers:
-            self._answers[turn.number] = self._run(turn.request, turn.image, query_of(turn), None, dict(turn.chosen))
+            self._answers[turn.number] = self._run(turn.request, _images(turn), query_of(turn), None, dict(turn.chosen))
         return self._answers[turn.number]
 
     # ---- inside
@@ -218,13 +219,14 @@ class Conversation(Memory):
         number = len(self.history) + 1
         query = query_text(text, request, refers=meaning.edits is not None or bool(notes) or names_regions(request))
         folder = None if self._kept_in is None else self._kept_in.new_folder(self._session.name, number)
+        before, image = self._dates(meaning, request)
         chosen = self._chosen(image)
         try:
-            answer = self._run(request, image, query, folder, chosen)
+            answer = self._run(request, (before, image), query, folder, chosen)
             self._check_regions(request, answer, image)
             earlier = next((turn for turn in self.turns if turn.number == meaning.edits and turn.image == image), None)
             told = (*meaning.notes, *notes)
-            turn = turn_of(number, text, meaning, image, request, answer, told, folder, earlier)
+            turn = turn_of(number, text, meaning, image, request, answer, told, folder, earlier, before)
             self._keep(replace(turn, chosen=chosen, line=line))
         except BaseException as error:
             if isinstance(error, UnknownPhrase):  # its place in the line, without what was written behind the line
@@ -236,10 +238,34 @@ class Conversation(Memory):
         picture = None if folder is None else folder / "overlay.png"
         return Reply("answer", turn.answer, turn, answer, picture, turn.notes, words(request))
 
-    def _run(self, request: Request, image: int, query: str, folder: Path | None, chosen: dict[str, str]) -> Answer:
+    def _dates(self, meaning: Ask, request: Request) -> tuple[int | None, int]:
+        """The images that a request is about: that of the earlier date (None where only one is looked at), the other.
+
+        Raises:
+            QueryError: a change is asked for and there is only one image.
+        """
+        image = meaning.image
+        if not is_of_dates(request):
+            return None, image
+        earlier = next((turn for turn in self.turns if turn.number == meaning.edits), None)
+        before = meaning.before or (earlier.before if earlier is not None and earlier.image == image else None)
+        if before is not None:
+            return before, image
+        if len(self.images) == 2:
+            return 1, 2
+        if image > 1:
+            return image - 1, image
+        if len(self.images) == 1:
+            raise QueryError("a change needs two images of one place; add the later one with '/image FILE'")
+        raise QueryError("between which images? Say e.g. 'what changed between image 1 and image 2?'")
+
+    def _run(
+        self, request: Request, images: tuple[int | None, int], query: str, folder: Path | None, chosen: dict[str, str]
+    ) -> Answer:
         """The answer to a request.
 
         Args:
+            images: number of the image of the earlier date, if there are two, and of the image that is asked about.
             chosen: what was said to be meant by "the river", which is not asked again; gets what is said this time.
         """
         request = with_chosen(request, chosen)
@@ -251,8 +277,10 @@ class Conversation(Memory):
                 chosen[what] = question.checked(given)
             return given
 
+        before, image = images
+        first, after = (image, None) if before is None else (before, self.scene(image))
         return run(
-            make_plan(request, query), self.scene(image), models=self.models, request=request, out=folder,
+            make_plan(request, query), self.scene(first), after=after, models=self.models, request=request, out=folder,
             watch=self.watch, progress=self.progress, max_seconds=self.max_seconds,
             answer=None if self.answer is None else answer, on_ambiguous="all" if self.answer is None else "ask",
         )  # fmt: skip
@@ -272,7 +300,7 @@ class Conversation(Memory):
             whole = self.explanation(turn.number)
         else:
             whole = self._run(
-                meaning.request, turn.image, words(meaning.request), None, self._chosen(turn.image)
+                meaning.request, _images(turn), words(meaning.request), None, self._chosen(turn.image)
             ).explain()
         focused = [whole.of(name) for name in meaning.ids] or [whole]
         return Reply("why", "\n".join(str(each).rstrip() for each in focused), turn)
@@ -281,10 +309,15 @@ class Conversation(Memory):
         """The request for what is like a region, as it was found: an outline would make its colour another."""
         turn = self.turn(meaning.turn)
         target = Selection(phrases=(turn.labels[meaning.id],))
-        found = self._run(Request(outputs=(Output(verb="detect", target=target),)), turn.image, turn.text, None, {})
+        found = self._run(Request(outputs=(Output(verb="detect", target=target),)), _images(turn), turn.text, None, {})
         region = next((c.region for c in (*found.regions, *found.rejected) if c.region.id == meaning.id), None)
         if region is None:
             raise UsageError(
                 f"{meaning.id!r} is no {turn.labels[meaning.id]} that was found, so nothing can be like it"
             )
         return likeness(self.scene(turn.image), region)
+
+
+def _images(turn: Turn) -> tuple[int | None, int]:
+    """The images that a turn looked at: that of the earlier date, if there are two, and the other."""
+    return turn.before, turn.image

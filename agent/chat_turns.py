@@ -100,13 +100,14 @@ def query_of(turn: Turn) -> str:
 
 def turn_of(
     number: int, text: str, meaning: Ask, image: int, request: Request, answer: Answer, notes: tuple[str, ...],
-    folder: Path | None, earlier: Turn | None,
+    folder: Path | None, earlier: Turn | None, before: int | None = None,
 ) -> Turn:  # fmt: skip
     """The turn that an answered line makes.
 
     Args:
         meaning: of the line.
         image, request: what was run.
+        before: number of the image of the earlier date, if there are two.
         earlier: the turn that it builds on, where it looked at the same image.
     """
     listed = answer.rejected  # in the order of the table
@@ -116,7 +117,7 @@ def turn_of(
         number=number, text=text, image=image, request=request, edits=meaning.edits,
         answer=answer.text if not answer.failure else f"{answer.text} Failed: {answer.failure}",
         kept=tuple(c.region.id for c in answer.regions), others=tuple(c.region.id for c in listed), labels=labels,
-        notes=(*notes, *answer.notes), folder=folder, created=now(), about=meaning.about,
+        notes=(*notes, *answer.notes), folder=folder, created=now(), about=meaning.about, before=before,
         about_ids=() if meaning.about is None else ids_of(meaning.about, answer, earlier),
     )  # fmt: skip
 

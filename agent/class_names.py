@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
-from ..core.conditions import And, ClassIs, Condition, Node, Not, Or, Request, Selection, SizeWord, all_of, conjuncts
+from ..core.conditions import (
+    And,
+    ClassIs,
+    Condition,
+    Node,
+    Not,
+    Or,
+    Request,
+    Selection,
+    SizeWord,
+    all_of,
+    conjuncts,
+    with_selections,
+)
 from ..core.errors import UnknownPhrase
 from ..core.lexicon import normalise, resolve
 
@@ -28,20 +41,8 @@ def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:
     """
     names = {normalise(name) for name in known or ()}
     sized = {name for name in names if name.split()[0] in ("large", "small")}
-    request = _rebuilt(request, lambda node: _completed(node, known)) if known else request
-    return _rebuilt(request, lambda node: _named(node, sized)) if sized else request
-
-
-def _rebuilt(node: N, change: Callable[[Selection], Selection]) -> N:
-    changes: dict[str, object] = {}
-    for field in type(node).model_fields:
-        value = getattr(node, field)
-        if isinstance(value, Node):
-            changes[field] = _rebuilt(value, change)
-        elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
-            changes[field] = tuple(_rebuilt(item, change) for item in value)
-    node = node.model_copy(update=changes)
-    return change(node) if isinstance(node, Selection) else node  # type: ignore[return-value]
+    request = with_selections(request, lambda node: _completed(node, known)) if known else request
+    return with_selections(request, lambda node: _named(node, sized)) if sized else request
 
 
 def _completed(selection: Selection, known: Sequence[str]) -> Selection:

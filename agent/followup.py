@@ -19,6 +19,7 @@ from ..core.wording import words
 from .followup_checks import check_of, subject_of
 from .followup_completed import completed
 from .followup_courtesy import courtesy, is_small_talk, without_courtesy
+from .followup_dates import speaks_of_dates, take_dates, without_changed
 from .followup_edits import is_single, phrases_in, put_in, put_into, uses, widened, with_verb
 from .followup_images import take_image, take_images
 from .followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Undo, Why
@@ -53,6 +54,7 @@ from .followup_swaps import Swaps
 from .followup_text import Patched, refused
 from .followup_why import read_like, read_why
 from .parser import noted, read
+from .parsing.changes import with_changed_classes
 from .parsing.noun import conjunction, disjunction
 
 Read = Callable[[str], tuple[Request, tuple[str, ...]]]
@@ -123,13 +125,24 @@ class _Reader(Swaps):
         found = why or read_like(patched, self.setting)
         if found is not None:
             return found
-        patched, several = take_images(patched, self.setting)
+        patched, dates = take_dates(patched, self.setting)
+        if dates is not None:
+            return replace(self._read(patched, dates[1]), image=dates[1], before=dates[0])
+        patched, several = (patched, ()) if speaks_of_dates(patched.text) else take_images(patched, self.setting)
         if several:
             return self._everywhere(patched, several)
-        patched, image, preposition = take_image(patched, self.setting)
+        patched, image, preposition = self._image_named(patched)
         if image is not None and GOING.fullmatch(patched.text) and not (preposition and not patched.text):
             return GoTo(image)
         return self._read(patched, image)
+
+    def _image_named(self, patched: Patched) -> tuple[Patched, int | None, bool]:
+        """As `take_image`; "the first image" of a line about changes is the earlier date, not image 1."""
+        rest, image, preposition = take_image(patched, self.setting)
+        gone = set(patched.text.lower().split()) - set(rest.text.lower().split())
+        if image is not None and speaks_of_dates(patched.text) and gone & {"first", "second", "last", "other"}:
+            return patched, None, False
+        return rest, image, preposition
 
     def _everywhere(self, patched: Patched, images: tuple[int, ...]) -> Ask:
         """The same of each of several images."""
@@ -338,6 +351,7 @@ class _Reader(Swaps):
         """The grammar's reading. Raises QueryError with the places of the original."""
         try:
             request, asides = self.read(patched.text)
+            request = without_changed(request, (self.noun, *self.stand_ins.meanings))
         except QueryError as error:
             spans = [patched.source(start, stop) for start, stop in error.spans if not patched.is_inserted(start, stop)]
             message = self.stand_ins.in_words(str(error))
@@ -362,6 +376,7 @@ class _Reader(Swaps):
 
     def asked(self, request: Request, image: int | None, turn: Known | None, about: Selection | None = None) -> Ask:
         """The request on the image it is about: the one named, else that of the turn or the regions it refers to."""
+        request = with_changed_classes(request, self.text)
         source = turn or self.pointed
         if source is None:
             return Ask(request, image or self.setting.current, None, about)

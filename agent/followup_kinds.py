@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..core.conditions import (
     Aspect,
+    Changed,
     Colour,
     Compare,
     CompareWith,
@@ -72,7 +73,7 @@ def kept_beside(base: Selection, new: Sequence[Condition], *, refuse: bool) -> l
 
 def ones_with(condition: Condition) -> str:
     """Those that satisfy a condition, as the grammar reads it: "the red ones", "the ones near the river"."""
-    if isinstance(condition, Colour | SizeWord | Shape | Orientation):
+    if isinstance(condition, Colour | SizeWord | Shape | Orientation | Changed):
         return f"the {words(condition)} ones"
     return f"the ones {words(condition)}"
 

@@ -20,6 +20,7 @@ class Ask:
             question is the set it was asked of.
         also_on: further images to run it on ("in both images").
         notes: what a careful reader should know of how the line was read.
+        before: number of the image that shows the earlier date, where the line names one.
     """
 
     request: Request
@@ -28,6 +29,7 @@ class Ask:
     about: Selection | None = None
     also_on: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    before: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from .. import __version__
 from ..core.budget import Budget
 from ..core.conditions import Request
 from ..core.errors import NeedsAnswer, UsageError
+from ..core.pair import ScenePair
 from ..core.plan import Plan, Step
 from ..core.progress import Listener, listening
 from ..core.questions import Answerer, Question
@@ -30,6 +31,7 @@ from .graph_choices import OnAmbiguous, with_choices
 from .graph_events import Event, OnEvent
 from .graph_keys import program_digest
 from .output import write_outputs
+from .pairs import before_record, saved_pair
 from .store import Store, open_store
 from .store_runs import RunRecord, Runs, is_postgres, runs_place
 
@@ -50,6 +52,7 @@ class Call:
     Args:
         spec: the models as they were written, None for the embedded ones; "" when they were given as objects.
         notes: what was taken for granted before the run, for the answer's notes.
+        pair: both dates, of which `scene` is the later one; None for one image. The models look at both.
     """
 
     plan: Plan
@@ -70,6 +73,7 @@ class Call:
     confirm_tiles: int | None = None
     parsing: ParseRecord | None = None
     notes: tuple[str, ...] = ()
+    pair: ScenePair | None = None
     listeners: Listeners = field(default_factory=Listeners)
 
     @property
@@ -202,6 +206,9 @@ def _answered(call: Call, results: Results, steps_s: float) -> Answer:
     )
     lost = () if results.trouble is None else (f"results could not be kept for later runs: {results.trouble}",)
     told = [note for step in results.in_order(call.plan) for note in step.notes]
+    if call.pair is not None:
+        before = before_record(call.pair, answer.trace.scene)
+        answer = replace(answer, pair=call.pair, trace=answer.trace.model_copy(update={"before": before}))
     return replace(answer, notes=tuple(dict.fromkeys((*call.notes, *answer.notes, *told, *lost))))
 
 
@@ -258,6 +265,7 @@ def _saved(call: Call) -> dict[str, Any]:
         "request": None if call.request is None else call.request.model_dump(mode="json"),
         "parsing": None if call.parsing is None else call.parsing.model_dump(mode="json"),
         "digest": scene.digest,
+        "pair": saved_pair(call.pair),
         "notes": list(call.notes),
         "gsd_xy_m": None if scene.gsd_xy_m is None else list(scene.gsd_xy_m),
         "image_bands": None if scene.bands is None else list(scene.bands),

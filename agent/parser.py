@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ..core.conditions import Request
 from ..core.errors import QueryError
 from ..core.plan import describe_faults
+from .parsing.changes import with_changed_classes
 from .parsing.requests import RequestReader
 
 
@@ -28,7 +29,7 @@ def read(query: str) -> tuple[Request, tuple[str, ...]]:
     """
     reader = RequestReader(query)
     try:
-        return reader.request(), reader.asides
+        return with_changed_classes(reader.request(), query), reader.asides
     except ValidationError as error:
         raise QueryError(f"the request does not fit together: {describe_faults(error)}", query) from None
 

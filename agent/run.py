@@ -16,7 +16,7 @@ from ..core.conditions import Request
 from ..core.errors import UnknownPhrase, UsageError
 from ..core.lexicon import is_broader, plural
 from ..core.plan import Plan
-from ..core.progress import Listener
+from ..core.progress import Listener, listening
 from ..core.questions import Answerer
 from ..core.scene import Scene
 from ..core.trace import Observation
@@ -30,6 +30,7 @@ from .graph_call import Call, Listeners, answer_of, answers_with, call_of, finis
 from .graph_choices import OnAmbiguous
 from .graph_events import Event, OnEvent, streamed
 from .output import check_output_dir
+from .pairs import check_dates, over_pair, saved_before
 from .parsers import parse_request
 from .planner import make_plan
 from .store import Store
@@ -67,6 +68,8 @@ def ask(
     parser: str = "auto",
     models: str | Models | None = None,
     gsd: float | None = None,
+    after: ImageLike | None = None,
+    align: bool = True,
     out: str | Path | None = None,
     bands: Bands = CRISP,
     max_seconds: float | None = None,
@@ -84,15 +87,19 @@ def ask(
     answer: Answerer | None = None,
     verify: bool = False,
 ) -> Answer:
-    """The answer to a request about one image.
+    """The answer to a request about one image, or about two dates of one place.
 
     Args:
-        image: path of a PNG, JPEG, TIFF or GeoTIFF; or an open `Scene`; or an RGB array (H, W, 3) uint8.
+        image: path of a PNG, JPEG, TIFF or GeoTIFF; or an open `Scene`; or an RGB array (H, W, 3) uint8. With `after`,
+            the earlier date.
         query: the request in English, e.g. "segment the planes north of the two largest storage tanks".
         parser: what reads the query: `grammar`, `llm` (the chat model in `models`), or `auto`: the grammar when it
             understands every word, else the language model when there is one.
         models: backends by role, e.g. "grounder=oracle:instances.json"; None takes the embedded models.
         gsd: ground sample distance in metres per pixel; goes before what the file says.
+        after: the later date of the same place, for questions about changes ("which buildings are new?"). Regions are
+            then told in its pixels; docs/change.md.
+        align: with `after`, undo misregistration, and refuse images that don't match; False takes them as they lie.
         out: folder for overlay.png, regions.geojson, regions.gpkg (georeferenced scenes) and trace.json.
         bands: how borderline geometry is judged: `CRISP` (default) or `STRICT` (benchmark rules).
         max_seconds, max_model_calls, max_tokens: the run stops when one is used up; what was done is kept.
@@ -134,7 +141,7 @@ def ask(
         steps = with_verification(steps) if verify else steps
         parsed = time.perf_counter() - started
         call = _call(
-            steps, request, image, loaded, models, gsd,
+            steps, request, image, loaded, models, gsd, after, align,
             toolbox=Toolbox.of(tools), bands=bands, out=_path(out), budget=budget, cache=cache, cancel=cancel,
             run_id=run_id or "", answer=answer, confirm_tiles=confirm_tiles, parsing=read.record(),
             listeners=Listeners(watch, progress, on_event),
@@ -149,6 +156,8 @@ def run(
     *,
     models: str | Models | None = None,
     gsd: float | None = None,
+    after: ImageLike | None = None,
+    align: bool = True,
     out: str | Path | None = None,
     bands: Bands = CRISP,
     max_seconds: float | None = None,
@@ -177,7 +186,7 @@ def run(
         plan = Plan.from_yaml(_read_text(Path(plan)))
     plan = with_verification(plan) if verify else plan
     call = _call(
-        plan, request, image, _loaded(models), models, gsd,
+        plan, request, image, _loaded(models), models, gsd, after, align,
         toolbox=Toolbox.of(tools), bands=bands, out=_path(out),
         budget=Budget(max_seconds, max_model_calls, max_tokens), cache=cache, cancel=cancel or threading.Event(),
         run_id=run_id or "", answer=answer, confirm_tiles=confirm_tiles,
@@ -247,11 +256,16 @@ def resume(
             raise UsageError(f"the run {run_id!r} was given its models as objects; give them: resume(..., models=...)")
         place = _path(out) or _path(saved["out"])
         _check_out(place)
+        scene, loaded, pair = _scene_of(record, image), _loaded(saved["models"] if models is None else models), None
+        if saved.get("pair") is not None:
+            loaded, pair = over_pair(loaded, saved_before(saved["pair"], run_id), scene, align=saved["pair"]["aligned"])
+            scene = pair.after
         call = call_of(
             record,
-            _scene_of(record, image),
-            _loaded(saved["models"] if models is None else models),
+            scene,
+            loaded,
             bands,
+            pair=pair,
             toolbox=Toolbox.of(tools),
             out=place,
             budget=Budget(max_seconds, max_model_calls, max_tokens),
@@ -276,12 +290,21 @@ def _call(
     loaded: Models,
     models: str | Models | None,
     gsd: float | None,
+    after: ImageLike | None,
+    align: bool,
     **more: Any,
 ) -> Call:
-    broader = _check_phrases(plan, loaded)
+    dates = check_dates(plan, after is not None)
     spec = "" if isinstance(models, Models) else models
-    scene, notes = _with_known_gsd(open_scene(image, gsd), loaded)
-    return Call(plan, request, scene, loaded, spec, notes=(*plan.notes, *broader, *notes), **more)
+    if after is None:
+        broader = _check_phrases(plan, loaded)
+        scene, notes = _with_known_gsd(open_scene(image, gsd), loaded)
+        return Call(plan, request, scene, loaded, spec, notes=(*plan.notes, *broader, *notes), **more)
+    scenes = [_with_known_gsd(open_scene(each, gsd), loaded) for each in (image, after)]
+    with listening(more["listeners"].progress):
+        loaded, pair = over_pair(loaded, scenes[0][0], scenes[1][0], align=align)
+    notes = (*plan.notes, *dates, *_check_phrases(plan, loaded), *scenes[0][1], *scenes[1][1], *pair.notes)
+    return Call(plan, request, pair.after, loaded, spec, pair=pair, notes=tuple(dict.fromkeys(notes)), **more)
 
 
 def _with_known_gsd(scene: Scene, models: Models) -> tuple[Scene, tuple[str, ...]]:

@@ -66,6 +66,7 @@ class Turn:
         about, about_ids: the set that is talked about since, where it is not what the request asks for (a yes/no
             question leaves the one that it was asked of), and its ids as far as they are known.
         chosen: what was meant by words that fit several things: "the river" -> "river-2".
+        before: number of the image that shows the earlier date; None where one image was looked at.
         line: number of the first turn that its line made; one said of several images makes one for each.
         labels: id -> class of all regions seen, those referred to included.
         notes: what a careful reader should know.
@@ -90,6 +91,7 @@ class Turn:
     about_ids: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     line: int | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,7 @@ class Sessions:
             notes=tuple(data["notes"]), folder=place, created=str(created), undone=bool(undone),
             about=None if data.get("about") is None else Selection.model_validate(data["about"]),
             about_ids=tuple(data.get("about_ids", ())), chosen=data.get("chosen", {}), line=data.get("line"),
+            before=data.get("before"),
         )  # fmt: skip
 
 
@@ -300,6 +303,7 @@ def _found(turn: Turn) -> dict[str, object]:
     return {
         "kept": turn.kept, "others": turn.others, "labels": dict(turn.labels), "notes": turn.notes,
         "about": about, "about_ids": turn.about_ids, "chosen": dict(turn.chosen), "line": turn.line,
+        "before": turn.before,
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from .run_options import (
 
 if TYPE_CHECKING:
     from ..agent.answer import Answer
+    from ..agent.series import Series
 
 Image = Annotated[
     str, typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF or GeoTIFF seen from above.", show_default=False)
@@ -35,6 +36,14 @@ Models = Annotated[
     ),
 ]
 Gsd = Annotated[float | None, typer.Option(metavar="M", help="Metres a pixel, where the file does not say.")]
+After = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LATER",
+        help="Image of the same place at a later date: ask what is new, gone or changed. Several make a series.",
+    ),
+]
+NoAlign = Annotated[bool, typer.Option("--no-align", help="Take both dates as they lie, without co-registration.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write overlay, vectors and trace here.")]
 Parser = Annotated[
     str,
@@ -54,6 +63,8 @@ def ask(
     parser: Parser = "auto",
     models: Models = None,
     gsd: Gsd = None,
+    after: After = None,
+    no_align: NoAlign = False,
     out: Out = None,
     verify: Verify = False,
     json_: Json = False,
@@ -65,15 +76,26 @@ def ask(
     on_ambiguous: OnAmbiguous = "all",
     confirm: Confirm = None,
 ) -> None:
-    """Answer a question about an image: the answer, and every candidate with a verdict per condition."""
+    """Answer a question about an image: the answer, and every candidate with a verdict per condition.
+
+    Two dates of one place:  surveyor ask 2019.tif "which buildings are new?" --after 2024.tif --out changes
+    """
     from ..agent.run import ask as ask_scene
     from ..agent.run import resume
     from .progress_bar import shown_progress
 
     with kept_run(run_id) as name, shown_progress() as listener:
-        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {"verify": verify}
+        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {
+            "verify": verify, "parser": parser, "models": models, "gsd": gsd, "align": not no_align, "out": out,
+            "progress": listener,
+        }  # fmt: skip
+        if after and len(after) > 1:
+            from ..agent.series import ask_series
+
+            finish_series(ask_series([image, *after], query, **more), out, as_json=json_)
+            return
         answer = answered(
-            lambda: ask_scene(image, query, parser=parser, models=models, gsd=gsd, out=out, progress=listener, **more),
+            lambda: ask_scene(image, query, after=after[0] if after else None, **more),
             lambda run, reply: resume(run, answer=reply, progress=listener),
         )
     finish(answer, out, as_json=json_)
@@ -99,4 +121,26 @@ def finish(answer: Answer, out: Path | None, *, as_json: bool) -> None:
         from .exits import RUN_FAILED
 
         talk().print(f"failed: {answer.failure}", style="bold red", soft_wrap=True)
+        raise typer.Exit(RUN_FAILED)
+
+
+def finish_series(series: Series, out: Path | None, *, as_json: bool) -> None:
+    """Prints what came and went from date to date; leaves with exit code 1 when a pair failed."""
+    from .answer_table import print_series
+    from .screen import data, talk
+
+    if as_json:
+        sys.stdout.write(json.dumps(series.to_dict(), ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        print_series(series.to_dict(), data())
+    sys.stdout.flush()
+    if out is not None:
+        talk().print(
+            f"wrote index.html, series.geojson and a folder for each pair in {out}/", style="dim", soft_wrap=True
+        )
+    failed = [answer.failure for answer in series.answers if answer.failure]
+    if failed:
+        from .exits import RUN_FAILED
+
+        talk().print(f"failed: {failed[0]}", style="bold red", soft_wrap=True)
         raise typer.Exit(RUN_FAILED)

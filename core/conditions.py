@@ -9,11 +9,12 @@ A verdict is `True`, `False` or `None` (unknown), combined by Kleene's strong th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
+N = TypeVar("N", bound="Node")
 Verdict = bool | None
 Comparison = Literal[">", ">=", "<", "<=", "=="]
 Direction = Literal["left", "right", "above", "below", "above left", "above right", "below left", "below right"]
@@ -151,6 +152,14 @@ class Colour(Node):
 
     kind: Literal["colour"] = "colour"
     word: Literal["red", "orange", "yellow", "green", "blue", "purple", "brown", "white", "grey", "black"]
+
+
+class Changed(Node):
+    """How the candidate differs between two dates: it was not there before, is no longer there, or is there and looks
+    different; "changed" for any of these."""
+
+    kind: Literal["changed"] = "changed"
+    word: Literal["new", "gone", "altered", "changed"]
 
 
 class Position(Node):
@@ -383,6 +392,7 @@ Condition = Annotated[
     | Shape
     | Orientation
     | Colour
+    | Changed
     | Position
     | InBox
     | Relation
@@ -483,6 +493,19 @@ def walk(node: Node) -> Iterator[Node]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def with_selections(node: N, change: Callable[[Selection], Selection]) -> N:
+    """The tree with every selection put through a function, inner ones first."""
+    changes: dict[str, object] = {}
+    for name in type(node).model_fields:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            changes[name] = with_selections(value, change)
+        elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
+            changes[name] = tuple(with_selections(item, change) for item in value)
+    node = node.model_copy(update=changes) if changes else node
+    return change(node) if isinstance(node, Selection) else node  # type: ignore[return-value]
 
 
 def conjuncts(condition: Condition | None) -> tuple[Condition, ...]:

@@ -14,6 +14,7 @@ from .conditions import (
     Among,
     And,
     Aspect,
+    Changed,
     ClassIs,
     Colour,
     Compare,
@@ -59,7 +60,7 @@ from .wording_tables import (
     TOWARD,
 )
 
-_Adjective = SizeWord | Shape | Orientation | Colour
+_Adjective = SizeWord | Shape | Orientation | Colour | Changed
 _JUXTAPOSED = (Among, Compare, Aspect, CompareWith, Relation, Position, InBox, Group, Provided)
 
 
@@ -167,7 +168,7 @@ def _atom(
             return f"of type {node.phrase}"
         case Among():
             return f"called {' or '.join(node.ids)}"
-        case SizeWord() | Shape() | Orientation() | Colour():
+        case SizeWord() | Shape() | Orientation() | Colour() | Changed():
             return node.word
         case Compare():
             return _compare(node)
@@ -338,7 +339,8 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     first = node.picks[0] if node.picks else None
     count = first.count if first else node.expected
     adjectives, rest = _split_adjectives(node.where)
-    noun = joint.join(phrase if count == 1 else plural(phrase) for phrase in node.phrases)
+    names = [of_date(phrase, adjectives) for phrase in node.phrases]
+    noun = joint.join(name if count == 1 else plural(name) for name in names)
     lead, suffix, trailer = _determiner(node), "", ""
     if first is not None and first.by == "distance":
         lead = "the " if first.count == 1 else f"the {cardinal(first.count)} "
@@ -355,6 +357,12 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     for pick in node.picks[1:]:
         text = f"the {_rank(pick, before_of=True)} of {text}"
     return text
+
+
+def of_date(phrase: str, adjectives: list[_Adjective]) -> str:
+    """ "building" for the "changed building" that is "new": the adjective says that it changed."""
+    is_said = any(isinstance(each, Changed) for each in adjectives) and phrase.startswith("changed ")
+    return phrase.removeprefix("changed ") if is_said else phrase
 
 
 def _determiner(node: Selection) -> str:

@@ -18,7 +18,8 @@ from surveyor.core.masks import Mask
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, changed_thing, held_box
+from surveyor.core.changes import changed_thing
+from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, held_box
 from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items, write_items
 from surveyor.evals.bench.predict import How, predict
 from surveyor.evals.bench.predictions import Prediction

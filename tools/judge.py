@@ -16,6 +16,7 @@ from ..core.conditions import (
     Among,
     And,
     Aspect,
+    Changed,
     ClassIs,
     Colour,
     Compare,
@@ -39,6 +40,7 @@ from ..core.regions import CandidateSet
 from .bands import CRISP, Bands
 from .findings import Case, Findings
 from .judge_attribute import judge_aspect, judge_comparison, judge_orientation, judge_shape, judge_size
+from .judge_change import judge_changed
 from .judge_colour import judge_colour
 from .judge_group import judge_group, judge_provided
 from .judge_position import judge_position
@@ -101,6 +103,8 @@ def judge_case(case: Case, condition: Condition) -> Findings:
             return judge_orientation(case, condition)
         case Colour():
             return judge_colour(case, condition)
+        case Changed():
+            return judge_changed(case, condition)
         case Position() | InBox():
             return judge_position(case, condition)
         case Relation():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...core.conditions import (
     And,
+    Changed,
     ClassIs,
     Colour,
     Compare,
@@ -57,7 +58,7 @@ def exclude_each_other(first: Condition, second: Condition) -> bool:
         return _empty_range(first, second)
     if isinstance(first, Position | InBox) and isinstance(second, Position | InBox):
         return _apart(first, second)
-    if isinstance(first, SizeWord | Shape | Orientation | Colour):
+    if isinstance(first, SizeWord | Shape | Orientation | Colour | Changed):
         return type(first) is type(second) and first != second
     return False
 

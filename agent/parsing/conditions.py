@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...core import lexicon
 from ...core.conditions import (
+    Changed,
     ClassIs,
     Colour,
     Condition,
@@ -28,6 +29,7 @@ from .owning import OwningReader
 from .verbs import VERBS
 from .vocabulary import (
     APPROXIMATE,
+    CHANGES,
     COLOURS,
     IN_A_ROW,
     ORIENTATIONS,
@@ -71,6 +73,9 @@ class ConditionReader(OwningReader):
         if colour is not None:
             self.take("in colour", "in color")
             return self.noted(Colour(word=colour), start)  # type: ignore[arg-type]
+        change = self.take_from(CHANGES)
+        if change is not None:
+            return self.noted(Changed(word=change), start)  # type: ignore[arg-type]
         line = self.take_from(ORIENTATIONS)
         if line is not None and self.text(-1) == "running" and self.at > start + 1 and self.noun_follows():
             self.at -= 1  # "horizontal running tracks"
@@ -148,7 +153,8 @@ class ConditionReader(OwningReader):
 
     def _lone_adjective(self) -> Condition | None:
         start = self.at
-        found = self.adjective()
+        changed = self.take("changed") is not None  # before a noun it is part of the name
+        found = self.noted(Changed(word="changed"), start) if changed else self.adjective()
         if found is not None and self.noun_follows():
             self.at = start
             return None

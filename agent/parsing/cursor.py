@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 from ...core import lexicon
 from ...core.conditions import Condition
 from ...core.errors import QueryError
+from .changes import in_one_form
 from .reserved import APPEARANCES, CONSTRUCTIONS, RESERVED, UNSEEN, VAGUE
 from .tokens import PhraseTable, Token, tokenize
 from .vocabulary import AMOUNTS, COMPARATIVES, PLACES, RELATIONS, STANDING, VIEWPOINT
@@ -39,7 +40,7 @@ class Cursor:
 
     def __init__(self, query: str) -> None:
         self.query = query
-        self.tokens: list[Token] = tokenize(query)
+        self.tokens: list[Token] = in_one_form(tokenize(query))
         self.at = 0
         self.depth = 0
         self.spans: dict[Condition, tuple[int, int]] = {}

@@ -8,6 +8,7 @@ from .vocabulary import (
     AMOUNTS,
     APPROXIMATE,
     ATTRIBUTES,
+    CHANGES,
     COLOURS,
     COMPARATIVES,
     IMAGE,
@@ -30,7 +31,7 @@ from .vocabulary import (
 APPEARANCES = frozenset(
     """oldest newest fastest slowest cheapest busiest nicest best worst deepest heaviest lightest prettiest
     suspicious dangerous beautiful nice ugly pretty interesting important unusual strange weird illegal expensive cheap
-    old new modern ancient fast slow famous""".split()
+    old modern ancient fast slow famous""".split()
 )
 UNSEEN = APPEARANCES | frozenset(
     "taller percentage percent share proportion fraction sort sorted rank ranked minus negative".split()
@@ -84,7 +85,7 @@ NOUN_TAILS = frozenset(
 )
 _TABLES = (
     PLACES, AMOUNTS, APPROXIMATE, COMPARATIVES, OR_MORE, MEASURED, ATTRIBUTES, SIZES, SHAPES, COLOURS, ORIENTATIONS,
-    SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT,
+    SUPERLATIVES, RELATIONS, UPRIGHT, IN_A_ROW, IMAGE, STANDING, VERBS, OPENINGS, VIEWPOINT, CHANGES,
 )  # fmt: skip
 _OPEN = """contour contours polygon polygons helpful great nice good lovely useful kind possible task running
     shaped sized vicinity proximity neighbourhood neighborhood location locations description masks
@@ -117,5 +118,5 @@ CONSTRUCTIONS = frozenset(word for table in _TABLES if table not in (OPENINGS, S
     "without",
 }
 ADJECTIVES: PhraseTable[str] = PhraseTable(
-    {**SIZES.entries, **SHAPES.entries, **COLOURS.entries, **ORIENTATIONS.entries}
+    {**SIZES.entries, **SHAPES.entries, **COLOURS.entries, **ORIENTATIONS.entries, **CHANGES.entries}
 )

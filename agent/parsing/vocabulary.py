@@ -171,6 +171,7 @@ SIZES = PhraseTable(
         **dict.fromkeys(("small", "little", "tiny", "small sized"), "small"),
     }
 )
+CHANGES: PhraseTable[str] = PhraseTable({word: word for word in ("new", "gone", "altered")})
 SHAPES = PhraseTable({"elongated": "elongated", "square": "square", "square shaped": "square"})
 COLOURS = PhraseTable(
     {c: c for c in ("red", "orange", "yellow", "green", "blue", "purple", "brown", "white", "grey", "black")}

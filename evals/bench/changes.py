@@ -6,13 +6,13 @@ on the earlier image's frame, and keeps the pixels that the detector gave it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.changes import changed_thing
 from ...core.conditions import InBox, Request, Selection, all_of, conjuncts, walk
 from ...core.errors import UnknownPhrase, UsageError
 from ...core.geometry import box_to_corners
@@ -20,48 +20,14 @@ from ...core.lexicon import normalise
 from ...core.masks import Mask
 from ...core.protocols import ChangeDetector, Grounder, MaskPrompt, MaskResult
 from ...core.regions import Region
+from ...tools.changes import Finds, known_mask, with_pixels
 from ...tools.models.spec import Models
 
 if TYPE_CHECKING:
     from ...core.scene import Scene
 
-ANY_CHANGE = "change"
-"""What a detector is asked for where any change is meant."""
-_CHANGED = "changed "
-_ANYTHING = frozenset("area region part place patch zone spot surface pixel thing object".split())
 
-
-def changed_thing(phrase: str) -> str | None:
-    """What a phrase says has changed, as a detector is asked for it; None where it speaks of no change.
-
-    Example:
-        >>> [changed_thing(each) for each in ("changed buildings", "the changed areas", "changes", "buildings")]
-        ['building', 'change', 'change', None]
-    """
-    words = normalise(phrase)
-    if words in ("change", "difference"):
-        return ANY_CHANGE
-    if not words.startswith(_CHANGED):
-        return None
-    thing = words.removeprefix(_CHANGED)
-    return ANY_CHANGE if thing in _ANYTHING else thing
-
-
-class _Finds:
-    """Keeps what a grounder found, by what was asked for; sibling steps ask it on threads of their own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[str, tuple[Region, ...]] = {}
-
-    @property
-    def found(self) -> tuple[Region, ...]:
-        """All that was found so far, whatever was asked for."""
-        with self._lock:
-            return tuple(region for regions in self._found.values() for region in regions)
-
-
-class ChangeGrounder(_Finds):
+class ChangeGrounder(Finds):
     """A grounder over a pair: it finds what changed, and knows no other phrase. Scores are the detector's.
 
     It tells no `version`, so nothing it finds is kept for later runs: what a scene holds depends on the other scene.
@@ -118,8 +84,8 @@ class KeptMasks:
 
     name = "as found"
 
-    def __init__(self, grounder: _Finds | Iterable[Region]) -> None:
-        self._grounder = grounder if isinstance(grounder, _Finds) else tuple(grounder)
+    def __init__(self, grounder: Finds | Iterable[Region]) -> None:
+        self._grounder = grounder if isinstance(grounder, Finds) else tuple(grounder)
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """The mask of the region that has a prompt's boxes (of several, the one most like its rough mask)."""
@@ -127,7 +93,7 @@ class KeptMasks:
         return tuple(MaskResult(_mask_of(prompt, regions, scene.shape_hw)) for prompt in prompts)
 
 
-class InsideBox(_Finds):
+class InsideBox(Finds):
     """A grounder over a pair that sees one box of the image: what it finds is cut to the pixels in it.
 
     Args:
@@ -204,24 +170,9 @@ def _cut(region: Region, box_px: Sequence[float], shape_hw: tuple[int, int]) -> 
     )  # fmt: skip
 
 
-def with_pixels(region: Region, shape_hw: tuple[int, int]) -> Region:
-    """The region with a mask: its own, else its outline filled in."""
-    return region if region.mask is not None else replace(region, mask=Mask.from_polygon(region.outline_px, shape_hw))
-
-
 def _mask_of(prompt: MaskPrompt, regions: Iterable[Region], shape_hw: tuple[int, int]) -> Mask:
     corners = box_to_corners(prompt.box_px) if prompt.corners_px is None else prompt.corners_px
-    same = [
-        region.mask
-        for region in regions
-        if region.mask is not None
-        and np.array_equal(region.box_px, prompt.box_px)
-        and np.array_equal(region.corners_px, corners)
-    ]
-    if not same:
-        return Mask.from_polygon(corners, shape_hw)
-    coarse = prompt.coarse
-    return same[0] if coarse is None else max(same, key=coarse.iou)
+    return known_mask(prompt, regions) or Mask.from_polygon(corners, shape_hw)
 
 
 def union_of(regions: Iterable[Region], shape_hw: tuple[int, int]) -> Mask:

@@ -1,0 +1,358 @@
+"""What is said of two dates: "which houses were demolished between these two images?", "what changed?".
+
+People say a change with verbs ("disappeared", "has been built"), in questions of their own ("what is different?") and
+with words that only tell that there are two images. Before the grammar reads them, such tokens are written in the one
+form it knows: "new", "gone", "altered" and "changed" as adjectives, "changes" as a noun, "the earlier river". Each
+token keeps its place in the query. Behind the grammar, what is new or gone becomes a class: "changed building".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ...core.changes import changed_thing, of_changed
+from ...core.conditions import (
+    And,
+    Changed,
+    ClassIs,
+    Condition,
+    Or,
+    Pick,
+    Request,
+    Selection,
+    all_of,
+    children,
+    conjuncts,
+    walk,
+    with_selections,
+)
+from ...core.errors import QueryError
+from .reserved import RESERVED
+from .tokens import Token
+
+_NEW = "appeared built constructed erected added arrived emerged"
+_GONE = "disappeared vanished demolished removed destroyed departed razed missing gone lost"
+_ALTERED = "altered modified rebuilt extended enlarged replaced"
+_CHANGED = "changed different"
+_MEANT = {
+    word: meant
+    for meant, told in (("new", _NEW), ("gone", _GONE), ("altered", _ALTERED), ("changed", _CHANGED))
+    for word in told.split()
+}
+_ACTIVE = frozenset("appeared arrived emerged disappeared vanished departed changed".split())
+_ONE_WORD = (
+    ("newly built", "new"), ("newly constructed", "new"), ("newly added", "new"), ("newly erected", "new"),
+    ("recently built", "new"), ("recently constructed", "new"), ("recently added", "new"), ("newly appeared", "new"),
+    ("recently demolished", "gone"), ("recently removed", "gone"), ("torn down", "gone"), ("pulled down", "gone"),
+    ("knocked down", "gone"), ("taken down", "gone"), ("put up", "new"), ("brand new", "new"),
+    ("no longer there", "gone"), ("no longer present", "gone"), ("no longer visible", "gone"),
+    ("no longer standing", "gone"), ("not there any more", "gone"), ("not there anymore", "gone"),
+)  # fmt: skip
+_NO_LONGER = ("no longer exist", "no longer exists", "do not exist any more", "do not exist anymore")
+_BETWEEN = ("be", "been", "being", "got", "since", "newly", "recently")
+_HELPERS = ("is", "are", "was", "were", "has", "have", "had", *_BETWEEN)
+_PRONOUNS = ("that", "which", "who")
+_SINGLE = "image picture photo scene date frame".split()
+_SEVERAL = [f"{word}s" for word in (*_SINGLE, "year", "time", "acquisition")]
+_OF_BOTH = ("these", "the", "those", "both", "this", "my", "two", "2", "given", "of")
+_SINCE = [said.split() for said in ("since", "compared to", "compared with", "relative to", "from", "between", "than")]
+_MEANTIME = [
+    said.split()
+    for said in (
+        "between before and after", "from before to after", "before and after", "in the meantime", "since then",
+        "over time", "between them", "between the two", "between these two", "between both",
+    )
+]  # fmt: skip
+_EARLIER = "earlier first before old older previous former initial pre".split()
+_LATER = "later second after new newer latest recent current last post".split()
+_COMPARED = {
+    "these",
+    "two",
+    "the",
+    "both",
+    "them",
+    "this",
+    "pair",
+    "image",
+    "picture",
+    "photo",
+    "with",
+    "to",
+    "earlier",
+}
+_QUESTIONS = {
+    "detect all changes": (
+        "what changed", "what has changed", "what have changed", "what was changed", "what is changed", "what changes",
+        "what is different", "what differs", "what are the changes", "what is the change", "what altered",
+        "what changes are there", "what changes happened", "what happened", "where are the changes",
+        "what changes can be seen", "what changes do you see", "spot the changes", "spot the change",
+    ),
+    "detect all new changes": (
+        "what is new", "what appeared", "what has appeared", "what was built", "what has been built", "what was added",
+        "what has been added", "what was constructed", "what has been constructed", "what arrived", "what has arrived",
+    ),
+    "detect all gone changes": (
+        "what is gone", "what is missing", "what disappeared", "what has disappeared", "what vanished", "what was lost",
+        "what has vanished", "what was demolished", "what has been demolished", "what was removed", "what departed",
+        "what has been removed", "what was destroyed", "what has been destroyed",
+    ),
+    "are there any changes": (
+        "did anything change", "has anything changed", "is anything different", "did something change",
+        "is there a change", "has something changed", "is there any change", "are there changes", "anything changed",
+        "any changes", "are they different", "are different",
+    ),
+    "are there no changes": ("are they the same", "are the same", "are they identical", "are identical"),
+    "measure the total area of all changes": ("how much changed", "how much has changed", "how much is different"),
+}  # fmt: skip
+_WHOLE = sorted(((q.split(), said) for said, some in _QUESTIONS.items() for q in some), key=lambda each: -len(each[0]))
+_TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "identical", "differs", "happened"} | {
+    *_MEANT, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down", "up",
+}  # fmt: skip
+_SETS = ("all", "any", "a", "an", "the", "these", "those", "some", "every", "no", "both")
+
+
+def in_one_form(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens with what is said of two dates in the grammar's words; others as they are."""
+    if _TRIGGERS.isdisjoint(_texts(tokens)):
+        return list(tokens)
+    found = _with_word(list(tokens))
+    if not _speaks_of_change(found):
+        return _of_dates(found)
+    found = _of_dates(_without_images(found))
+    whole = _whole_question(found)
+    return _asked(_as_adjectives(found)) if whole is None else whole
+
+
+def _texts(tokens: Sequence[Token]) -> list[str]:
+    return [token.text for token in tokens]
+
+
+def _put(tokens: list[Token], at: int, length: int, said: str) -> list[Token]:
+    """The tokens with `length` of them replaced by words, which take their place."""
+    span = tokens[at : at + max(1, length)] or tokens[-1:]
+    words = [Token(word, span[0].start, span[-1].stop, "word") for word in said.split()]
+    return [*tokens[:at], *words, *tokens[at + length :]]
+
+
+def _find(tokens: Sequence[Token], phrase: str, at: int = 0) -> int | None:
+    """Where the phrase stands, from a place on."""
+    wanted, texts = phrase.split(), _texts(tokens)
+    return next((i for i in range(at, len(texts) - len(wanted) + 1) if texts[i : i + len(wanted)] == wanted), None)
+
+
+def _with_word(tokens: list[Token]) -> list[Token]:
+    """Sayings of several words as one word."""
+    for phrase, meant in (*_ONE_WORD, *((each, "are gone") for each in _NO_LONGER)):
+        while (at := _find(tokens, phrase)) is not None:
+            tokens = _put(tokens, at, len(phrase.split()), meant)
+    for said in ("differences", "difference", "alterations", "modifications"):
+        while (at := _find(tokens, said)) is not None and not _is_of_numbers(tokens, at):
+            tokens = _put(tokens, at, 1, "changes" if said.endswith("s") else "change")
+    return tokens
+
+
+def _is_of_numbers(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "the difference between the number of ..." is meant."""
+    after = _texts(tokens[at + 1 : at + 5])
+    return after[:1] in (["between"], ["in"]) and any(word in after for word in ("number", "numbers", "count"))
+
+
+def _speaks_of_change(tokens: Sequence[Token]) -> bool:
+    texts = set(_texts(tokens))
+    return bool({"new", "gone", "change", "changes", "changed", "compare", "same", "identical", *_MEANT} & texts)
+
+
+def _without_images(tokens: list[Token]) -> list[Token]:
+    """Without words that only tell that there are two images: "between these two images", "since the first one"."""
+    at = 0
+    while at < len(tokens):
+        length = _pair_length(_texts(tokens[at:]))
+        if length:
+            tokens = [*tokens[:at], *tokens[at + length :]]
+        else:
+            at += 1
+    return tokens
+
+
+def _pair_length(texts: list[str]) -> int:
+    """How many words from here on only tell that there are two images; 0 for none."""
+    within = texts[0] in ("between", "across", "in", "over", "from", "within")
+    at = int(within)
+    while texts[at : at + 1] and texts[at] in _OF_BOTH:
+        at += 1
+    if texts[at : at + 1] and texts[at] in _SEVERAL and at:
+        return at + 1
+    for lead in _SINCE:
+        length = len(lead)
+        one = _one_image(texts[length:], _EARLIER) if texts[:length] == lead else 0
+        if not one:
+            continue
+        length += one
+        if texts[length : length + 1] in (["to"], ["and"]):
+            other = _one_image(texts[length + 1 :], _LATER)
+            return length + 1 + other if other else length
+        return length if lead not in (["from"], ["between"]) else 0
+    return next((len(said) for said in _MEANTIME if texts[: len(said)] == said), 0)
+
+
+def _one_image(texts: list[str], which: Sequence[str]) -> int:
+    """The length of "the first image", "the earlier one", "the first"; 0 where no such words come."""
+    at = int(texts[:1] in (["the"], ["that"], ["this"], ["my"]))
+    if not texts[at : at + 1] or texts[at] not in which:
+        return 0
+    return at + 1 + (texts[at + 1 : at + 2] != [] and texts[at + 1] in ("one", *_SINGLE))
+
+
+def _of_dates(tokens: list[Token]) -> list[Token]:
+    """ "the river in the first image" as "the earlier river"; "in the second image" falls away: it is looked at."""
+    at = 1
+    while at < len(tokens):
+        texts = _texts(tokens[at:])
+        earlier, later = (_one_image(texts[1:], which) for which in (_EARLIER, _LATER))
+        named = bool(earlier or later) and texts[earlier or later] in _SINGLE
+        if texts[0] not in ("in", "on", "at", "of", "from") or not named:
+            at += 1
+            continue
+        start = _noun_before(tokens, at)
+        if start is None and earlier:
+            at += 1
+            continue
+        tokens = [*tokens[:at], *tokens[at + 1 + (earlier or later) :]]
+        if earlier and start is not None:
+            tokens = [*tokens[:start], replace(tokens[start], text="earlier"), *tokens[start:]]
+    return tokens
+
+
+def _noun_before(tokens: Sequence[Token], at: int) -> int | None:
+    """Where the name that ends before a place begins ("is", "are" and "there" may stand between); None for none."""
+    while at and tokens[at - 1].text in ("is", "are", "there", "that", "which", "was", "were", "visible"):
+        at -= 1
+    start = at
+    while start and tokens[start - 1].kind == "word" and tokens[start - 1].text not in RESERVED:
+        start -= 1
+    return start if start < at else None
+
+
+def _whole_question(tokens: list[Token]) -> list[Token] | None:
+    """Questions about the pair as a whole: "what is gone?"; None for others."""
+    body = [token for token in tokens if token.text not in (".", "?", "!", ",")]
+    texts = _texts(body)
+    if texts[:1] == ["compare"]:
+        return _put(body, 0, len(body), "detect all changes") if set(texts[1:]) <= _COMPARED else None
+    for question, said in _WHOLE:
+        length = len(question)
+        if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
+            return _put(body, 0, length, said)
+    return None
+
+
+def _as_adjectives(tokens: list[Token]) -> list[Token]:
+    """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed"."""
+    at = 0
+    while at < len(tokens):
+        meant = _MEANT.get(tokens[at].text)
+        before = tokens[at - 1].text if at else ""
+        follows = at + 1 < len(tokens) and tokens[at + 1].kind == "word" and tokens[at + 1].text not in RESERVED
+        if meant is None or (tokens[at].text in ("built", "lost", "added", "extended") and before == "of"):
+            at += 1
+        elif before in _HELPERS:
+            tokens, at = _with_copula(tokens, at, meant)
+        elif before in _PRONOUNS:
+            tokens, at = _put(tokens, at, 1, f"are {meant}"), at + 2
+        elif follows or before in ("not", "and", "or", "", ",", "but", "(") or before in _SETS:
+            tokens, at = _put(tokens, at, 1, meant), at + 1
+        else:  # behind its noun: the verb of the question, or part of the noun phrase
+            asks = tokens[0].text in ("which", "what", "how", "where") and "are" not in _texts(tokens[:at])
+            joined = "are" if asks else "that are"
+            tokens, at = _put(tokens, at, 1, f"{joined} {meant}"), at + 1 + len(joined.split())
+    return tokens
+
+
+def _with_copula(tokens: list[Token], at: int, meant: str) -> tuple[list[Token], int]:
+    """ "have recently been demolished" as "are gone"; the copula stays where it is when something stands between."""
+    start = at
+    while start and tokens[start - 1].text in _HELPERS:
+        start -= 1
+    helpers = _texts(tokens[start:at])
+    copula = "is" if {"is", "was", "has"} & set(helpers) else "are"
+    if set(helpers) <= set(_BETWEEN):
+        return _put(tokens, start, at - start + 1, meant), start + 1  # "has any building been demolished"
+    return _put(tokens, start, at - start + 1, f"{copula} {meant}"), start + 2
+
+
+def _asked(tokens: list[Token]) -> list[Token]:
+    """ "have any houses gone" and "was the hall demolished" as "are" and "is"; "where were houses built" as which."""
+    if tokens and tokens[0].text in ("has", "have", "was", "were", "did", "had"):
+        copula = "is" if tokens[0].text in ("has", "was") else "are"
+        tokens = [replace(tokens[0], text=copula, kind="word"), *tokens[1:]]
+        while (at := _find(tokens, "that are")) is not None and tokens[at + 2 : at + 3] and at > 1:
+            tokens = [*tokens[:at], *tokens[at + 2 :]]  # "did any houses disappear(ed)"
+    if _texts(tokens[:2]) in (["where", "were"], ["where", "are"], ["where", "have"], ["where", "was"]):
+        tokens = [replace(tokens[0], text="which"), *tokens[2:]]
+        last = next((at for at in range(len(tokens) - 1, 0, -1) if tokens[at].text in ("new", "gone", "altered")), None)
+        if last is not None and tokens[last - 1].text not in ("is", "are"):
+            tokens = _put(tokens, last, 1, f"are {tokens[last].text}")
+    return tokens
+
+
+# ---- behind the grammar ------------------------------------------------------------------------------------------
+
+
+def with_changed_classes(request: Request, query: str) -> Request:
+    """The request with "new buildings" as the changed buildings that are new: what came or went is a class.
+
+    Raises:
+        QueryError: what did not change is asked for, which no change detector finds.
+
+    Example:
+        >>> from surveyor.agent.parser import parse
+        >>> parse("which buildings are new?").outputs[0].target.phrases
+        ('changed building',)
+    """
+    return with_selections(request, lambda selection: _selected(selection, query))
+
+
+def _selected(selection: Selection, query: str) -> Selection:
+    if not _has_change(selection.where):
+        return selection
+    known = all(changed_thing(phrase) is not None for phrase in selection.phrases)
+    parts = conjuncts(selection.where)
+    if not known and (not _implies_change(selection.where) or any(isinstance(part, Pick) for part in parts)):
+        raise QueryError(
+            "only what changed between two images can be found, not what stayed: ask for 'new', 'gone' or 'changed' "
+            "things, e.g. 'changed buildings that are not new'",
+            query,
+        )
+    names = {phrase: of_changed(phrase) for phrase in selection.phrases}
+    phrases = tuple(dict.fromkeys(names.values()))
+    ranked = any(isinstance(node, Pick) for part in parts for node in walk(part))  # ranks count what is before them
+    first = parts if ranked else sorted(parts, key=lambda part: not isinstance(part, Changed))
+    rest = (_reclassed(part, names, len(phrases) == 1) for part in first if part != Changed(word="changed"))
+    return selection.model_copy(update={"phrases": phrases, "where": all_of(part for part in rest if part is not None)})
+
+
+def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool) -> Condition | None:
+    """The condition with the classes of its own set renamed; without them where there is only one class."""
+    if isinstance(condition, ClassIs):
+        return None if drop else ClassIs(phrase=names.get(condition.phrase, condition.phrase))
+    if isinstance(condition, And | Or):
+        parts = [_reclassed(part, names, drop) for part in condition.conditions]
+        kept = tuple(part for part in parts if part is not None)
+        return kept[0] if len(kept) == 1 else condition.model_copy(update={"conditions": kept})
+    return condition
+
+
+def _has_change(condition: Condition | None) -> bool:
+    """Whether a condition on the set itself (not on a reference) speaks of a change."""
+    if condition is None or isinstance(condition, Changed):
+        return condition is not None
+    return any(_has_change(child) for child in children(condition) if not isinstance(child, Selection))  # type: ignore[arg-type]
+
+
+def _implies_change(condition: Condition | None) -> bool:
+    if isinstance(condition, And):
+        return any(map(_implies_change, condition.conditions))
+    if isinstance(condition, Or):
+        return all(map(_implies_change, condition.conditions))
+    return isinstance(condition, Changed)

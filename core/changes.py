@@ -1,0 +1,48 @@
+"""Names of what changed: "changed building" is a class like any other, and "earlier river" one of the earlier date."""
+
+from __future__ import annotations
+
+from .lexicon import normalise
+
+ANY_CHANGE = "change"
+"""What a detector is asked for where any change is meant."""
+_CHANGED = "changed "
+_EARLIER = "earlier "
+_ANYTHING = frozenset("area region part place patch zone spot surface pixel thing object something anything".split())
+
+
+def changed_thing(phrase: str) -> str | None:
+    """What a phrase says has changed, as a detector is asked for it; None where it speaks of no change.
+
+    Example:
+        >>> [changed_thing(each) for each in ("changed buildings", "the changed areas", "changes", "buildings")]
+        ['building', 'change', 'change', None]
+    """
+    words = normalise(phrase)
+    if words in (ANY_CHANGE, "difference"):
+        return ANY_CHANGE
+    if not words.startswith(_CHANGED):
+        return None
+    thing = words.removeprefix(_CHANGED)
+    return ANY_CHANGE if thing in _ANYTHING else thing
+
+
+def of_changed(phrase: str) -> str:
+    """The class of those that changed.
+
+    Example:
+        >>> of_changed("building"), of_changed("changed building"), of_changed("change")
+        ('changed building', 'changed building', 'change')
+    """
+    return phrase if changed_thing(phrase) is not None else f"{_CHANGED}{phrase}"
+
+
+def earlier_thing(phrase: str) -> str | None:
+    """What a phrase names at the earlier date; None where it speaks of none.
+
+    Example:
+        >>> earlier_thing("earlier rivers"), earlier_thing("river")
+        ('river', None)
+    """
+    words = normalise(phrase)
+    return words.removeprefix(_EARLIER) if words.startswith(_EARLIER) else None
