@@ -10,12 +10,12 @@ import html
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 
 from ..core.errors import UsageError
 from ..core.plan_views import table_html
 from ..core.regions import Candidate
-from .overlay import draw_overlay, picture_size_wh
+from .change_words import kind_of
+from .output import draw_answer
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -56,11 +56,7 @@ def _picture(answer: Answer) -> str:
 
 def picture_jpeg(answer: Answer) -> bytes:
     """The overlay as a JPEG of at most `WIDEST_PX` pixels a side and `LARGEST_BYTES`."""
-    scene = answer.scene
-    width, height = scene.size_wh
-    wanted = picture_size_wh((width, height))
-    image = scene.read(out_size_wh=wanted) if wanted[0] < width else scene.read()
-    picture: Any = draw_overlay(answer, np.asarray(image, dtype=np.uint8), (width, height))
+    picture: Any = draw_answer(answer, answer.scene)
     side = WIDEST_PX
     while True:
         scale = side / max(picture.shape[:2])
@@ -76,17 +72,25 @@ def _table(answer: Answer) -> str:
     if not everyone:
         return ""
     conditions = list(dict.fromkeys(name for candidate in everyone for name in candidate.verdicts))
-    rows = [_row(candidate, conditions) for candidate in everyone[:MOST_ROWS]]
+    about_pair = answer.pair is not None
+    rows = [_row(candidate, conditions, about_pair) for candidate in everyone[:MOST_ROWS]]
     hidden = len(everyone) - len(rows)
     more = f"<p>and {hidden} more, all of them in answer.regions and answer.rejected</p>" if hidden else ""
-    return table_html(("region", "label", "score", *conditions, ""), rows) + more
+    return table_html(("region", "label", *(["change"] if about_pair else []), "score", *conditions, ""), rows) + more
 
 
-def _row(candidate: Candidate, conditions: list[str]) -> tuple[str, ...]:
+def _row(candidate: Candidate, conditions: list[str], about_pair: bool) -> tuple[str, ...]:
     region = candidate.region
     score = "" if region.score is None else f"{region.score:.2f}"
+    change = [_change(candidate)] if about_pair else []
     cells = [_cell(candidate, name) for name in conditions]
-    return (region.id, region.label, score, *cells, _FATE[candidate.status])
+    return (region.id, region.label, *change, score, *cells, _FATE[candidate.status])
+
+
+def _change(candidate: Candidate) -> str:
+    """ "new", "gone", "altered", "?" for a change without a known direction, "" for a thing of one date."""
+    kind = kind_of(candidate.region)
+    return "" if kind is None else "?" if kind.name == "undirected" else kind.word
 
 
 def _cell(candidate: Candidate, condition: str) -> str:

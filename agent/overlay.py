@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -54,6 +54,8 @@ OUT: Colour = (200, 195, 235)
 """Rejected by more, or by far, where near misses are told apart."""
 DASHES: dict[Colour, tuple[int, float]] = {REJECTED: (1, 3.0), NEAR: (2, 5.0), OUT: (1, 1.5)}
 """Colours that are drawn as dashes: thickness and length in px in the legend."""
+HATCHED: Colour = (150, 150, 151)
+"""Stands for ground that is hatched."""
 
 
 def picture_size_wh(size_wh: tuple[int, int]) -> tuple[int, int]:
@@ -177,23 +179,50 @@ def _entries(answer: Answer, left_out: int) -> list[Entry]:
     return entries
 
 
-def legend_strip(entries: Sequence[Entry], width: int, size: int, gsd_m: float | None) -> Picture:
+def hatch(picture: Picture, where: NDArray[np.bool_], period: int) -> None:
+    """Veils part of a picture with grey and light stripes, with a light rim.
+
+    Args:
+        picture: (h, w, 3), changed in place.
+        where: (h, w) which pixels.
+        period: px from stripe to stripe, along a row.
+    """
+    if not where.any():
+        return
+    rows, columns = (np.arange(side) for side in where.shape)
+    striped = where & ((rows[:, None] + columns) % period < max(1, period // 4))
+    rim = where & ~cv2.erode(where.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1).astype(bool)
+    picture[where] = picture[where] // 2 + 35
+    picture[striped | rim] = 165
+
+
+def legend_strip(
+    entries: Sequence[Entry],
+    width: int,
+    size: int,
+    gsd_m: float | None,
+    *,
+    bar_px: float | None = None,
+    dashes: Mapping[Colour, tuple[int, float]] = DASHES,
+) -> Picture:
     """Legend on the left, scale bar on the right (on a line of its own where it has no room).
 
     Args:
-        entries: colour and words; `INK` has no swatch, and `DASHES` says which are drawn as dashes of what length.
+        entries: colour and words; `INK` has no swatch, `HATCHED` a hatched one.
         gsd_m: metres a picture pixel covers; None for no scale bar.
+        bar_px: longest scale bar; a fifth of the width if that is less.
+        dashes: which colours are drawn as dashes, of what thickness and length.
     """
     pad = size
     rows = _rows(entries, width - 2 * pad, size)
-    bar = None if gsd_m is None else scale_bar(gsd_m, width / 5)
+    bar = None if gsd_m is None else scale_bar(gsd_m, min(width / 5, bar_px or width))
     used = sum(_entry_width(entry, size) for entry in rows[-1])
     bar_width = 0 if bar is None else bar[1] + 2 * size + text_size_wh(bar[0], size)[0]
     own_row = bar is not None and used + bar_width + 2 * pad > width
     step = round(1.7 * size)
     strip = np.full(((len(rows) + own_row) * step + size // 2, width, 3), INK, dtype=np.uint8)
     for index, row in enumerate(rows):
-        _draw_entries(strip, row, (pad, index * step + size // 2), size)
+        _draw_entries(strip, row, (pad, index * step + size // 2), size, dashes)
     if bar is not None:
         _draw_bar(strip, bar, (width - pad, strip.shape[0] - step + size // 4), size)
     return strip
@@ -232,13 +261,22 @@ def _rows(entries: Sequence[Entry], width: int, size: int) -> list[list[Entry]]:
     return rows
 
 
-def _draw_entries(strip: Picture, entries: Sequence[Entry], xy: tuple[int, int], size: int) -> None:
+def _draw_entries(
+    strip: Picture,
+    entries: Sequence[Entry],
+    xy: tuple[int, int],
+    size: int,
+    dashes: Mapping[Colour, tuple[int, float]],
+) -> None:
     x, y = xy
     for colour, words in entries:
         swatch = np.array([[x, y + 2], [x + size, y + 2], [x + size, y + size], [x, y + size]], dtype=np.float64)
-        if colour in DASHES:
-            thickness, dash = DASHES[colour]
+        if colour in dashes:
+            thickness, dash = dashes[colour]
             draw_dashed(strip, swatch, colour, thickness, dash=dash)
+        elif colour == HATCHED:
+            box = strip[y + 2 : y + size, x : x + size]
+            hatch(box, np.ones(box.shape[:2], dtype=bool), period=max(4, size // 3))
         elif colour != INK:
             fill_areas(strip, [([swatch], colour)], 0.35)
             draw_outline(strip, swatch, colour, 1, halo=False)

@@ -1,4 +1,8 @@
-"""The regions as vectors for maps: GeoJSON (RFC 7946) and, for georeferenced scenes, GeoPackage in the scene's CRS."""
+"""The regions as vectors for maps: GeoJSON (RFC 7946) and, for georeferenced scenes, GeoPackage in the scene's CRS.
+
+Rings are closed (first point = last) and holes are kept. GeoJSON's outer rings run counter-clockwise, as RFC 7946 3.1.6
+asks; the polygons of `Answer.to_dict` and of models' texts keep their own order.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from ..core.geometry import to_shapely
 from ..core.regions import Candidate, Region
 from ..core.scene import Scene
 from .answer import region_json
+from .change_words import date_text, thing_of
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -26,6 +31,11 @@ LAYERS = ("regions", "oriented_boxes")
 """Layers of regions.gpkg: outlines (of the mask where there is one) and oriented boxes, a feature a region in each."""
 _NUMBERS = ("score", "length_m", "width_m", "area_m2", "length_px", "width_px", "area_px")
 _TEXTS = ("id", "label", "status", "verdicts", "source", "query")
+_CHANGE_NUMBERS = ("change_before", "change_after")
+_CHANGE_TEXTS = (
+    "direction", "change_reason", "type", "date_before", "date_after", "image_before", "image_after",
+)  # fmt: skip
+"""Of answers about two dates only."""
 
 
 def outline_shape(region: Region) -> BaseGeometry:
@@ -46,12 +56,15 @@ def geojson_text(answer: Answer, scene: Scene) -> str:
     """A feature collection of all candidates; those in the answer first.
 
     Coordinates are WGS 84 longitude and latitude for a georeferenced scene, as RFC 7946 asks. Other scenes, and those
-    whose CRS has no way to WGS 84, give pixels; the member "coordinate_frame" says so.
+    whose CRS has no way to WGS 84, give pixels; the member "coordinate_frame" says so. An answer about two dates tells
+    in "unknown" what share of the ground could not be compared, by reason.
     """
     collection: dict[str, Any] = {"type": "FeatureCollection", "query": answer.query, "answer": answer.text}
     to_lonlat = _lonlat_of(scene)
     if to_lonlat is None:
         collection["coordinate_frame"] = PIXEL_FRAME
+    if answer.pair is not None:
+        collection["unknown"] = {reason: round(share, 6) for reason, share in answer.pair.unknown.items()}
     collection["features"] = [
         {
             "type": "Feature",
@@ -65,10 +78,30 @@ def geojson_text(answer: Answer, scene: Scene) -> str:
 
 
 def properties(candidate: Candidate, answer: Answer, scene: Scene) -> dict[str, Any]:
-    """What a map's attribute table shows of a region."""
+    """What a map's attribute table shows of a region; of two dates also how it changed, and both dates."""
     facts = region_json(candidate, scene)
     return {**{name: facts[name] for name in ("id", "label", "status", *_NUMBERS, "verdicts", "borderline", "source")},
-            "corners_px": facts["corners_px"], "query": answer.query}  # fmt: skip
+            "corners_px": facts["corners_px"], "query": answer.query, **_change(candidate.region, answer)}  # fmt: skip
+
+
+def _change(region: Region, answer: Answer) -> dict[str, Any]:
+    """Of an answer about two dates: direction, evidence, what changed, and both images; else nothing."""
+    pair, change = answer.pair, region.change
+    if pair is None:
+        return {}
+    seen = (None, None) if change is None else (change.before, change.after)
+    told = dict(zip(_CHANGE_NUMBERS, (None if each is None else round(float(each), 4) for each in seen), strict=True))
+    first, second = pair.taken
+    return {
+        "direction": None if change is None else change.direction,
+        **told,
+        "change_reason": None if change is None else change.reason or None,
+        "type": thing_of(region.label),
+        "date_before": date_text(first),
+        "date_after": date_text(second),
+        "image_before": pair.given.name,
+        "image_after": pair.after.name,
+    }
 
 
 def _geojson_geometry(shape: BaseGeometry, to_lonlat: Converter | None) -> dict[str, Any]:
@@ -76,7 +109,7 @@ def _geojson_geometry(shape: BaseGeometry, to_lonlat: Converter | None) -> dict[
     turned = shape if to_lonlat is None else shapely.transform(shape, to_lonlat)
     rings = [
         [np.round(shapely.get_coordinates(ring), digits).tolist() for ring in (part.exterior, *part.interiors)]
-        for part in (shapely.geometry.polygon.orient(polygon) for polygon in _polygons(turned))
+        for part in (shapely.geometry.polygon.orient(polygon) for polygon in polygons_of(turned))
     ]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
@@ -112,13 +145,15 @@ def write_geopackage(path: Path, answer: Answer, scene: Scene) -> None:
     """
     candidates = (*answer.regions, *answer.rejected)
     rows = [properties(candidate, answer, scene) for candidate in candidates]
-    outlines = [shapely.MultiPolygon(_polygons(outline_shape(c.region))) for c in candidates]
+    outlines = [shapely.MultiPolygon(polygons_of(outline_shape(c.region))) for c in candidates]
     boxes = [shapely.Polygon(c.region.corners_px) for c in candidates]
-    _write_layer(path, LAYERS[0], "MultiPolygon", outlines, rows, scene, append=False)
-    _write_layer(path, LAYERS[1], "Polygon", boxes, rows, scene, append=True)
+    about_pair = answer.pair is not None
+    _write_layer(path, LAYERS[0], "MultiPolygon", outlines, rows, scene, about_pair=about_pair, append=False)
+    _write_layer(path, LAYERS[1], "Polygon", boxes, rows, scene, about_pair=about_pair, append=True)
 
 
-def _polygons(shape: BaseGeometry) -> list[shapely.Polygon]:
+def polygons_of(shape: BaseGeometry) -> list[shapely.Polygon]:
+    """The polygons of a shape of one or several parts."""
     return [part for part in shapely.get_parts(shape) if isinstance(part, shapely.Polygon)]
 
 
@@ -130,6 +165,7 @@ def _write_layer(
     rows: list[dict[str, Any]],
     scene: Scene,
     *,
+    about_pair: bool,
     append: bool,
 ) -> None:
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -138,17 +174,19 @@ def _write_layer(
     assert scene.crs is not None
     mapped = [shapely.transform(shape, scene.pixels_to_map) for shape in shapes]
     columns: list[np.ndarray] = []
-    for name in _TEXTS:
+    texts = (*_TEXTS, *(_CHANGE_TEXTS if about_pair else ()))
+    numbers = (*_NUMBERS, *(_CHANGE_NUMBERS if about_pair else ()))
+    for name in texts:
         values = [row[name] if name != "verdicts" else json.dumps(row[name], ensure_ascii=False) for row in rows]
         columns.append(np.array([None if value is None else str(value) for value in values], dtype=object))
-    for name in _NUMBERS:
+    for name in numbers:
         columns.append(np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64))
     try:
         write(
             path,
             geometry=np.array([shapely.to_wkb(shape) for shape in mapped], dtype=object),
             field_data=columns,
-            fields=[*_TEXTS, *_NUMBERS],
+            fields=[*texts, *numbers],
             layer=layer,
             driver="GPKG",
             geometry_type=kind,

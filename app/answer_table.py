@@ -87,6 +87,9 @@ def _candidates_table(
     table = Table(box=lines, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("id", no_wrap=True)
     table.add_column("label", overflow="fold", min_width=6)
+    changed = any("change" in region for region in shown)
+    if changed:
+        table.add_column("change", no_wrap=True)
     table.add_column("score", justify="right")
     table.add_column("size", justify="right", no_wrap=True)
     if conditions:
@@ -98,11 +101,17 @@ def _candidates_table(
     times = "×" if signs is FANCY else "x"
     for region in shown:
         score = "" if region["score"] is None else f"{region['score']:.2f}"
-        cells = [escape(region["id"]), escape(region["label"]), score, size_text(region, times)]
+        change = [_change(region)] if changed else []
+        cells = [escape(region["id"]), escape(region["label"]), *change, score, size_text(region, times)]
         verdicts = [_verdicts(region, conditions, signs)] if conditions else []
         second = [_second_look(region)] if verified else []
         table.add_row(*cells, *verdicts, *second, style=ROW_STYLE[region["status"]])
     return table
+
+
+def _change(region: dict[str, Any]) -> str:
+    """ "new", "gone", "altered"; "?" where the direction is not known, nothing for a thing of one date."""
+    return (region["change"]["direction"] or "?") if region.get("change") else ""
 
 
 def _second_look(region: dict[str, Any]) -> Text:

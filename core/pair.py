@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .pair_clouds import cloud_mask
 from .pair_grid import AffineMap, Chained, CroppedSource, PixelMap, WarpedSource
 from .pair_ground import Ground, common_ground
 from .pair_light import Light, LitSource, is_grey, matched_light
+from .pair_metadata import read_head
 from .pair_words import alignment_note, head_notes, light_note, unknown_note
 from .progress import report
 from .raster import Window
@@ -71,6 +73,15 @@ class ScenePair:
         """What to compare `levelled` with: the later scene, grey where the earlier one has no colours."""
         return _lit(self.after, Light(np.ones(3), np.zeros(3), grey=True)) if self.light.grey else self.after
 
+    @cached_property
+    def taken(self) -> tuple[datetime | None, datetime | None]:
+        """When each was taken, by its file's metadata; None where that does not tell, and for pixels in memory.
+
+        Raises:
+            UsageError: a file that is no longer there.
+        """
+        return taken_of(self.given), taken_of(self.after)
+
     def valid(
         self, window_xyxy: Sequence[float] | None = None, out_size_wh: tuple[int, int] | None = None
     ) -> np.ndarray:
@@ -100,6 +111,16 @@ class ScenePair:
 
     def __repr__(self) -> str:
         return f"ScenePair({self.given.name!r}, {self.after.name!r}, unknown {self.unknown_share:.0%})"
+
+
+def taken_of(scene: Scene) -> datetime | None:
+    """When a scene was taken, by its file's metadata (`core.pair_metadata.read_head`); None where that does not tell.
+
+    Example:
+        >>> taken_of(Scene.from_array(np.zeros((2, 2, 3), np.uint8))) is None
+        True
+    """
+    return None if scene.path is None else read_head(scene.path).taken
 
 
 def open_pair(
