@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..core.boxes import box_phrase
+from ..core.changes import ANY_CHANGE, of_changed
 from ..core.conditions import Node, Output, Request, Selection, walk
 from ..core.errors import UsageError
 from ..core.plan import Plan
@@ -69,6 +70,21 @@ class Graph(Asking):
         if not phrases:
             raise UsageError("ground needs at least one class name, such as 'plane'")
         return RegionSet(self, Selection(phrases=tuple(dict.fromkeys(map(terms.class_name, phrases)))))
+
+    def changes(self, *things: str) -> RegionSet:
+        """What changed between two dates: `g.changes("building")`; without names, changes of any kind.
+
+        Run it on two images: `g.answer(...).run(before, after=later)`.
+
+        Example:
+            >>> Graph().changes("building").changed("new").near("road").words
+            'new buildings near roads'
+        """
+        return (
+            self.ground(*(of_changed(terms.class_name(thing)) for thing in things))
+            if things
+            else self.ground(ANY_CHANGE)
+        )
 
     def the(self, phrase: str, count: int = 1) -> RegionSet:
         """As `ground`, with a promise of how many there are: `g.the("river")`, `g.the("storage tank", 2)`.
@@ -187,8 +203,8 @@ class Graph(Asking):
         """The answer for one image.
 
         Args:
-            image: path, `Scene` or RGB array.
-            options: as in `surveyor.ask`: models, gsd, out, bands, max_seconds, watch, progress and so on.
+            image: path, `Scene` or RGB array; the earlier one of two, with the option `after`.
+            options: as in `surveyor.ask`: models, after, gsd, out, bands, max_seconds, watch, progress and so on.
 
         Example:
             >>> import surveyor

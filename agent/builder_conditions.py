@@ -6,9 +6,11 @@ import numbers
 import re
 from typing import Any, Self, get_args
 
+from ..core.changes import changed_thing
 from ..core.conditions import (
     Among,
     Aspect,
+    Changed,
     ClassIs,
     Colour,
     Compare,
@@ -33,7 +35,13 @@ from .builder_values import positive, shown, whole, word_of, yes_or_no
 Amount = str | Quantity
 _SAME_WORDS = {"gray": "grey", "big": "large", "little": "small"}
 _AVERAGE = re.compile(r"\s*(?:the\s+)?(?:average|mean)(?:\s+of\s+(?P<whose>.+))?\s*", re.IGNORECASE | re.DOTALL)
-_CALLED: dict[type[Any], str] = {Colour: "colour", SizeWord: "size", Shape: "shape", Orientation: "direction"}
+_CALLED: dict[type[Any], str] = {
+    Colour: "colour",
+    SizeWord: "size",
+    Shape: "shape",
+    Orientation: "direction",
+    Changed: "change",
+}
 
 
 class Conditioned:
@@ -65,6 +73,21 @@ class Conditioned:
             'white storage tanks'
         """
         return self._one_word(Colour, word)
+
+    def changed(self, word: str) -> Self:
+        """Those that are "new", "gone" or "altered", of a set of changes (`Graph.changes`).
+
+        Example:
+            >>> from surveyor import Graph
+            >>> Graph().changes("house").changed("gone").words
+            'gone houses'
+        """
+        if not all(changed_thing(phrase) is not None for phrase in self.selection.phrases):
+            named = self.selection.phrases[0]
+            raise UsageError(
+                f"only changes are {shown(word)}: begin with g.changes({named!r}), not g.ground({named!r})"
+            )
+        return self._one_word(Changed, word)
 
     def sized(self, word: str) -> Self:
         """Those that are "large" or "small" among their class.

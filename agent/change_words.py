@@ -152,3 +152,15 @@ def share_text(share: float) -> str:
     if 0.999 < share < 1:
         return "above 99.9 %"
     return f"{share * 100:.1f} %" if share not in (0, 1) else f"{share * 100:.0f} %"
+
+
+def area_text(area_m2: float | None, area_px: float) -> str:
+    """An area for people, in px where metres are not known.
+
+    Example:
+        >>> area_text(1234.5, 10), area_text(0.25, 1), area_text(None, 1234.0)
+        ('1,234 m²', '0.25 m²', '1,234 px')
+    """
+    if area_m2 is None:
+        return f"{area_px:,.0f} px"
+    return f"{area_m2:,.0f} m²" if area_m2 >= 10 else f"{area_m2:.2g} m²"

@@ -68,12 +68,12 @@ def write_outputs(answer: Answer, scene: Scene, out_dir: Path) -> tuple[Path, ..
     check_output_dir(out_dir)
     writers: dict[str, Callable[[Path], None]] = {
         "overlay.png": lambda path: _write_picture(path, draw_answer(answer, scene)),
-        "swipe.html": lambda path: _write_text(path, swipe_html(answer)),
-        "regions.geojson": lambda path: _write_text(path, geojson_text(answer, scene)),
+        "swipe.html": lambda path: write_text(path, swipe_html(answer)),
+        "regions.geojson": lambda path: write_text(path, geojson_text(answer, scene)),
         "regions.gpkg": lambda path: write_geopackage(path, answer, scene),
         "changes.tif": lambda path: write_geotiff(path, answer),
         "changes.png": lambda path: write_png(path, answer),
-        "trace.json": lambda path: _write_text(path, _trace_text(answer)),
+        "trace.json": lambda path: write_text(path, _trace_text(answer)),
     }
     wanted = set(NAMES if answer.pair is None else PAIR_NAMES)
     wanted -= {"changes.png"} if is_georeferenced(scene) else {"regions.gpkg", "changes.tif"}
@@ -112,7 +112,8 @@ def _trace_text(answer: Answer) -> str:
     return answer.trace.model_copy(update={"answer": told}).to_json() + "\n"
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Fills the file with text, as UTF-8."""
     path.write_text(text, encoding="utf-8")
 
 

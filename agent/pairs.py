@@ -45,6 +45,8 @@ def check_dates(plan: Plan, is_pair: bool) -> tuple[str, ...]:
     Raises:
         QueryError: a change is asked for and there is only one image.
     """
+    if is_pair and any(step.tool == "verify" for step in plan.steps):
+        raise UsageError("a second look (verify) is for one image; leave it out, or ask about the later image alone")
     asked = list(phrases_of(plan))
     of_two = [phrase for phrase in asked if changed_thing(phrase) is not None or earlier_thing(phrase) is not None]
     if of_two and not is_pair:

@@ -18,7 +18,7 @@ from ..core.masks import Mask
 from ..core.regions import Candidate, CandidateSet, Change, Region, Verification
 from ..tools.values import Count, Measurement, Measurements, Text, Truth, Value
 
-VALUES_VERSION = 2
+VALUES_VERSION = 3
 """Goes up when the form below changes; values of another version are not read but made again."""
 
 

@@ -22,7 +22,7 @@ from ..core.pair import ScenePair
 from ..core.regions import Candidate, Region
 from ..core.scene import Scene
 from .answer import regions_json
-from .change_words import captions, kind_of, legend
+from .change_words import area_text, captions, kind_of, legend
 from .overlay import reference_candidates
 from .swipe_style import PAGE
 from .vectors import outline_shape, polygons_of
@@ -168,18 +168,6 @@ def _told(candidate: Candidate, facts: Mapping[str, Any]) -> str:
     parts += [] if region.score is None else [f"score {region.score:.2f}"]
     parts += [region.change.reason] if region.change is not None and region.change.reason else []
     return ", ".join(parts)
-
-
-def area_text(area_m2: float | None, area_px: float) -> str:
-    """An area for people, in px where metres are not known.
-
-    Example:
-        >>> area_text(1234.5, 10), area_text(0.25, 1), area_text(None, 1234.0)
-        ('1,234 m²', '0.25 m²', '1,234 px')
-    """
-    if area_m2 is None:
-        return f"{area_px:,.0f} px"
-    return f"{area_m2:,.0f} m²" if area_m2 >= 10 else f"{area_m2:.2g} m²"
 
 
 def _list(listed: Sequence[Candidate], told: Sequence[str], hidden: int) -> str:

@@ -53,7 +53,12 @@ def is_georeferenced(scene: Scene) -> bool:
 
 
 def geojson_text(answer: Answer, scene: Scene) -> str:
-    """A feature collection of all candidates; those in the answer first.
+    """`geojson_of` as text."""
+    return json.dumps(geojson_of(answer, scene), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def geojson_of(answer: Answer, scene: Scene) -> dict[str, Any]:
+    """A feature collection of all candidates, as JSON types; those in the answer first.
 
     Coordinates are WGS 84 longitude and latitude for a georeferenced scene, as RFC 7946 asks. Other scenes, and those
     whose CRS has no way to WGS 84, give pixels; the member "coordinate_frame" says so. An answer about two dates tells
@@ -74,7 +79,7 @@ def geojson_text(answer: Answer, scene: Scene) -> str:
         }
         for candidate in (*answer.regions, *answer.rejected)
     ]
-    return json.dumps(collection, ensure_ascii=False, allow_nan=False) + "\n"
+    return collection
 
 
 def properties(candidate: Candidate, answer: Answer, scene: Scene) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from ..agent.change_words import share_text
 from ..agent.explaining import size_text
 from ..agent.explanation import letter
 from .screen import can_show
@@ -53,6 +54,39 @@ def print_answer(
     hidden = everyone[most_rows:]
     if hidden:
         console.print(Text(f"  and {_tally(hidden)} not shown (--json and trace.json have all)", style="dim"))
+
+
+def print_series(series: dict[str, Any], console: Console) -> None:
+    """Prints what came and went from date to date.
+
+    Args:
+        series: as `Series.to_dict` gives it.
+        console: where to; colour and width are its own.
+    """
+    rows = series["rows"]
+    metric = any(row["new_m2"] is not None for row in rows)
+    undirected = any(row["undirected"] for row in rows)
+    names = ["new", "gone", "altered", *(["undirected"] if undirected else [])]
+    table = Table(box=box.SIMPLE_HEAD if can_show(console, "─") else None, pad_edge=False, show_edge=False)
+    table.add_column("from", overflow="fold")
+    table.add_column("to", overflow="fold")
+    for name in (*(name if name != "undirected" else "?" for name in names), *(["new m2", "gone m2"] * metric)):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("unknown", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [_figure(row[name]) for name in (*names, *(["new_m2", "gone_m2"] * metric))]
+        table.add_row(escape(row["from"]), escape(row["to"]), *cells, share_text(row["unknown"]))
+    console.print(table)
+    whole_lines = not console.is_terminal
+    for number, pair in enumerate(series["pairs"], 1):
+        console.print(Text(f"{number}. {pair['answer']}"), soft_wrap=whole_lines)
+        for note in pair.get("notes", ()):
+            console.print(Text(f"   note: {note}", style="yellow"), soft_wrap=whole_lines)
+
+
+def _figure(value: float | None) -> str:
+    """A count or an area; "-" where the run failed or the scale is not known."""
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def _conditions_table(

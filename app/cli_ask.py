@@ -135,9 +135,8 @@ def finish_series(series: Series, out: Path | None, *, as_json: bool) -> None:
         print_series(series.to_dict(), data())
     sys.stdout.flush()
     if out is not None:
-        talk().print(
-            f"wrote index.html, series.geojson and a folder for each pair in {out}/", style="dim", soft_wrap=True
-        )
+        told = f"wrote index.html, series.geojson and a folder for each pair in {out}/"
+        talk().print(told, style="dim", soft_wrap=True)
     failed = [answer.failure for answer in series.answers if answer.failure]
     if failed:
         from .exits import RUN_FAILED

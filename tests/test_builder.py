@@ -307,7 +307,7 @@ def test_every_kind_of_condition_has_a_method() -> None:
     built = [
         planes.of_class("ship"), planes.of_ids("plane-1"), planes.compare("length", ">", "4 m"),
         planes.compare("aspect", ">", 3), planes.sized("large"), planes.shaped("square"), planes.oriented("vertical"),
-        planes.coloured("red"), planes.at("top"), planes.in_box(0, 0, 500, 500),
+        g.changes("plane").changed("new"), planes.coloured("red"), planes.at("top"), planes.in_box(0, 0, 500, 500),
         planes.near(other), planes.longer_than(other),
         planes.in_a_group("at least 3"), planes.provided(other), planes.largest().where("red"),
         planes.near(other) | planes.where("red"), planes.excluding("red"), planes.where("red", "in the top half"),

@@ -157,12 +157,12 @@ def test_all_faults_of_a_plan_are_told_before_anything_runs() -> None:
 def test_time_budget_keeps_what_was_done() -> None:
     class Slow(Stub):
         def call(self, context: Context, inputs: Any, args: Any) -> CandidateSet:
-            time.sleep(0.05)
+            time.sleep(0.8)
             return super().call(context, inputs, args)
 
     tool = Slow("ground")
     plan = Plan(steps=steps(("a", "ground", ()), ("b", "count", ("a",))), outputs=("b",))
-    results = execute(plan, CONTEXT, tools=lambda _: tool, max_seconds=0.02)  # type: ignore[arg-type,return-value]
+    results = execute(plan, CONTEXT, tools=lambda _: tool, max_seconds=0.5)  # type: ignore[arg-type,return-value]
     assert [o.status for o in results.in_order(plan)] == ["done", "skipped"]
     assert "time was used up" in (results.in_order(plan)[1].because or "")
 

@@ -101,7 +101,7 @@ def test_values_survive_json_exactly(value: Value) -> None:
 def test_every_field_of_a_value_is_written() -> None:
     """A field added to one of these must be added to agent/store_values.py (and VALUES_VERSION raised)."""
     assert {f.name for f in dataclasses.fields(Region)} == {
-        "id", "label", "corners_px", "box_px", "score", "polygon_px", "mask", "keypoints_px", "source",
+        "id", "label", "corners_px", "box_px", "score", "polygon_px", "mask", "keypoints_px", "source", "change",
     }  # fmt: skip
     names = {
         kind: [f.name for f in dataclasses.fields(kind)]

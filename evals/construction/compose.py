@@ -101,10 +101,8 @@ def known_conditions(
 
 def _known(site: Site, kind: str, condition: Condition) -> Known | None:
     """What is known of a condition where all objects of the scene are seen; None where it is of no use."""
-    everyone, judged = site.everyone
-    codes = site.view.everything.codes(everyone, condition)
-    own = codes[judged]
-    return Known(kind, condition, own, codes[~judged]) if {FALSE, TRUE} <= set(own.tolist()) else None
+    own, doubtful = site.codes_of(condition)
+    return Known(kind, condition, own, doubtful) if {FALSE, TRUE} <= set(own.tolist()) else None
 
 
 def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)) -> Iterator[Proposal]:
