@@ -137,7 +137,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
 
     pairs = [PairSample(f"p{n}", source, *rest) for n, source in enumerate(("fotbcd", "levir", "xbd")) for rest in [_parts(n)]]  # fmt: skip  # noqa: E501
     monkeypatch.setattr(recipe, "read_pairs", lambda root: pairs)
-    monkeypatch.setattr(recipe, "read_tiles", lambda root: [tile()])
+    monkeypatch.setattr(recipe, "read_tiles", lambda root, pairs: [tile()])
     monkeypatch.setattr(recipe, "cut_buildings", lambda tiles: [house()])
     monkeypatch.setattr(recipe, "cut_other_things", lambda root: [])
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text()) | {

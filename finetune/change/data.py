@@ -71,6 +71,9 @@ class Patch:
 def read_pairs(root: Path) -> list[PairSample]:
     """Labelled pairs of FOTBCD and LEVIR-CD, and xBD's, whose buildings all stand at both dates.
 
+    In the FOTBCD and LEVIR-CD pairs that may be trained on, all that changed are buildings that were put up (looked at
+    by eye), so the change is known as a building of the later date, too.
+
     Args:
         root: the data folder, with `change/`.
     """
@@ -81,8 +84,8 @@ def read_pairs(root: Path) -> list[PairSample]:
                 continue
             images = (read_rgb(path), read_rgb(path.parents[1] / "B" / path.name))
             changed = (_grey(path.parents[1] / "label" / path.name) > 127).astype(np.uint8)
-            nobody = np.full_like(changed, UNKNOWN)
-            found.append(PairSample(path.stem, source, images, changed, (nobody, nobody), gsd))
+            built = (np.where(changed, 0, UNKNOWN).astype(np.uint8), np.where(changed, 1, UNKNOWN).astype(np.uint8))
+            found.append(PairSample(path.stem, source, images, changed, built, gsd))
     for before, after, built in _xbd(root):
         still = np.where((built[0] > 0) == (built[1] > 0), 0, UNKNOWN).astype(np.uint8)
         found.append(PairSample(before.stem, "xbd", (read_rgb(before), read_rgb(after)), still, built, XBD_GSD_M))
@@ -121,9 +124,18 @@ def draw_pairs(count: int, seed: int, side: int = 384, kinds: Sequence[str] = ("
     return found
 
 
-def read_tiles(root: Path) -> list[Tile]:
-    """Places to compose pairs on: WHU's and xBD's with their buildings, NWPU's training photographs without."""
-    found = []
+def read_tiles(root: Path, pairs: Sequence[PairSample] = ()) -> list[Tile]:
+    """Places to compose pairs on: WHU's and xBD's with their buildings, NWPU's training photographs without.
+
+    Args:
+        root: the data folder.
+        pairs: each of their dates is such a place, too, with the buildings that are known of it.
+    """
+    found = [
+        Tile(image, built, pair.gsd_m)
+        for pair in pairs
+        for image, built in zip(pair.images, pair.built, strict=True)
+    ]
     for path in sorted((root / "whu_building" / "train" / "image").glob("*.tif")):
         built = (_grey(path.parents[1] / "label" / path.name) > 0).astype(np.uint8)
         found.append(Tile(read_rgb(path), built, WHU_GSD_M))

@@ -27,10 +27,12 @@ class ChangeNet(nn.Module):
 
     Args:
         width: of the decoder.
+        dropout: share of the decoder's channels left out in training, before the heads.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
+        self.drop = nn.Dropout2d(dropout)
         self.backbone = Backbone()
         self.lateral = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width)) for c in TAPS.values()
@@ -58,7 +60,7 @@ class ChangeNet(nn.Module):
         return fused
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
-        first, second = self.features(torch.cat([before, after])).chunk(2)
+        first, second = self.drop(self.features(torch.cat([before, after]))).chunk(2)
         built = [self.built(each) for each in (first, second)]
         gap = (first - second).abs()
         both = torch.maximum(first, second)

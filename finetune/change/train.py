@@ -53,9 +53,11 @@ class Training:
             for source in ("fotbcd", "levir", "xbd")
         }
         self.drawn = draw_pairs(config["drawn"], config["seed"] + 1)
-        self.tiles = read_tiles(root)
+        dated = [each for source in ("fotbcd", "levir") for each in self.real[source]]
+        self.tiles = read_tiles(root, dated)
+        self.built = [tile for tile in self.tiles if (tile.built == 1).any()]
         self.patches, self.others = cut_buildings(self.tiles), cut_other_things(root)
-        self.net, self.average = ChangeNet(config["width"]), ChangeNet(config["width"])
+        self.net, self.average = (ChangeNet(config["width"], config["dropout"]) for _ in range(2))
         if config["init"]:
             self.net.load_detector(config["init"])
         self.net = self.net.to(memory_format=torch.channels_last)
@@ -82,7 +84,8 @@ class Training:
         shares = self.config["shares"]
         kind = str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
         if kind == "composed":
-            return composed(self.tiles[int(rng.integers(len(self.tiles)))], self.patches, self.others, side, rng)
+            tiles = self.built if self.built and rng.random() < self.config["labelled"] else self.tiles
+            return composed(tiles[int(rng.integers(len(tiles)))], self.patches, self.others, side, rng)
         pairs = self.drawn if kind == "drawn" else self.real[str(rng.choice([n for n in self.real if self.real[n]]))] if kind == "same" else self.real[kind]  # fmt: skip  # noqa: E501
         pair = pairs[int(rng.integers(len(pairs)))]
         return same_place(pair, side, rng) if kind == "same" else crop_of(pair, side, rng)

@@ -22,7 +22,7 @@ from ....core.lexicon import normalise, resolve
 from ....core.masks import Mask
 from ....core.progress import note
 from ....core.regions import Change, Region
-from .change_maps import STEPS, TILE, ChangeMaps, look
+from .change_maps import STEPS, TILE, ChangeMaps, look, viewed
 from .session import session
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Limits:
     """What turns the network's maps into regions; docs/change.md tells what they were chosen by.
 
     Attributes:
-        gsd_m: metres a pixel that the network works at; finer scenes are averaged to it, coarser ones left.
+        gsd_m: metres a pixel at which the network looks, once each; finer scenes are averaged to it, coarser ones left.
+            The first is the finest.
         coarse_m: metres a pixel above which buildings are said to be too small.
         changed: probability from which on a pixel has changed.
         sure: probability that a region's surest pixels must reach (the highest tenth of them).
@@ -48,10 +49,10 @@ class Limits:
         present: likewise, from which on one does.
     """
 
-    gsd_m: float = 0.3
+    gsd_m: tuple[float, ...] = (0.4, 0.6)
     coarse_m: float = 1.0
-    changed: float = 0.5
-    sure: float = 0.7
+    changed: float = 0.4
+    sure: float = 0.5
     least_m2: float = 20.0
     least_px: int = 150
     absent: float = 0.3
@@ -113,16 +114,17 @@ class CompactChange:
 
     def maps(self, before: Scene, after: Scene) -> ChangeMaps:
         """What the network says of each place of two scenes of one size."""
-        return look(before, after, self._scale(after.gsd_m or before.gsd_m), self._run, self.tile)
+        scales = self._scales(after.gsd_m or before.gsd_m)
+        return look(before, after, scales[0], viewed(self._run, [scale / scales[0] for scale in scales]), self.tile)
 
-    def _scale(self, gsd_m: float | None) -> float:
-        """Network px a scene px; notes what weakens the result."""
+    def _scales(self, gsd_m: float | None) -> list[float]:
+        """Network px a scene px for each look, finest first; notes what weakens the result."""
         if gsd_m is None:
             note("the ground size of a pixel is not known: change=compact looks at the pixels as they are; it is made for 0.2 to 0.7 m (--gsd)")  # fmt: skip  # noqa: E501
-            return 1.0
+            return [1.0]
         if gsd_m > self.limits.coarse_m:
             note(f"at {gsd_m:.3g} m a pixel most buildings are too small for change=compact, made for 0.2 to 0.7 m")
-        return min(1.0, gsd_m / self.limits.gsd_m)
+        return list(dict.fromkeys(min(1.0, gsd_m / each) for each in self.limits.gsd_m))
 
     def _run(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         (logits,) = session(self.weights, self.threads).run(None, {"before": before, "after": after})

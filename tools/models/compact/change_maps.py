@@ -7,7 +7,7 @@ of the network's stride: where two tiles overlap they see the same pixels on the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from ....core.scene import Scene
 
 MULTIPLE = 32  # the network takes sides that are multiples of this
-TILE = 768  # side of a tile in network px
+TILE = 1024  # side of a tile in network px
 MARGIN = 96  # network px of a tile, at each inner border, that a neighbour decides
 FILL = 127  # grey where either date has no data: the network's zero
 STEPS = 255  # a probability of 1 in the maps
 
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""`run(before, after)`: two (1, 3, H, W) float32 RGB in 0..255 -> (1, 3, H, W) probabilities."""
+"""`run(before, after)`: two (1, 3, H, W) float32 RGB in 0..255 -> (1, 3, H, W) probabilities: changed, built before and
+after."""
 Box = tuple[int, int, int, int]
 
 
@@ -35,7 +36,8 @@ class ChangeMaps:
     """What the network says of each place of a pair.
 
     Attributes:
-        changed: (h, w) uint8, 255 times the probability that a building came or went here; 0 where either date has no
+        changed: (h, w) uint8, 255 times how likely a building came or went here: the mean of what the network says of
+            change, and of what its two building maps say (one has it and the other not). 0 where either date has no
             data.
         built: (2, h, w) uint8, likewise that a building stands here, before and after.
         scale_xy: network px a scene px.
@@ -113,11 +115,41 @@ def _tile(before: Scene, after: Scene, seen: Box, scale_xy: tuple[float, float],
         known = cv2.erode(known.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)  # resampling mixes the rim
         for image in images:
             image[~known] = FILL
-    sure = run(*(_padded(image) for image in images))[0, :, :high, :wide]
-    np.rint(sure * STEPS, out=sure)
-    maps[:] = sure
+    changed, first, second = run(*(_padded(image) for image in images))[0, :, :high, :wide]
+    differs = np.maximum(first * (1 - second), second * (1 - first))
+    for target, sure in zip(maps, ((changed + differs) / 2, first, second), strict=True):
+        target[:] = np.rint(sure * STEPS)
     maps[0][~known] = 0
     return maps
+
+
+def viewed(run: Run, zooms: Sequence[float]) -> Run:
+    """The network shown each tile at several sizes, its probabilities averaged.
+
+    Args:
+        run: the network.
+        zooms: at most 1; 1 is the tile as it is.
+    """
+
+    def run_all(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        size = (before.shape[3], before.shape[2])
+        total = np.zeros((1, 3, size[1], size[0]), np.float32)
+        for zoom in zooms:
+            if zoom == 1:
+                total += run(before, after)
+                continue
+            small = tuple(max(MULTIPLE, round(side * zoom / MULTIPLE) * MULTIPLE) for side in size)
+            sure = run(*(_resized(image, small, cv2.INTER_AREA) for image in (before, after)))
+            total += _resized(sure, size, cv2.INTER_LINEAR)
+        return np.asarray(total / len(zooms))
+
+    return run_all
+
+
+def _resized(image: np.ndarray, size_wh: Sequence[int], way: int) -> np.ndarray:
+    """(1, 3, H, W) at another size."""
+    shown = cv2.resize(image[0].transpose(1, 2, 0), (size_wh[0], size_wh[1]), interpolation=way)
+    return np.ascontiguousarray(shown.transpose(2, 0, 1)[None])
 
 
 def _padded(image: np.ndarray) -> np.ndarray:
