@@ -143,7 +143,7 @@ def _colour(region: Region) -> Colour:
 
 def _outline(panel: Picture, answer: Answer, date: str, scale: Points, unit: float) -> None:
     """What the answer has at one date, in outline only, so that the pixels can be judged."""
-    line = max(1, round(1.6 * unit))
+    line = max(2, round(1.8 * unit))
     for candidate in answer.regions:
         if date in stands_at(candidate.region):
             for ring in rings_px(candidate.region, scale):
@@ -158,7 +158,7 @@ def _draw_changes(panel: Picture, answer: Answer, scale: Points, unit: float) ->
     references = reference_candidates(answer)
     named = {c.region.id for c in references}
     undecided = [c for c in answer.rejected if c.status is None]
-    line = max(1, round(1.6 * unit))
+    line = max(2, round(1.8 * unit))
     for candidate in answer.rejected:
         if candidate.status is False and candidate.region.id not in named:
             draw_dashed(panel, candidate.region.corners_px * scale, REJECTED, 1, dash=max(3.0, 4 * unit))

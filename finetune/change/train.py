@@ -96,6 +96,7 @@ class Training:
             group["lr"] = group["peak"] * self.rate()
         crops = [self.crop((self.config["seed"], self.step, number)) for number in range(self.config["batch"])]
         images, changed, built = stacked(crops)
+        torch.manual_seed(self.config["seed"] * 1_000_003 + self.step)  # dropout's
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config["bf16"]):
             logits = self.net(images[:, 0], images[:, 1])
         loss, parts = change_loss(logits.float(), changed, built)
