@@ -87,7 +87,8 @@ summary { cursor: pointer }
 
 _WITHOUT_SCRIPT = """
 #cut, .line, .tools { display: none }
-.before { clip-path: none; width: var(--cut); min-width: 0; overflow: hidden; resize: horizontal; border-right: 3px solid #fff }
+.before { clip-path: none; width: var(--cut); min-width: 0; overflow: hidden; resize: horizontal;
+  border-right: 3px solid #fff }
 """
 
 _SCRIPT = """
@@ -141,7 +142,8 @@ function choose(id, near) {
   }
   const box = stage.getBoundingClientRect(), scale = box.width / size.w;
   const [x0, y0, x1, y1] = shape.dataset.box.split(" ").map((value) => Number(value) * scale);
-  z = Math.max(1, Math.min(Math.max(2, 6 / scale), 0.35 * box.width / (x1 - x0 + 1), 0.35 * box.height / (y1 - y0 + 1)));
+  const fits = 0.35 * Math.min(box.width / (x1 - x0 + 1), box.height / (y1 - y0 + 1));
+  z = Math.max(1, Math.min(Math.max(2, 6 / scale), fits));
   x = box.width / 2 - z * (x0 + x1) / 2;
   y = box.height / 2 - z * (y0 + y1) / 2;
   place();
