@@ -94,6 +94,8 @@ def coverage(query: str, request: Request) -> Coverage:
     uncovered |= set(lost_references(request, tokens, wanted))
     heard = {meaning for mention in wanted for meaning in _heard(mention)}
     heard |= {"every"} if any(token.text in EVERY for token in tokens) else set()
+    if {"word:new", "word:gone", "word:altered"} & heard:
+        heard.add("word:changed")  # "new or gone buildings" are said as changed buildings that are new or gone
     unsaid: list[str] = [output.verb for output in request.outputs if not _is_asked(output, heard)]
     unsaid += [mention.text for mention in told if _is_made_up(mention, heard)]
     return Coverage(query, tuple(sorted(uncovered)), tuple(dict.fromkeys(unsaid)), tuple(changed))

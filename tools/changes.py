@@ -158,7 +158,8 @@ class PairGrounder(Finds):
             else:
                 hidden += 1
         if hidden:
-            note(f"{hidden} changes lie where one date shows nothing (no data or clouds): unknown, left out")
+            told = "1 change lies" if hidden == 1 else f"{hidden} changes lie"
+            note(f"{told} where one date shows nothing (no data or clouds): unknown, left out")
         return tuple(kept)
 
     def _share_seen(self, region: Region) -> float:

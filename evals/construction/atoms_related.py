@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import TypeVar
 
 import numpy as np
@@ -223,7 +224,20 @@ def _lies_between(site: Site, first: Referent, second: Referent) -> bool:
 def aligned(site: Site, _rng: random.Random) -> Condition | None:
     """R7."""
     fits = len(site.layout) >= 4 and site.is_followed and len(site.labels) == 1 and site.view.is_turned(site.labels)
-    return Relation(relation="aligned") if fits else None
+    return Relation(relation="aligned") if fits and _three_in_line(site) else None
+
+
+def _three_in_line(site: Site) -> bool:
+    """Whether some three objects stand as close to a line as a row must (`surveyor.tools.rows`), so asking may help."""
+    layout = site.layout
+    first, middle, last = np.array(list(permutations(range(len(layout)), 3))).T
+    steps = [layout.centers[b] - layout.centers[a] for a, b in ((first, middle), (middle, last), (first, last))]
+    ahead = np.sum(steps[0] * steps[1], axis=1) > 0
+    whole = np.maximum(np.linalg.norm(steps[2], axis=1), 1e-9)
+    across = np.abs(steps[0][:, 0] * steps[2][:, 1] - steps[0][:, 1] * steps[2][:, 0]) / whole
+    width = np.median(layout.widths[np.stack([first, middle, last])], axis=0)
+    off = 0.4 * across  # root mean square of one point of three that stands off the line of the others, or less
+    return bool((ahead & (off <= site.view.certain.bands.row_off.true * width)).any())
 
 
 def surrounded(site: Site, rng: random.Random) -> Condition | None:

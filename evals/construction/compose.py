@@ -21,7 +21,7 @@ from .sites import Site
 
 _PAIRS = 60  # joined pairs looked at for one class of a view
 _RANKED = 8  # ranks among some of a class, likewise
-_RAREST, _AGAIN = 8, 3  # the kinds that are wanted most are tried several times
+_RAREST, _AGAIN = 8, 2  # the kinds that are wanted most are tried twice
 LEAST_TOLD_APART = 3
 """Objects of a class from which on conditions tell them apart: an answer and two distractors."""
 _IN_CONTEXT = (Group,)  # what looks at the candidates still open: only told alone

@@ -97,13 +97,22 @@ class Site:
 
         Outlines are at least that far apart. No object is near itself: inf.
         """
-        others = list(ids)
+        others = tuple(ids)
+        if others not in self._gaps:
+            self._gaps[others] = self._gaps_to(list(others))
+        return self._gaps[others]
+
+    @cached_property
+    def _gaps(self) -> dict[tuple[str, ...], FloatArray]:
+        return {}
+
+    def _gaps_to(self, others: list[str]) -> FloatArray:
         gaps = np.hypot(*np.moveaxis(np.maximum(self._apart(others), 0.0), -1, 0))
         gaps[self._itself(others)] = np.inf
         return gaps
 
     def shares_with(self, ids: Iterable[str]) -> tuple[FloatArray, FloatArray]:
-        """(N, M) of the judged objects' upright boxes, and of those of other objects, what both share; 0 with itself."""
+        """(N, M) shares of the judged objects' upright boxes, and of other objects', that lie in the other; own: 0."""
         others = list(ids)
         own, theirs = self._boxes, self._boxes_of(others)
         sides = np.minimum(own[:, None, 2:], theirs[None, :, 2:]) - np.maximum(own[:, None, :2], theirs[None, :, :2])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MULTIPLE = 32  # the network takes sides that are multiples of this
 TILE = 1024  # side of a tile in network px
-MARGIN = 96  # network px of a tile, at each inner border, that a neighbour decides
+MARGIN = 128  # network px of a tile, at each inner border, that a neighbour decides
 FILL = 127  # grey where either date has no data: the network's zero
 STEPS = 255  # a probability of 1 in the maps
 
@@ -115,7 +115,7 @@ def _tile(before: Scene, after: Scene, seen: Box, scale_xy: tuple[float, float],
         known = cv2.erode(known.view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)  # resampling mixes the rim
         for image in images:
             image[~known] = FILL
-    changed, first, second = run(*(_padded(image) for image in images))[0, :, :high, :wide]
+    changed, first, second = run(*(_padded(_batch(image)) for image in images))[0, :, :high, :wide]
     differs = np.maximum(first * (1 - second), second * (1 - first))
     for target, sure in zip(maps, ((changed + differs) / 2, first, second), strict=True):
         target[:] = np.rint(sure * STEPS)
@@ -138,9 +138,9 @@ def viewed(run: Run, zooms: Sequence[float]) -> Run:
             if zoom == 1:
                 total += run(before, after)
                 continue
-            small = tuple(max(MULTIPLE, round(side * zoom / MULTIPLE) * MULTIPLE) for side in size)
-            sure = run(*(_resized(image, small, cv2.INTER_AREA) for image in (before, after)))
-            total += _resized(sure, size, cv2.INTER_LINEAR)
+            wide, high = (max(1, round(side * zoom)) for side in size)
+            small = [_padded(_resized(image, (wide, high), cv2.INTER_AREA)) for image in (before, after)]
+            total += _resized(run(*small)[:, :, :high, :wide], size, cv2.INTER_LINEAR)
         return np.asarray(total / len(zooms))
 
     return run_all
@@ -148,14 +148,18 @@ def viewed(run: Run, zooms: Sequence[float]) -> Run:
 
 def _resized(image: np.ndarray, size_wh: Sequence[int], way: int) -> np.ndarray:
     """(1, 3, H, W) at another size."""
-    shown = cv2.resize(image[0].transpose(1, 2, 0), (size_wh[0], size_wh[1]), interpolation=way)
-    return np.ascontiguousarray(shown.transpose(2, 0, 1)[None])
+    return _batch(cv2.resize(image[0].transpose(1, 2, 0), (size_wh[0], size_wh[1]), interpolation=way))
+
+
+def _batch(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> (1, 3, H, W) float32."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
 def _padded(image: np.ndarray) -> np.ndarray:
-    """(1, 3, H, W) float32 with sides that are multiples of 32, mirrored beyond the image."""
-    height, width = image.shape[:2]
-    down, right = -height % MULTIPLE, -width % MULTIPLE
-    if down or right:
-        image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REFLECT)
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
+    """(1, 3, H, W) with sides that are multiples of 32, mirrored beyond the image."""
+    down, right = (-side % MULTIPLE for side in image.shape[2:])
+    if not down and not right:
+        return image
+    mirrored = cv2.copyMakeBorder(image[0].transpose(1, 2, 0), 0, down, 0, right, cv2.BORDER_REFLECT)
+    return _batch(mirrored)

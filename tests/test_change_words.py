@@ -1,0 +1,127 @@
+"""What people say of two dates: how it is read, said again, and refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from surveyor.agent.coverage import coverage
+from surveyor.agent.parser import parse
+from surveyor.agent.parsing.changes import in_one_form
+from surveyor.agent.parsing.tokens import tokenize
+from surveyor.core.changes import changed_thing, earlier_thing, of_changed
+from surveyor.core.conditions import Changed, conjuncts
+from surveyor.core.errors import QueryError
+from surveyor.core.wording import words
+
+READ = {
+    "which buildings north of the road are new?": "detect all new buildings above the road",
+    "new buildings": "detect all new buildings",
+    "changed buildings": "detect all changed buildings",
+    "buildings that changed": "detect all changed buildings",
+    "which buildings changed?": "detect all changed buildings",
+    "which buildings near the road changed between these two images?": "detect all changed buildings near the road",
+    "what changed?": "detect all changes",
+    "what has changed in the top left corner?": "detect all changes in the top left corner",
+    "what is different between the two dates?": "detect all changes",
+    "what is new?": "detect all new changes",
+    "what was demolished near the river?": "detect all gone changes near the river",
+    "compare these two": "detect all changes",
+    "compare these two images": "detect all changes",
+    "find the differences between the two images": "detect all changes",
+    "are the two images different?": "check whether there are any changes",
+    "are these images identical?": "check whether there are exactly zero changes",
+    "did anything change?": "check whether there are any changes",
+    "how much has changed?": "measure the total area of all changes",
+    "houses that were demolished": "detect all gone houses",
+    "buildings no longer there": "detect all gone buildings",
+    "which houses have disappeared?": "detect all gone houses",
+    "ships that arrived": "detect all new ships",
+    "planes that are no longer there": "detect all gone planes",
+    "has any building been demolished?": "check whether there are any gone buildings",
+    "where were buildings built?": "detect all new buildings",
+    "buildings built between the two dates": "detect all new buildings",
+    "how many buildings were built since the first image?": "count all new buildings",
+    "new or gone buildings": "detect all changed buildings that are new or gone",
+    (TWICE := "new buildings, and demolished buildings"): "detect all changed buildings that are new or gone",
+    "changed buildings that are not new": "detect all changed buildings that are not new",
+    "newly built houses on the east side of the river": "detect all new houses on the east side of the river",
+    "total area of the new buildings": "measure the total area of all new buildings",
+    "the largest new building": "detect the largest new building",
+    "new buildings near the river in the first image": "detect all new buildings near the earlier river",
+    "how many planes are in the first image?": "count all earlier planes",
+    "buildings next to a new road": "detect all buildings next to new roads",
+    "are there more new houses than gone houses?": "check whether there are more new houses than gone houses",
+    "extended buildings": "detect all altered buildings",
+    "changes larger than 500 m2 in the top half": "detect all changes larger than 500 m2 and in the top half",
+}
+
+
+@pytest.mark.parametrize(("query", "meant"), READ.items(), ids=list(READ))
+def test_words_of_change_are_read_said_again_and_covered(query: str, meant: str) -> None:
+    request = parse(query)
+    assert words(request) == meant
+    assert parse(meant) == request
+    if query != TWICE:  # one class in the tree, said twice
+        assert coverage(query, request).complete
+
+
+def test_what_came_or_went_is_a_class_and_its_direction_a_condition() -> None:
+    target = parse("which buildings near the road are new?").outputs[0].target
+    assert target.phrases == ("changed building",)
+    assert conjuncts(target.where)[0] == Changed(word="new")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["buildings that are not new", "which buildings are red or new?", "is the largest building new?"],
+)
+def test_what_stayed_cannot_be_asked_for(query: str) -> None:
+    with pytest.raises(QueryError, match="not what stayed"):
+        parse(query)
+
+
+@pytest.mark.parametrize("query", ["new and gone buildings", "buildings that are new and demolished"])
+def test_new_and_gone_exclude_each_other(query: str) -> None:
+    with pytest.raises(QueryError, match="nothing can be both"):
+        parse(query)
+
+
+def test_a_condition_is_not_dropped_beside_a_change() -> None:
+    with pytest.raises(QueryError) as trouble:
+        parse("which buildings made of brick changed between these two images?")
+    assert "brick" in trouble.value.pointer() or "made" in str(trouble.value)
+
+
+@pytest.mark.parametrize("query", ["planes longer than 40 m", "ships near the bridge", "the two largest storage tanks"])
+def test_queries_about_one_image_keep_their_tokens(query: str) -> None:
+    tokens = tokenize(query)
+    assert in_one_form(tokens) == tokens
+
+
+@given(st.lists(st.sampled_from([*" ".join(READ).split(), "12", ",", "m", "?"]), max_size=14))
+@settings(deadline=None, max_examples=300)
+def test_any_mixture_of_such_words_is_read_or_refused(some: list[str]) -> None:
+    text = " ".join(some)
+    try:
+        tokens = tokenize(text)
+    except QueryError:
+        return
+    for token in in_one_form(tokens):
+        assert 0 <= token.start <= token.stop <= len(text)
+    try:
+        request = parse(text)
+    except QueryError as error:
+        assert all(0 <= start <= stop <= len(text) for start, stop in error.spans)
+    else:
+        assert parse(words(request)) == request
+
+
+@pytest.mark.parametrize(
+    ("phrase", "changed", "earlier"),
+    [("changed building", "building", None), ("changes", "change", None), ("earlier ships", None, "ship"),
+     ("changed area", "change", None), ("building", None, None)],
+)  # fmt: skip
+def test_names_of_changes(phrase: str, changed: str | None, earlier: str | None) -> None:
+    assert (changed_thing(phrase), earlier_thing(phrase)) == (changed, earlier)
+    assert changed_thing(of_changed(phrase)) is not None
