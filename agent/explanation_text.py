@@ -27,6 +27,9 @@ def region_text(explanation: Explanation, row: Row) -> str:
     region = row.region
     score = "" if region.score is None else f", score {region.score:.2f}"
     lines = [f"{region.id} ({region.label}{score}, {row.size}) {_fate(row)}"]
+    if region.change is not None:
+        direction = region.change.direction or "in a direction that is not known"
+        lines.append(f"  changed: {direction}" + (f" ({region.change.reason})" if region.change.reason else ""))
     width = max((len(cell.verdict) for cell in row.cells), default=0)
     for cell in row.cells:
         lines.append(f"  {cell.verdict.ljust(width)}  {_told(cell)}")

@@ -63,6 +63,8 @@ WIDE = 2.2
 """From this ratio of width to height on, panels are stacked."""
 LEAST_CELL = 260
 """Width that a panel's caption needs; narrower panels stand in the middle of it."""
+_SMALL, _CLEAR = 24, 5
+"""In before and after, what is smaller (px) has its box drawn so far (px) around it."""
 _DIMMED, _GREYED = 0.62, 0.8
 _SWATCHES: dict[str, Colour] = {
     **{kind.name: kind.bgr for kind in KINDS},
@@ -146,11 +148,20 @@ def _outline(panel: Picture, answer: Answer, date: str, scale: Points, unit: flo
     line = max(2, round(1.8 * unit))
     for candidate in answer.regions:
         if date in stands_at(candidate.region):
-            for ring in rings_px(candidate.region, scale):
+            for ring in _rings_around(candidate.region, scale):
                 draw_outline(panel, ring, _colour(candidate.region), line)
     for candidate in reference_candidates(answer):
         if date in stands_at(candidate.region):
             _dash(panel, candidate.region, REFERENCE, scale, line, unit)
+
+
+def _rings_around(region: Region, scale: Points) -> list[Points]:
+    """The region's rings; round a small one a box that leaves its pixels free."""
+    x0, y0, x1, y1 = corners_to_box(region.outline_px * scale)
+    if max(x1 - x0, y1 - y0) >= _SMALL:
+        return rings_px(region, scale)
+    low, high = np.array([x0, y0]) - _CLEAR, np.array([x1, y1]) + _CLEAR
+    return [np.array([low, [high[0], low[1]], high, [low[0], high[1]]])]
 
 
 def _draw_changes(panel: Picture, answer: Answer, scale: Points, unit: float) -> int:

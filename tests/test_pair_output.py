@@ -195,6 +195,14 @@ def test_only_outlines_cover_the_dates_and_areas_are_tinted_in_change() -> None:
     assert blue > green > red
 
 
+def test_the_pixels_of_small_things_stay_free() -> None:
+    answer = grey_answer(kept(boxed("vehicle-1", (40, 40, 41, 42), NEW)))
+    _, after, _ = panels(pair_overlay.draw_pair_overlay(answer), answer)
+    scale = after.shape[0] / 80
+    thing = after[round(40 * scale) : round(42 * scale), round(40 * scale) : round(41 * scale)]
+    assert ink(after, "new") > 50 and (thing == 128).all()
+
+
 def test_things_of_one_date_are_drawn_at_their_date() -> None:
     answer = grey_answer(
         kept(boxed("river-1", (5, 5, 35, 35), label="earlier river")), kept(boxed("road-1", (45, 45, 75, 75)))

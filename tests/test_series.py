@@ -219,7 +219,8 @@ def test_a_written_pair_is_explained_in_python_and_on_the_command_line(
     assert "new or gone" in explanation.text
     assert cv2.imread(str(explanation.draw(tmp_path / "why.png"))) is not None
     assert main(["explain", str(place), "changed_building-2"]) == 0
-    assert "changed_building-2 (changed" in capsys.readouterr().out
+    told_of = capsys.readouterr().out
+    assert "changed_building-2 (changed" in told_of and "  changed: new\n" in told_of
 
 
 def test_answers_of_pairs_explain_themselves() -> None:
