@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .agent.explain import explain
     from .agent.graph_events import Event
     from .agent.run import ask, plan, resume, run, runs, stream
+    from .agent.series import Series, ask_series
     from .core.errors import (
         BudgetExceeded,
         MissingDependency,
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
         UnknownPhrase,
         UsageError,
     )
+    from .core.pair import ScenePair, open_pair
     from .core.plan import Plan
     from .core.questions import Question
-    from .core.regions import Candidate, CandidateSet, Region
+    from .core.regions import Candidate, CandidateSet, Change, Region
     from .core.scene import Scene
     from .core.trace import Trace
     from .synth import draw_scene
@@ -50,6 +52,7 @@ _HOMES = {
     ".agent.explain": ("explain",),
     ".agent.graph_events": ("Event",),
     ".agent.run": ("ask", "plan", "resume", "run", "runs", "stream"),
+    ".agent.series": ("Series", "ask_series"),
     ".core.errors": (
         "BudgetExceeded",
         "MissingDependency",
@@ -61,9 +64,10 @@ _HOMES = {
         "UnknownPhrase",
         "UsageError",
     ),
+    ".core.pair": ("ScenePair", "open_pair"),
     ".core.plan": ("Plan",),
     ".core.questions": ("Question",),
-    ".core.regions": ("Candidate", "CandidateSet", "Region"),
+    ".core.regions": ("Candidate", "CandidateSet", "Change", "Region"),
     ".core.scene": ("Scene",),
     ".core.trace": ("Trace",),
     ".synth": ("draw_scene",),
@@ -77,6 +81,7 @@ __all__ = [
     "BudgetExceeded",
     "Candidate",
     "CandidateSet",
+    "Change",
     "Conversation",
     "Count",
     "Event",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .cli_ask import Gsd, Image, Json, Models, Out, Verify, finish
+from .cli_ask import Gsd, Image, Json, Models, NoAlign, Out, Verify, finish
 from .run_options import (
     Confirm,
     MaxCalls,
@@ -27,11 +27,18 @@ ToolsFile = Annotated[
 ]
 
 
+Later = Annotated[
+    str | None, typer.Option(metavar="LATER", help="Image of the same place at a later date, for plans about changes.")
+]
+
+
 def run(
     plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A plan in YAML or JSON (see: surveyor plan --yaml).")],
     image: Image,
     models: Models = None,
     gsd: Gsd = None,
+    after: Later = None,
+    no_align: NoAlign = False,
     out: Out = None,
     verify: Verify = False,
     json_: Json = False,
@@ -52,9 +59,12 @@ def run(
 
     own = () if tools is None else tools_of_file(tools)
     with kept_run(run_id) as name, shown_progress() as listener:
-        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {"verify": verify}
+        more = running(name, no_cache, max_seconds, max_calls, max_tokens, on_ambiguous, confirm) | {
+            "verify": verify, "models": models, "gsd": gsd, "after": after, "align": not no_align, "out": out,
+            "progress": listener, "tools": own,
+        }  # fmt: skip
         answer = answered(
-            lambda: run_plan(plan, image, models=models, gsd=gsd, out=out, progress=listener, tools=own, **more),
+            lambda: run_plan(plan, image, **more),
             lambda run, reply: resume(run, answer=reply, progress=listener, tools=own),
         )
     finish(answer, out, as_json=json_)

@@ -16,7 +16,7 @@ import cv2
 import pytest
 import typer
 from surveyor.app.cli import app, main
-from surveyor.synth import draw_scene
+from surveyor.synth import draw_pair, draw_scene
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +42,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     scene = draw_scene("airport", seed=7, size_wh=(512, 512))
     cv2.imwrite("photo.jpg", scene.image_rgb[..., ::-1])
+    pair = draw_pair("housing", 5, (256, 256), 0.3, 5)
+    for name, date in (("2019.tif", pair.before), ("2024.tif", pair.after)):
+        cv2.imwrite(name, date.image_rgb[..., ::-1])
     return tmp_path
 
 
@@ -84,6 +87,7 @@ def test_the_example_in_help_runs(workplace: Path, capsys: pytest.CaptureFixture
     ("name", "arguments", "says"),
     [
         ("draw_scene", ["out/scene.tif", "--kind", "river", "--size", "256x200"], "drew out/scene.tif (river"),
+        ("draw_pair", ["out/a.tif", "out/b.tif", "--size", "256x200"], "drew out/a.tif and out/b.tif (housing"),
         ("explain_answer", [], "is in the answer"),
         ("edit_plan", ["photo.jpg", "0.5"], "detect all planes"),
     ],
@@ -99,7 +103,7 @@ def test_examples_run(
 def test_every_example_is_run() -> None:
     names = {path.stem for path in (ROOT / "examples").glob("*.py")}
     scripting = {"custom_tool", "folder_table", "hand_edited_plan", "notebook"}  # tests/test_scripting_docs.py
-    assert names - scripting == {"draw_scene", "explain_answer", "edit_plan"}
+    assert names - scripting == {"draw_pair", "draw_scene", "explain_answer", "edit_plan"}
 
 
 @pytest.mark.parametrize("command", ["ask", "explain", "plan", "run", "resume", "runs", "models", "doctor"])

@@ -22,7 +22,7 @@ from ....core.lexicon import normalise, resolve
 from ....core.masks import Mask
 from ....core.progress import note
 from ....core.regions import Change, Region
-from .change_maps import STEPS, TILE, ChangeMaps, look, viewed
+from .change_maps import MARGIN, MULTIPLE, STEPS, TILE, ChangeMaps, look, viewed
 from .session import session
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class CompactChange:
         weights: the ONNX file.
         threads: for one network pass.
         limits: what turns maps into regions.
-        tile: side of a tile in network px.
+        tile: side of a tile in network px; a multiple of 32 above 256.
 
     Raises:
-        UsageError: the file is missing.
+        UsageError: the file is missing, or a tile of another side.
     """
 
     name = "compact"
@@ -81,6 +81,8 @@ class CompactChange:
         self.threads, self.limits, self.tile = threads, limits or Limits(), tile
         if not self.weights.exists():
             raise UsageError(f"the change detector's file {str(self.weights)!r} is missing; reinstall surveyor")
+        if tile <= 2 * MARGIN or tile % MULTIPLE:
+            raise UsageError(f"a tile of {tile!r} px; expected a multiple of {MULTIPLE} above {2 * MARGIN}")
 
     @cached_property
     def version(self) -> str:
