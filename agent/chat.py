@@ -242,7 +242,7 @@ class Conversation(Memory):
         """The images that a request is about: that of the earlier date (None where only one is looked at), the other.
 
         Raises:
-            QueryError: a change is asked for and there is only one image.
+            UsageError: a change is asked for and there is only one image, or it is not clear which two.
         """
         image = meaning.image
         if not is_of_dates(request):
@@ -256,8 +256,8 @@ class Conversation(Memory):
         if image > 1:
             return image - 1, image
         if len(self.images) == 1:
-            raise QueryError("a change needs two images of one place; add the later one with '/image FILE'")
-        raise QueryError("between which images? Say e.g. 'what changed between image 1 and image 2?'")
+            raise UsageError("a change needs two images of one place; add the later one with '/image FILE'")
+        raise UsageError("between which images? Say e.g. 'what changed between image 1 and image 2?'")
 
     def _run(
         self, request: Request, images: tuple[int | None, int], query: str, folder: Path | None, chosen: dict[str, str]

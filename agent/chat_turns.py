@@ -21,7 +21,14 @@ from .sessions import Turn, now
 
 N = TypeVar("N", bound=Node)
 
-SAVED_AS = {".png": "overlay.png", ".geojson": "regions.geojson", ".gpkg": "regions.gpkg", ".json": "trace.json"}
+SAVED_AS = {
+    ".png": "overlay.png",
+    ".geojson": "regions.geojson",
+    ".gpkg": "regions.gpkg",
+    ".json": "trace.json",
+    ".html": "swipe.html",
+    ".tif": "changes.tif",
+}
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,8 @@ def save_files(turn: Turn, path: Path, answer: Callable[[], Answer]) -> None:
         if name is None:
             shutil.copytree(folder, path, dirs_exist_ok=True)
         elif not (folder / name).exists():
-            raise UsageError(f"this answer has no {name} (regions.gpkg needs an image with map coordinates)")
+            needs = {".html": "two dates", ".tif": "two dates with map coordinates"}.get(path.suffix.lower())
+            raise UsageError(f"this answer has no {name}, which needs {needs or 'an image with map coordinates'}")
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, path)

@@ -165,7 +165,7 @@ class PairGrounder(Finds):
     def _share_seen(self, region: Region) -> float:
         if region.mask is None or (box := region.mask.box_px) is None:
             return 0.0
-        return float(self._pair.valid(box)[region.mask.crop].mean())
+        return float(self._pair.valid(tuple(box))[region.mask.crop].mean())
 
     def _earlier(self, thing: str) -> tuple[Region, ...]:
         found = self._grounder.ground(self._pair.before, thing)
