@@ -17,6 +17,7 @@ from surveyor.evals.datasets.held_out import CHANGE_HELD_OUT, is_held_out  # noq
 from surveyor.finetune.change.compose import Crop, composed, crop_of, same_place  # noqa: E402
 from surveyor.finetune.change.data import UNKNOWN, PairSample, Patch, Tile, cut_buildings, draw_pairs  # noqa: E402
 from surveyor.finetune.change.model import ChangeNet, change_loss  # noqa: E402
+from surveyor.finetune.recipe import read_recipe  # noqa: E402
 
 pytestmark = pytest.mark.torch
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -157,7 +158,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     with pytest.raises(UsageError, match="dev names"):
         recipe.Training(config | {"dev": ["nowhere"], "out": str(tmp_path / "x")})
     with pytest.raises(UsageError, match="unknown key 'stpes'"):
-        recipe.read_config(CONFIG, ["stpes=3"])
+        read_recipe(CONFIG, ["stpes=3"])
 
 
 def _parts(number: int) -> tuple[Any, ...]:

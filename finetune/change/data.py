@@ -132,9 +132,7 @@ def read_tiles(root: Path, pairs: Sequence[PairSample] = ()) -> list[Tile]:
         pairs: each of their dates is such a place, too, with the buildings that are known of it.
     """
     found = [
-        Tile(image, built, pair.gsd_m)
-        for pair in pairs
-        for image, built in zip(pair.images, pair.built, strict=True)
+        Tile(image, built, pair.gsd_m) for pair in pairs for image, built in zip(pair.images, pair.built, strict=True)
     ]
     for path in sorted((root / "whu_building" / "train" / "image").glob("*.tif")):
         built = (_grey(path.parents[1] / "label" / path.name) > 0).astype(np.uint8)

@@ -19,10 +19,10 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 
 from ...core.errors import UsageError
+from ..recipe import read_recipe
 from .compose import Crop, composed, crop_of, same_place
 from .data import UNKNOWN, PairSample, cut_buildings, cut_other_things, draw_pairs, read_pairs, read_tiles
 from .model import ChangeNet, change_loss
@@ -196,24 +196,9 @@ def train(config: Config) -> Training:
     return run
 
 
-def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The YAML with `key=value` put over it.
-
-    Raises:
-        UsageError: an unknown key.
-    """
-    config: Config = yaml.safe_load(Path(path).read_text("utf-8"))
-    for item in overrides:
-        key, _, value = item.partition("=")
-        if key not in config:
-            raise UsageError(f"unknown key {key!r}; expected one of {', '.join(sorted(config))}")
-        config[key] = yaml.safe_load(value)
-    return config
-
-
 def main() -> None:
     """The command."""
-    train(read_config(sys.argv[1], sys.argv[2:]))
+    train(read_recipe(sys.argv[1], sys.argv[2:]))
 
 
 if __name__ == "__main__":

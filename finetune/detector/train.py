@@ -17,21 +17,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import yaml
 from torch.utils.data import DataLoader, Subset
 
+from ..recipe import read_recipe
 from .augment import CropSet
 from .data import training_samples
 from .loss import detector_loss
 from .model import DetectorNet, decode, locations
 
 # ---- configuration
-config = yaml.safe_load(Path(sys.argv[1]).read_text())
-for item in sys.argv[2:]:
-    key, value = item.split("=", 1)
-    if key not in config:
-        raise SystemExit(f"unknown key {key!r}; expected one of {sorted(config)}")
-    config[key] = yaml.safe_load(value)
+config = read_recipe(sys.argv[1], sys.argv[2:])
 out = Path(config["out"])
 out.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(config["seed"])

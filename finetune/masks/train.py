@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import yaml
 
+from ..recipe import read_recipe
 from .data import (
     Example,
     PromptKind,
@@ -34,12 +34,7 @@ from .data import (
 from .model import MaskNet, hard_iou, mask_loss
 
 # ---- configuration
-config = yaml.safe_load(Path(sys.argv[1]).read_text())
-for item in sys.argv[2:]:
-    key, value = item.split("=", 1)
-    if key not in config:
-        raise SystemExit(f"unknown key {key!r}; expected one of {sorted(config)}")
-    config[key] = yaml.safe_load(value)
+config = read_recipe(sys.argv[1], sys.argv[2:])
 out = Path(config["out"])
 out.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(config["seed"])

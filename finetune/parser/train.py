@@ -14,10 +14,8 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from peft import LoraConfig, get_peft_model
 
 from ...core.conditions import Request
@@ -25,15 +23,11 @@ from ...core.errors import MissingDependency, ModelOutputError
 from ...core.tree_text import read_tree, tree_json, tree_schema
 from ...prompts import load
 from ...tools.models.chat_hf import LocalChat, load_causal
+from ..recipe import read_recipe
 from .data import Sample, sample
 
 # ---- configuration
-config: dict[str, Any] = yaml.safe_load(Path(sys.argv[1]).read_text())
-for item in sys.argv[2:]:
-    key, value = item.split("=", 1)
-    if key not in config:
-        raise SystemExit(f"unknown key {key!r}; expected one of {sorted(config)}")
-    config[key] = yaml.safe_load(value)
+config = read_recipe(sys.argv[1], sys.argv[2:])
 out = Path(config["out"])
 out.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(config["seed"])

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from ...core.errors import UsageError
+from ..recipe import read_recipe
 from .shown import Source
 from .train import Config, Training, read_config, train
 
@@ -44,12 +43,7 @@ def read_ablation(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         UsageError: an unknown key.
     """
-    told: Config = yaml.safe_load(Path(path).read_text("utf-8"))
-    for item in overrides:
-        key, _, value = item.partition("=")
-        if key not in told:
-            raise UsageError(f"unknown key {key!r}; expected one of {', '.join(sorted(told))}")
-        told[key] = yaml.safe_load(value)
+    told = read_recipe(path, overrides)
     told["config"] = str(Path(path).parent / told["config"])
     return told
 
