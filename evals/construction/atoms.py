@@ -6,8 +6,8 @@ Letters are those of the taxonomy; what it does not list has a word behind it ("
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from collections.abc import Callable
+from typing import Literal, get_args
 
 from ...core.conditions import (
     ClassIs,
@@ -34,33 +34,28 @@ from . import atoms_related as related
 from .sites import CELLS, Site, is_row, is_small, said_between
 
 COLOURS = get_args(Colour.model_fields["word"].annotation)
-_SIDES = ("left", "right", "top", "bottom")
-_CORNERS = ("top left", "top right", "bottom left", "bottom right")
-_SIZES = 4  # of groups that are tried
+_CORNERS: tuple[Literal["top left", "top right", "bottom left", "bottom right"], ...] = (
+    "top left",
+    "top right",
+    "bottom left",
+    "bottom right",
+)
 Atom = Condition | Pick
 Maker = Callable[[Site, random.Random], "Atom | None"]
 
 
-def _shuffled(options: Sequence[Any], rng: random.Random) -> list[Any]:
-    return rng.sample(options, len(options))
-
-
 def _size(site: Site, rng: random.Random) -> Atom | None:
-    if site.size < 4 or not site.view.is_shaped(site.labels):
-        return None
-    return site.telling(SizeWord(word=word) for word in _shuffled(("large", "small"), rng))
+    many = len(site.layout) >= 4 and site.view.is_shaped(site.labels)
+    return SizeWord(word=rng.choice(["large", "small"])) if many else None
 
 
 def _shape(site: Site, rng: random.Random) -> Atom | None:
-    if not site.view.is_turned(site.labels):
-        return None
-    return site.telling(Shape(word=word) for word in _shuffled(("elongated", "square"), rng))
+    return Shape(word=rng.choice(["elongated", "square"])) if site.view.is_turned(site.labels) else None
 
 
 def _orientation(site: Site, rng: random.Random) -> Atom | None:
-    if not site.view.is_turned(site.labels):
-        return None
-    return site.telling(Orientation(word=word) for word in _shuffled(("horizontal", "vertical", "diagonal"), rng))
+    word = rng.choice(["horizontal", "vertical", "diagonal"])
+    return Orientation(word=word) if site.view.is_turned(site.labels) else None  # type: ignore[arg-type]
 
 
 def _colour(site: Site, rng: random.Random) -> Atom | None:
@@ -86,21 +81,19 @@ def _measured(site: Site, rng: random.Random) -> Atom | None:
 def _cell(site: Site, rng: random.Random) -> Atom | None:
     if not is_small(site):
         return None
-    return site.telling(Position(frame="cell", place=place) for place in _shuffled(CELLS, rng))
+    return Position(frame="cell", place=rng.choice(CELLS))  # type: ignore[arg-type]
 
 
 def _half(site: Site, rng: random.Random) -> Atom | None:
     if not is_small(site):
         return None
     if rng.random() < 0.5:
-        return site.telling(Position(frame="half", place=place) for place in _shuffled(_SIDES, rng))
-    return site.telling(Position(frame="quadrant", place=place) for place in _shuffled(_CORNERS, rng))
+        return Position(frame="half", place=rng.choice(["left", "right", "top", "bottom"]))
+    return Position(frame="quadrant", place=rng.choice(_CORNERS))
 
 
-def _edge(site: Site, rng: random.Random) -> Atom | None:
-    places = _shuffled(_SIDES, rng)
-    places.insert(rng.randrange(3), "any")
-    return site.telling(Position(frame="edge", place=place) for place in places)
+def _edge(_site: Site, rng: random.Random) -> Atom | None:
+    return Position(frame="edge", place=rng.choice(["left", "right", "top", "bottom", "any", "any"]))
 
 
 def _superlative(site: Site, rng: random.Random) -> Atom | None:
@@ -131,20 +124,16 @@ def _grouped(site: Site, rng: random.Random) -> Atom | None:
     form = "row" if rng.random() < 0.3 and site.is_followed and site.view.is_turned(site.labels) else "group"
     which = rng.choice([None, None, None, "largest", "smallest"])
     if form == "row":
-        sizes = set(range(3, 7))
+        sizes = [rng.randint(3, 6)]
     else:
-        everyone, _ = site.everyone
-        sizes = {len(each) for each in find_groups(everyone, site.view.certain.bands.group_reach)}
-    if not sizes or (which is not None and form == "group" and len(sizes) < 2):
+        sizes = [len(each) for each in find_groups(site.layout, site.view.certain.bands.group_reach)]
+    if not sizes or (which is not None and form == "group" and len(set(sizes)) < 2):
         return None
     if which is not None:
         return Group(form=form, which=which)  # type: ignore[arg-type]
-    tests = [_test(rng.choice(["==", ">=", ">"]), n, form) for n in sizes]
-    return site.telling(Group(form=form, test=test) for test in _shuffled(tests, rng)[:_SIZES])  # type: ignore[arg-type]
-
-
-def _test(op: str, n: int, form: str) -> CountTest:
-    return CountTest(op=op, n=max(n - (op == ">"), 3 if form == "row" else 2))  # type: ignore[arg-type]
+    op, n = rng.choice(["==", ">=", ">"]), rng.choice(sizes)
+    test = CountTest(op=op, n=max(n - (op == ">"), 3 if form == "row" else 2))  # type: ignore[arg-type]
+    return Group(form=form, test=test)  # type: ignore[arg-type]
 
 
 def _subclass(site: Site, rng: random.Random) -> Atom | None:

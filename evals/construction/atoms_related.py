@@ -24,13 +24,13 @@ from .views import View
 
 _LONG, _SIDED = 1.5, 3.0  # aspect from which a thing has a direction, or two sides
 _SMALL = 0.3  # of the image's shorter side: what reaches further is at no one place
-_BETWEEN_TRIES, _FURTHER_TRIES = 12, 4
+_BETWEEN_TRIES = 12
 _CROWD = 40  # more of a class than this, and nobody would look at all of them
 _FEW = 12  # objects up to which a bearing is worth a try where some are in doubt
 _SURE_TURNED = 10.0  # degrees off: what is parallel, or square, to everybody
 _ALIKE = 1.6  # of sizes: what is not "as large as" to anybody
 _BARELY = 0.001  # share from which on two things do overlap
-_WITHIN = 0.6  # share of an upright box that lies in another from which on the thing may be inside
+_OFF_OF_THREE = 0.4  # root mean square distance of three points from their axis, of the middle one's from the others'
 _T = TypeVar("_T")
 _Told = list[tuple[Referent, str]]  # referents, each with a direction or kind of relation
 
@@ -80,11 +80,7 @@ def further(site: Site, rng: random.Random) -> Condition | None:
     known = [each for each in site.referents if reach_of(site.view, [each.id]) <= _SMALL]
     if not known or not is_small(site):
         return None
-    ways = [(referent, direction) for referent in known for direction in DIRECTIONS[:4]]
-    return site.telling(
-        _relation("further", referent, direction=direction)
-        for referent, direction in rng.sample(ways, min(len(ways), _FURTHER_TRIES))
-    )
+    return _relation("further", rng.choice(known), direction=rng.choice(DIRECTIONS[:4]))
 
 
 def nearest(site: Site, rng: random.Random) -> Pick | None:
@@ -131,22 +127,14 @@ def sharing(site: Site, rng: random.Random) -> Condition | None:
         return None
     kind = rng.choice(["inside", "contains", "overlaps"])
     if rng.random() < 0.5:
-        referent = _referent(site, rng, shaped=True, holds=lambda each: _shares(site, [each.id], kind))
+        referent = _referent(site, rng, shaped=True, holds=lambda each: _overlaps(site, [each.id]))
         if referent is not None:
             return _relation(kind, referent)
-    crowd = _crowd(site, rng, endless=kind == "inside", holds=lambda ids: _shares(site, ids, kind))
+    crowd = _crowd(site, rng, endless=kind == "inside", holds=lambda ids: _overlaps(site, ids))
     if crowd is None:
         return None
     counted = kind == "contains" and rng.random() < 0.5
     return _to_class(kind, crowd, _amount(rng) if counted else None)
-
-
-def _shares(site: Site, ids: Sequence[str], kind: str) -> bool:
-    """Whether something may be inside others, contain them or overlap them, by the upright boxes."""
-    own, theirs = site.shares_with(ids)
-    if kind == "overlaps":
-        return bool((own > 0).any())
-    return bool(((own if kind == "inside" else theirs) >= _WITHIN).any())
 
 
 def _overlaps(site: Site, ids: Sequence[str]) -> bool:
@@ -180,38 +168,11 @@ def between_two(site: Site, rng: random.Random) -> Condition | None:
     known = [each for each in site.referents if each.hops == 1]
     if len(known) < 2:
         return None
-    if (clear := _clearly_between(site, known)) and rng.random() < 0.8:
-        first, second = rng.choice(clear)
-        return Relation(relation="between", reference=first.selection, second=second.selection)
     for _ in range(_BETWEEN_TRIES):
         first, second = rng.sample(known, 2)
         if first.id != second.id and _lies_between(site, first, second):
             return Relation(relation="between", reference=first.selection, second=second.selection)
     return None
-
-
-def _clearly_between(site: Site, known: list[Referent]) -> list[tuple[Referent, Referent]]:
-    """Pairs of things that by the centres some objects lie between, and all others do not."""
-    bands, layout = site.view.certain.bands, site.layout
-    left, right = np.triu_indices(len(known), 1)
-    centers = np.array([site.view.by_id[each.id].boxed.center_px for each in known])
-    line = centers[right] - centers[left]  # (P, 2)
-    square = np.maximum((line**2).sum(axis=1), 1e-9)
-    away = layout.centers[:, None] - centers[left][None]  # (N, P, 2)
-    share = (away * line).sum(axis=2) / square
-    off = np.abs(away[..., 0] * line[:, 1] - away[..., 1] * line[:, 0]) / square
-    share = np.minimum(share, 1 - share)
-    holds = (share >= bands.between.true) & (off <= bands.between_off.true)
-    fails = (share <= bands.between.false) | (off >= bands.between_off.false)
-    for column, pair in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
-        itself = [region.id in (known[pair[0]].id, known[pair[1]].id) for region in layout.regions]
-        fails[itself, column], holds[itself, column] = True, False
-    clear = (holds | fails).all(axis=0) & holds.any(axis=0) & ~holds.all(axis=0)
-    return [
-        (known[a], known[b])
-        for a, b in zip(left[clear].tolist(), right[clear].tolist(), strict=True)
-        if known[a].id != known[b].id
-    ]
 
 
 def _lies_between(site: Site, first: Referent, second: Referent) -> bool:
@@ -228,16 +189,15 @@ def aligned(site: Site, _rng: random.Random) -> Condition | None:
 
 
 def _three_in_line(site: Site) -> bool:
-    """Whether some three objects stand as close to a line as a row must (`surveyor.tools.rows`), so asking may help."""
-    layout = site.layout
+    """Whether some three objects stand as close to a line as a row must (`surveyor.tools.rows`); else there is none."""
+    layout, _ = site.everyone
     first, middle, last = np.array(list(permutations(range(len(layout)), 3))).T
-    steps = [layout.centers[b] - layout.centers[a] for a, b in ((first, middle), (middle, last), (first, last))]
-    ahead = np.sum(steps[0] * steps[1], axis=1) > 0
-    whole = np.maximum(np.linalg.norm(steps[2], axis=1), 1e-9)
-    across = np.abs(steps[0][:, 0] * steps[2][:, 1] - steps[0][:, 1] * steps[2][:, 0]) / whole
+    before, after = (layout.centers[b] - layout.centers[a] for a, b in ((first, middle), (middle, last)))
+    whole = before + after
+    across = np.abs(before[:, 0] * whole[:, 1] - before[:, 1] * whole[:, 0])
+    least = _OFF_OF_THREE * across / np.maximum(np.linalg.norm(whole, axis=1), 1e-9)
     width = np.median(layout.widths[np.stack([first, middle, last])], axis=0)
-    off = 0.4 * across  # root mean square of one point of three that stands off the line of the others, or less
-    return bool((ahead & (off <= site.view.certain.bands.row_off.true * width)).any())
+    return bool((least <= site.view.certain.bands.row_off.true * width).any())
 
 
 def surrounded(site: Site, rng: random.Random) -> Condition | None:
@@ -262,7 +222,7 @@ def sided(site: Site, rng: random.Random) -> Condition | None:
     referent = rng.choice(long)
     kind = rng.choice(["side", "side", "flanking", "same_side", "other_side"])
     if kind == "side":
-        return _relation("side", referent, direction=rng.choice(_across(view, referent)))
+        return _relation("side", referent, direction=rng.choice(DIRECTIONS[:4]))
     if kind == "flanking":
         return _relation("flanking", referent)
     others = [each for each in site.referents if each.id != referent.id and each.hops == 1]

@@ -45,8 +45,8 @@ ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 16  # proposals looked at closely, a window and turn
 _KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
-_IN_VAIN = 2.0  # of a turn that brought an item: what one counts that brought none of a class
-_AT_ONCE = 6  # items a window and turn
+_IN_VAIN = 1.0  # of a turn that brought an item: what one counts that brought none of a class
+_AT_ONCE = 3  # items a window and turn
 _PATIENCE = 4  # turns over all windows without an item
 _CROWDED = 100  # objects of a class from which on nobody could check an answer
 BROADER = ("vehicle", "ship", "aircraft")
@@ -115,9 +115,10 @@ def _without_collector() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            gc.freeze()  # what has been made is no garbage: else the first object from here on sets off a search of all
+            if not gc.get_freeze_count():  # what was made is no garbage: else the next object sets off a search of all
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
-            gc.unfreeze()
 
 
 @_without_collector()

@@ -21,7 +21,7 @@ from .sites import Site
 
 _PAIRS = 60  # joined pairs looked at for one class of a view
 _RANKED = 8  # ranks among some of a class, likewise
-_RAREST, _AGAIN = 8, 2  # the kinds that are wanted most are tried twice
+_RAREST, _AGAIN = 8, 3  # the kinds that are wanted most are tried several times
 LEAST_TOLD_APART = 3
 """Objects of a class from which on conditions tell them apart: an answer and two distractors."""
 _IN_CONTEXT = (Group,)  # what looks at the candidates still open: only told alone
@@ -101,8 +101,10 @@ def known_conditions(
 
 def _known(site: Site, kind: str, condition: Condition) -> Known | None:
     """What is known of a condition where all objects of the scene are seen; None where it is of no use."""
-    own, doubtful = site.codes_of(condition)
-    return Known(kind, condition, own, doubtful) if {FALSE, TRUE} <= set(own.tolist()) else None
+    everyone, judged = site.everyone
+    codes = site.view.everything.codes(everyone, condition)
+    own = codes[judged]
+    return Known(kind, condition, own, codes[~judged]) if {FALSE, TRUE} <= set(own.tolist()) else None
 
 
 def proposals(site: Site, rng: random.Random, kinds: Sequence[str] = tuple(MAKERS)) -> Iterator[Proposal]:

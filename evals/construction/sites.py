@@ -6,13 +6,10 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
-from ...core.conditions import Condition
 from ...core.regions import FloatArray
-from ...tools.findings import FALSE, TRUE, UNKNOWN
 from ...tools.layout import Layout
 from ...tools.rows import find_rows
 from .referents import Referent
@@ -24,7 +21,6 @@ ROUND = tuple(round(lead * 10.0**power, 3) for power in range(7) for lead in (1,
 """Numbers that a person would say."""
 _SMALL = 0.3
 _ROWS = 12  # of more, nobody would follow the rows
-_C = TypeVar("_C", bound=Condition)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,28 +57,6 @@ class Site:
         layout = self.view.everything.layout((self.name,))
         return layout, np.array([not self.view.by_id[region.id].doubt for region in layout.regions], dtype=bool)
 
-    def codes_of(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
-        """What a condition says of the judged objects, and of those in doubt, where all of the scene are seen."""
-        everyone, judged = self.everyone
-        codes = self.view.everything.codes(everyone, condition)
-        return codes[judged], codes[~judged]
-
-    def telling(self, options: Iterable[_C]) -> _C | None:
-        """The first of these conditions that may be asked alone; else the first that is true of some and false of some.
-
-        None where there is neither: then the objects are not told apart by such a condition.
-        """
-        partly: _C | None = None
-        for option in options:
-            own, doubtful = self.codes_of(option)
-            found = set(own.tolist())
-            if not {FALSE, TRUE} <= found:
-                continue
-            if UNKNOWN not in found and not doubtful.any():
-                return option
-            partly = option if partly is None else partly
-        return partly
-
     @cached_property
     def reach(self) -> float:
         """The longest side of the judged objects' upright boxes, as a share of the image's shorter side."""
@@ -90,7 +64,7 @@ class Site:
 
     @cached_property
     def _boxes(self) -> FloatArray:
-        return self._boxes_of([region.id for region in self.layout.regions])
+        return np.array([self.view.by_id[region.id].box for region in self.layout.regions]).reshape(-1, 4)
 
     def gaps_to(self, ids: Iterable[str]) -> FloatArray:
         """(N, M) px between the upright boxes of the judged objects and those of other objects, 0 where they overlap.
@@ -99,44 +73,24 @@ class Site:
         """
         others = tuple(ids)
         if others not in self._gaps:
-            self._gaps[others] = self._gaps_to(list(others))
+            self._gaps[others] = self._gaps_to(others)
         return self._gaps[others]
 
     @cached_property
     def _gaps(self) -> dict[tuple[str, ...], FloatArray]:
         return {}
 
-    def _gaps_to(self, others: list[str]) -> FloatArray:
-        gaps = np.hypot(*np.moveaxis(np.maximum(self._apart(others), 0.0), -1, 0))
-        gaps[self._itself(others)] = np.inf
+    def _gaps_to(self, others: tuple[str, ...]) -> FloatArray:
+        theirs = np.array([self.view.by_id[name].box for name in others]).reshape(-1, 4)
+        apart = np.maximum(
+            self._boxes[:, None, :2] - theirs[None, :, 2:], theirs[None, :, :2] - self._boxes[:, None, 2:]
+        )
+        gaps = np.hypot(*np.moveaxis(np.maximum(apart, 0.0), -1, 0))
+        places = {region.id: place for place, region in enumerate(self.layout.regions)}
+        for column, name in enumerate(others):
+            if name in places:
+                gaps[places[name], column] = np.inf
         return gaps
-
-    def shares_with(self, ids: Iterable[str]) -> tuple[FloatArray, FloatArray]:
-        """(N, M) shares of the judged objects' upright boxes, and of other objects', that lie in the other; own: 0."""
-        others = list(ids)
-        own, theirs = self._boxes, self._boxes_of(others)
-        sides = np.minimum(own[:, None, 2:], theirs[None, :, 2:]) - np.maximum(own[:, None, :2], theirs[None, :, :2])
-        shared = np.prod(np.maximum(sides, 0.0), axis=-1)
-        shared[self._itself(others)] = 0.0
-        areas = [np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=-1), 1e-9) for boxes in (own, theirs)]
-        return shared / areas[0][:, None], shared / areas[1][None]
-
-    def _apart(self, others: list[str]) -> FloatArray:
-        """(N, M, 2) px between upright boxes along x and y, less than 0 where the extents overlap."""
-        own, theirs = self._boxes, self._boxes_of(others)
-        return np.maximum(own[:, None, :2] - theirs[None, :, 2:], theirs[None, :, :2] - own[:, None, 2:])
-
-    def _boxes_of(self, names: list[str]) -> FloatArray:
-        return np.array([self.view.by_id[name].box for name in names]).reshape(-1, 4)
-
-    def _itself(self, others: list[str]) -> tuple[list[int], list[int]]:
-        """Rows and columns at which an object meets itself."""
-        met = [(self._places[name], column) for column, name in enumerate(others) if name in self._places]
-        return [row for row, _ in met], [column for _, column in met]
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {region.id: place for place, region in enumerate(self.layout.regions)}
 
     @property
     def is_followed(self) -> bool:
