@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..core.changes import changed_thing, earlier_thing
-from ..core.errors import QueryError, UsageError
+from ..core.errors import QueryError, UnknownPhrase, UsageError
 from ..core.pair import ScenePair, open_pair
 from ..core.plan import Plan
+from ..core.protocols import Grounder
 from ..core.scene import Scene
 from ..tools.changes import PairGrounder, PairSegmenter
 from ..tools.models.compare import Comparison
@@ -39,8 +40,12 @@ def phrases_of(plan: Plan) -> Iterator[str]:
             yield from map(str, step.args.get("phrases", ()))
 
 
-def check_dates(plan: Plan, is_pair: bool) -> tuple[str, ...]:
+def check_dates(plan: Plan, is_pair: bool, grounder: Grounder) -> tuple[str, ...]:
     """Notes on which date is asked about.
+
+    Args:
+        grounder: one that finds changes itself (`finds_changes`, as benchmarks have) or has them in its list of classes
+            needs no pair.
 
     Raises:
         QueryError: a change is asked for and there is only one image.
@@ -49,7 +54,7 @@ def check_dates(plan: Plan, is_pair: bool) -> tuple[str, ...]:
         raise UsageError("a second look (verify) is for one image; leave it out, or ask about the later image alone")
     asked = list(phrases_of(plan))
     of_two = [phrase for phrase in asked if changed_thing(phrase) is not None or earlier_thing(phrase) is not None]
-    if of_two and not is_pair:
+    if of_two and not is_pair and not all(_finds(grounder, phrase) for phrase in of_two):
         raise QueryError(
             f"{of_two[0]!r} needs two images of one place: give the later one too, --after LATER (ask(..., after=...))",
             plan.query or "",
@@ -60,6 +65,16 @@ def check_dates(plan: Plan, is_pair: bool) -> tuple[str, ...]:
             "'in the earlier image')",
         )
     return ()
+
+
+def _finds(grounder: Grounder, phrase: str) -> bool:
+    """Whether a grounder of one image finds what changed: an open vocabulary would only take the words for a thing."""
+    if getattr(grounder, "finds_changes", False):
+        return True
+    try:
+        return grounder.knows() is not None and bool(grounder.resolve(phrase))
+    except UnknownPhrase:
+        return False
 
 
 def before_record(pair: ScenePair, record: SceneRecord) -> SceneRecord:

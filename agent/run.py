@@ -100,8 +100,8 @@ def ask(
         after: the later date of the same place, for questions about changes ("which buildings are new?"). Regions are
             then told in its pixels; docs/change.md.
         align: with `after`, undo misregistration, and refuse images that don't match; False takes them as they lie.
-        out: folder for overlay.png, regions.geojson, regions.gpkg (georeferenced scenes) and trace.json; of two dates also
-            swipe.html and changes.png or changes.tif.
+        out: folder for overlay.png, regions.geojson, regions.gpkg (georeferenced scenes) and trace.json; of two dates
+            also swipe.html and changes.png or changes.tif.
         bands: how borderline geometry is judged: `CRISP` (default) or `STRICT` (benchmark rules).
         max_seconds, max_model_calls, max_tokens: the run stops when one is used up; what was done is kept.
         watch: called with each step's observation as it is made.
@@ -295,7 +295,7 @@ def _call(
     align: bool,
     **more: Any,
 ) -> Call:
-    dates = check_dates(plan, after is not None)
+    dates = check_dates(plan, after is not None, loaded.grounder)
     spec = "" if isinstance(models, Models) else models
     if after is None:
         broader = _check_phrases(plan, loaded)

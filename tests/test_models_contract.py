@@ -28,8 +28,11 @@ from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.tools.models import spec
 from surveyor.tools.models.change_vectors import ChangeVectors
+from surveyor.tools.models.compact.change import CompactChange
 from surveyor.tools.models.compact.describer import CompactDescriber
+from surveyor.tools.models.compact.detector import CompactGrounder
 from surveyor.tools.models.compact.segmenter import CompactSegmenter
+from surveyor.tools.models.compare import Comparison
 from surveyor.tools.models.fakes import FakeChangeDetector, FakeChatModel, FakeDescriber, FakeGrounder, FakeSegmenter
 from surveyor.tools.models.oracle import OracleGrounder, OracleSegmenter
 from surveyor.tools.models.oracle_describer import OracleDescriber
@@ -262,7 +265,7 @@ def test_describers_say_one_thing_a_region(describer: Describer, scene: Scene) -
         assert all(again == told for again in pool.map(lambda _: describer.describe(scene, regions()), range(3)))
 
 
-@pytest.fixture(params=["fake", "cva", "remote", QWEN])
+@pytest.fixture(params=["fake", "cva", "compact", "compare", "remote", QWEN])
 def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
     if request.param == "remote":
         polygons = "[(100,100),(300,100),(300,400),(100,400),(100,100)]\n[(600,100),(700,100),(700,200),(600,100)]"
@@ -272,6 +275,10 @@ def change_detector(request: pytest.FixtureRequest) -> Iterator[ChangeDetector]:
         yield qwen2vl(request.getfixturevalue("checkpoints")("qwen2-vl"))
     elif request.param == "cva":
         yield ChangeVectors()
+    elif request.param == "compact":
+        yield CompactChange()
+    elif request.param == "compare":
+        yield Comparison(CompactGrounder(), CompactSegmenter())
     else:
         yield FakeChangeDetector(regions())
 
@@ -281,13 +288,14 @@ def test_change_detectors_give_regions_of_the_later_scene(change_detector: Chang
     known = change_detector.knows()
     assert known is None or len(set(known)) == len(known)
     before = Scene.from_array(np.full((*SIZE_WH[::-1], 3), 90, np.uint8), name="before.png")
-    found = change_detector.changes(before, scene, "airplane")
+    asked = "building" if known == ("building",) else "airplane"
+    found = change_detector.changes(before, scene, asked)
     assert len({region.id for region in found}) == len(found)
     for region in found:
         assert (region.box_px >= 0).all() and (region.box_px <= [*SIZE_WH, *SIZE_WH]).all()
         assert region.score is None or 0 <= region.score <= 1
     with ThreadPoolExecutor(3) as pool:
-        for again in pool.map(lambda _: change_detector.changes(before, scene, "airplane"), range(3)):
+        for again in pool.map(lambda _: change_detector.changes(before, scene, asked), range(3)):
             assert [as_data(region) for region in again] == [as_data(region) for region in found]
 
 

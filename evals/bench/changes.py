@@ -18,6 +18,7 @@ from ...core.errors import UnknownPhrase, UsageError
 from ...core.geometry import box_to_corners
 from ...core.lexicon import normalise
 from ...core.masks import Mask
+from ...core.pair import open_pair
 from ...core.protocols import ChangeDetector, Grounder, MaskPrompt, MaskResult
 from ...core.regions import Region
 from ...tools.changes import Finds, known_mask, with_pixels
@@ -40,6 +41,8 @@ class ChangeGrounder(Finds):
     Raises:
         UsageError: the scenes differ in size.
     """
+
+    finds_changes = True
 
     def __init__(self, detector: ChangeDetector, before: Scene, after: Scene) -> None:
         if before.size_wh != after.size_wh:
@@ -100,6 +103,8 @@ class InsideBox(Finds):
         grounder: finds regions with their pixels.
         box_px: x0, y0, x1, y1; a pixel whose centre lies in it is seen.
     """
+
+    finds_changes = True
 
     def __init__(self, grounder: Grounder, box_px: Sequence[float]) -> None:
         super().__init__()
@@ -187,12 +192,19 @@ def union_of(regions: Iterable[Region], shape_hw: tuple[int, int]) -> Mask:
 def over_pair(models: Models, before: Scene, after: Scene) -> Models:
     """The models with the change detector in the place of grounder and segmenter.
 
+    The pair is prepared as `ask` does it (co-registered, in one light). One that looks unrelated is compared as it
+    lies: an item says that it belongs together.
+
     Raises:
         UsageError: there is no change detector, or the scenes differ in size.
     """
     if models.change is None:
         raise UsageError(NO_DETECTOR)
-    grounder = ChangeGrounder(models.change, before, after)
+    try:
+        pair = open_pair(before, after)
+    except UsageError:
+        pair = open_pair(before, after, align=False)
+    grounder = ChangeGrounder(models.change, pair.levelled, pair.levelled_after)
     return replace(models, grounder=grounder, segmenter=KeptMasks(grounder))
 
 

@@ -1,6 +1,6 @@
 """Builds CREC and CRES items from annotated images (FORMATS.md section 7).
 
-Windows of the images are gone through in turn, one item a turn, until there are enough: what is asked for is what there
+Windows of the images are gone through in turn, up to three items a turn, until there are enough: what is asked for is what there
 are fewest of so far. Everything random comes from the seed and the record's name: the same call gives the same bytes.
 """
 
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import gc
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Literal
 
 from ... import __version__
@@ -25,82 +24,28 @@ from ..datasets.record import Record, Tally
 from .admit import Rejected, Verdicts, admitted, admitted_empty
 from .atoms import DERIVED, MAKERS
 from .balance import Quotas, bucket
-from .close_calls import BOUNDLESS, close_call
-from .compose import LEAST_TOLD_APART, Proposal, proposals
+from .close_calls import close_call
+from .compose import LEAST_TOLD_APART, Proposal
 from .contested import contested
 from .crops import views_of
 from .drafts import Draft, numbered, said_of
 from .phrasing import spoken_name
 from .provided import KIND as N_IF
 from .provided import SHARE, with_test
-from .referents import referents_of
 from .sites import Site
 from .twins import pick_count, twins
 from .usable import Part, told, usable
 from .usable import part_of as part_of
 from .views import View
+from .window import BROADER, Window, company
 
 MOST_PER_WINDOW = 6
 ZERO_SHARE = 0.175
 _MOST_ZERO_KIND = 0.3  # of the zero-match items, one way of being wrong
 _TRIES = 16  # proposals looked at closely, a window and turn
-_KINDS, _ROUNDS = 18, 4  # kinds of conditions tried at once for a class, and how often
 _IN_VAIN = 1.0  # of a turn that brought an item: what one counts that brought none of a class
 _AT_ONCE = 3  # items a window and turn
 _PATIENCE = 4  # turns over all windows without an item
-_CROWDED = 100  # objects of a class from which on nobody could check an answer
-BROADER = ("vehicle", "ship", "aircraft")
-"""Words for several classes whose kinds a source annotates all, if it annotates any; not so for "sports field"."""
-
-
-@dataclass(eq=False)
-class _Window:
-    """One view with what has been proposed and admitted of it."""
-
-    view: View
-    rng: random.Random
-    broader: Sequence[str] = BROADER
-    drafts: list[Draft] = field(default_factory=list)
-    number: int = 0
-    used: set[Selection] = field(default_factory=set)
-    kinds: Counter[str] = field(default_factory=Counter)
-    waiting: dict[str, list[Proposal]] = field(default_factory=dict)
-    rounds: Counter[str] = field(default_factory=Counter)
-
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """The classes that can be asked for, each with what its objects can be told by."""
-        view = self.view
-        names = {
-            label: name
-            for label in view.labels
-            if (name := spoken_name(label)) and name not in BOUNDLESS and self._is_alone(label, name)
-        }
-        referents = tuple(referents_of(view, names, self.rng))
-        found: list[Site] = []
-        heads: list[tuple[str, tuple[str, ...]]] = [(name, (label,)) for label, name in names.items()]
-        heads += [(phrase, labels) for phrase in self.broader if len(labels := self._present(phrase)) > 1]
-        for name, labels in heads:
-            site = Site(view, name, labels, referents, names)
-            if 2 <= site.size <= _CROWDED:
-                found.append(site)
-        return tuple(found)
-
-    def _present(self, phrase: str) -> tuple[str, ...]:
-        return tuple(label for label in labels_of(phrase, self.view.certain.classes) if label in self.view.labels)
-
-    def _is_alone(self, label: str, name: str) -> bool:
-        """Whether the name stands for this class and no other of the scene."""
-        return self._present(name) == (label,)
-
-    def proposals_of(self, site: Site, kinds: Sequence[str]) -> list[Proposal]:
-        """What may still be asked about a class; of the kinds given first when all has been tried."""
-        if not self.waiting.get(site.name) and self.rounds[site.name] < _ROUNDS:
-            start = self.rounds[site.name] * _KINDS
-            chosen = (list(kinds) * 2)[start % len(kinds) :][:_KINDS]
-            self.rounds[site.name] += 1
-            self.waiting[site.name] = list(proposals(site, self.rng, chosen))
-        return self.waiting.get(site.name, [])
 
 
 @contextmanager
@@ -169,7 +114,7 @@ def build(
     tally: Tally = Counter()
     used = usable(records, task, part, tally)
     windows = [
-        _Window(
+        Window(
             view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
         )
         for record in used
@@ -177,7 +122,7 @@ def build(
     ]
     classes = {label for window in windows for label in window.view.labels}
     kinds = tuple(kind for kind in MAKERS if colours or kind not in DERIVED)
-    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, _company(windows), kinds)
+    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, company(windows), kinds)
     items = numbered(made.run(windows), task, seed)
     if not items:
         many = f"{len(used)} image{'s' if len(used) > 1 else ''}"
@@ -198,15 +143,6 @@ def build(
     return header, items
 
 
-def _company(windows: Sequence[_Window]) -> dict[str, set[str]]:
-    """Label -> the labels that are seen together with it in some window."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for window in windows:
-        for label in window.view.labels:
-            found[label].update(window.view.labels)
-    return found
-
-
 @dataclass(eq=False)
 class _Making:
     """One build: what it wants and how far it is."""
@@ -223,7 +159,7 @@ class _Making:
     zeros: int = 0
     barren: Counter[str] = field(default_factory=Counter)
 
-    def run(self, windows: Sequence[_Window]) -> list[Draft]:
+    def run(self, windows: Sequence[Window]) -> list[Draft]:
         """Turns over all windows until there are enough items or several turns bring none."""
         order = list(windows)
         random.Random(f"{self.seed}|order").shuffle(order)
@@ -238,7 +174,7 @@ class _Making:
             barren = barren + 1 if len(self.drafts) == before else 0
         return self.drafts[: self.n]
 
-    def _turn(self, window: _Window) -> None:
+    def _turn(self, window: Window) -> None:
         """Admits some items of a window, the later ones of the class of the first, about which all is known then."""
         sites: Sequence[Site] = window.sites
         for _ in range(_AT_ONCE):
@@ -249,7 +185,7 @@ class _Making:
                 return
             sites = (site,)
 
-    def _one(self, window: _Window, sites: Sequence[Site]) -> Site | None:
+    def _one(self, window: Window, sites: Sequence[Site]) -> Site | None:
         """Admits at most one item, perhaps with its twin, of one of these classes of a window; tells of which."""
         for site in sorted(sites, key=lambda site: self._site_score(window, site))[:3]:
             if not self.quotas.allows(_label(site), ()):
@@ -260,7 +196,7 @@ class _Making:
             self.barren[_label(site)] += 1
         return None
 
-    def _some(self, window: _Window, site: Site) -> bool:
+    def _some(self, window: Window, site: Site) -> bool:
         """Whether one of the proposals for a class, those wanted most first, is admitted."""
         waiting = window.proposals_of(site, self._rarest())
         waiting.sort(key=lambda each: self._score(window, site, each))
@@ -277,7 +213,7 @@ class _Making:
             return True
         return False
 
-    def _site_score(self, window: _Window, site: Site) -> float:
+    def _site_score(self, window: Window, site: Site) -> float:
         """How much there is of a class already, or was asked in vain; one with proposals at hand costs less."""
         plenty = 0 if site.size >= LEAST_TOLD_APART else self.n / 10
         turns = self.quotas.labels[_label(site)] + _IN_VAIN * self.barren[_label(site)]
@@ -287,12 +223,12 @@ class _Making:
         """The kinds of conditions, those with fewest items first."""
         return sorted(self.kinds, key=lambda kind: self.quotas.tags[kind])
 
-    def _score(self, window: _Window, site: Site, proposal: Proposal) -> float:
+    def _score(self, window: Window, site: Site, proposal: Proposal) -> float:
         again = sum(window.kinds[kind] for kind in proposal.kinds) * self.n / 20
         kinds = proposal.kinds or ("C",)
         return self.quotas.score(_label(site), kinds, proposal.form, _places(proposal.tags)) + again
 
-    def _admit(self, window: _Window, site: Site, proposal: Proposal) -> None:
+    def _admit(self, window: Window, site: Site, proposal: Proposal) -> None:
         selection, view = proposal.selection, window.view
         verdicts = admitted(view, selection)
         kinds = proposal.kinds or ("C",)
@@ -322,7 +258,7 @@ class _Making:
         draft = Draft(view, site, selection, verdicts, said, (*_unique(tags), f"class:{_label(site)}"), twin)
         self._keep(window, proposal, draft, kinds)
 
-    def _tested(self, window: _Window, site: Site, proposal: Proposal, verdicts: Verdicts) -> Draft | None:
+    def _tested(self, window: Window, site: Site, proposal: Proposal, verdicts: Verdicts) -> Draft | None:
         """The question with a test of how many there are, and its twin of which the test fails; None for neither."""
         room = window.number + 2 <= MOST_PER_WINDOW and len(self.drafts) + 2 <= self.n
         wanted = 2 * (self.quotas.tags[N_IF] + 1) <= SHARE * (len(self.drafts) + 2)
@@ -347,7 +283,7 @@ class _Making:
         tags = (*known, bucket(len(verdicts.answers)), *every)
         return Draft(view, site, holds, verdicts, said[0], _unique(tags), twin)
 
-    def _keep(self, window: _Window, proposal: Proposal, draft: Draft, kinds: Sequence[str]) -> None:
+    def _keep(self, window: Window, proposal: Proposal, draft: Draft, kinds: Sequence[str]) -> None:
         self.drafts.append(draft)
         window.used.add(proposal.selection)
         window.kinds.update(kinds)
@@ -362,7 +298,7 @@ class _Making:
             self.quotas.add(_label(draft.site), kinds if proposal.form == "class" else (), proposal.form, (), 0.0)
 
     def _twin(
-        self, window: _Window, site: Site, proposal: Proposal, selection: Selection, *, must: bool
+        self, window: Window, site: Site, proposal: Proposal, selection: Selection, *, must: bool
     ) -> Draft | None:
         """A zero-match twin, where one is wanted and the window has room for it.
 

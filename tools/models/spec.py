@@ -190,7 +190,7 @@ BACKENDS: tuple[Backend, ...] = (
     Backend("chat", "hf", "PATH_OR_NAME", "local language model: folder, GGUF file or Hugging Face name", _local_chat),
     Backend("chat", "openai", _SERVER, "OpenAI-compatible servers: vLLM, llama.cpp, Ollama, hosted", _remote_chat),
 )
-DEFAULTS = {"grounder": "compact", "segmenter": "compact", "describer": "compact"}
+DEFAULTS = {"grounder": "compact", "segmenter": "compact", "describer": "compact", "change": "compact"}
 
 
 _held: Models | None = None
