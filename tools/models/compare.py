@@ -175,8 +175,8 @@ class Comparison:
                 continue
             date = "earlier" if direction == "new" else "later"
             reason = f"matched no {_named(region)} at the {date} date (best IoU {best:.2f})"
-            scores = (None, region.score) if direction == "new" else (region.score, None)
-            found.append(replace(region, change=Change(direction, *scores, reason)))
+            earlier, later = (None, region.score) if direction == "new" else (region.score, None)
+            found.append(replace(region, change=Change(direction, earlier, later, reason)))
         if doubtful:
             one = "thing that was found at one date was" if doubtful == 1 else "things that were found at one date were"
             note(f"{doubtful} {one} found weakly at the other: not taken for changed")

@@ -200,7 +200,9 @@ def _in_scene(
         x = ((np.arange(x0, x1, dtype=np.float32) + 0.5) * scale_x - columns.start - 0.5).astype(np.float32)
         y = ((np.arange(y0, y1, dtype=np.float32) + 0.5) * scale_y - rows.start - 0.5).astype(np.float32)
         grid = np.meshgrid(x, y)
-        shown = cv2.remap(own, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        shown = np.asarray(
+            cv2.remap(own, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
     window = (x0, y0, x1, y1)
     kept = (shown >= round(least * STEPS)) & before.valid(window) & after.valid(window)
     return Mask.from_array(kept, (x0, y0), after.shape_hw) if kept.any() else None
