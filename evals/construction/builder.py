@@ -1,7 +1,8 @@
 """Builds CREC and CRES items from annotated images (FORMATS.md section 7).
 
-Windows of the images are gone through in turn, up to three items a turn, until there are enough: what is asked for is what there
-are fewest of so far. Everything random comes from the seed and the record's name: the same call gives the same bytes.
+Windows of the images are gone through in turn, up to three items a turn, until there are enough: what is asked for is
+what there are fewest of so far. Everything random comes from the seed and the record's name: the same call gives the
+same bytes.
 """
 
 from __future__ import annotations
