@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 
 from . import inflection
 from .errors import UnknownPhrase
@@ -113,6 +113,7 @@ def plural(label: str, n: int = 2) -> str:
     return words if n == 1 else inflection.plural(words)
 
 
+@lru_cache(maxsize=4096)
 def normalise(phrase: str) -> str:
     """A phrase as the lexicon compares it: lower case, single spaces, no articles, American, head noun singular.
 

@@ -11,7 +11,7 @@ from ...core.geometry import polygon_area
 from ...core.masks import Mask, masks_from_polygons
 from ...core.outlines import outlines
 from ...core.regions import FloatArray
-from ..bench.execute import _OUTLINE_PX, outline_of
+from ..bench.execute import outline_of, simplified
 
 _WIDEST_PX = 128  # wider ones are drawn alone: the picture would hold little else
 _LEAST = 3
@@ -65,7 +65,7 @@ def _simplified(rings: Sequence[FloatArray]) -> list[FloatArray]:
     """Rings without closing point, simplified as `outline_of` does."""
     lengths = [len(ring) for ring in rings]
     closed = shapely.linearrings(np.concatenate(rings), indices=np.repeat(np.arange(len(rings)), lengths))
-    simple = shapely.simplify(shapely.polygons(closed), _OUTLINE_PX)
+    simple = simplified(shapely.polygons(closed))
     points, owner = shapely.get_coordinates(simple, return_index=True)
     stops = np.cumsum(np.bincount(owner, minlength=len(rings)))
     return [points[start : stop - 1] for start, stop in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=True)]
