@@ -22,7 +22,7 @@ from ....core.lexicon import normalise, resolve
 from ....core.masks import Mask
 from ....core.progress import note
 from ....core.regions import Change, Region
-from .change_maps import MARGIN, MULTIPLE, STEPS, TILE, ChangeMaps, look, viewed
+from .change_maps import MARGIN, MULTIPLE, STEPS, ChangeMaps, look, viewed
 from .session import session
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class CompactChange:
         weights: the ONNX file.
         threads: for one network pass.
         limits: what turns maps into regions.
-        tile: side of a tile in network px; a multiple of 32 above 256.
+        tile: side of a tile in network px; a multiple of 32 above 256; None for one that suits the size.
 
     Raises:
         UsageError: the file is missing, or a tile of another side.
@@ -75,13 +75,13 @@ class CompactChange:
     name = "compact"
 
     def __init__(
-        self, weights: Path | None = None, threads: int = 2, limits: Limits | None = None, tile: int = TILE
+        self, weights: Path | None = None, threads: int = 2, limits: Limits | None = None, tile: int | None = None
     ) -> None:
         self.weights = weights or WEIGHTS
         self.threads, self.limits, self.tile = threads, limits or Limits(), tile
         if not self.weights.exists():
             raise UsageError(f"the change detector's file {str(self.weights)!r} is missing; reinstall surveyor")
-        if tile <= 2 * MARGIN or tile % MULTIPLE:
+        if tile is not None and (tile <= 2 * MARGIN or tile % MULTIPLE):
             raise UsageError(f"a tile of {tile!r} px; expected a multiple of {MULTIPLE} above {2 * MARGIN}")
 
     @cached_property

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ....core.scene import Scene
 
 MULTIPLE = 32  # the network takes sides that are multiples of this
-TILE = 1024  # side of a tile in network px
+WHOLE = 1024  # network px: scenes up to this side go through in one piece
+TILE = 832  # side of a tile in network px of larger ones: a larger one takes more memory
 MARGIN = 128  # network px of a tile, at each inner border, that a neighbour decides
 FILL = 127  # grey where either date has no data: the network's zero
 STEPS = 255  # a probability of 1 in the maps
@@ -48,19 +49,19 @@ class ChangeMaps:
     scale_xy: tuple[float, float]
 
 
-def look(before: Scene, after: Scene, scale: float, run: Run, tile: int = TILE) -> ChangeMaps:
+def look(before: Scene, after: Scene, scale: float, run: Run, tile: int | None = None) -> ChangeMaps:
     """The maps of two scenes of one size; reports progress as "comparing".
 
     Args:
         before, after: on one grid.
         scale: network px a scene px.
         run: the network.
-        tile: side of a tile in network px, a multiple of 32.
+        tile: side of a tile in network px, a multiple of 32; None for one that suits the size.
     """
     size = tuple(max(1, round(side * scale)) for side in after.size_wh)
     scale_xy = (size[0] / after.size_wh[0], size[1] / after.size_wh[1])
     maps = np.zeros((3, size[1], size[0]), np.uint8)
-    jobs = list(tiles((size[0], size[1]), tile))
+    jobs = list(tiles((size[0], size[1]), tile or (WHOLE if max(size) <= WHOLE else TILE)))
     for done, (seen, core) in enumerate(jobs):
         report("comparing", done, len(jobs))
         x0, y0, x1, y1 = core
