@@ -6,7 +6,6 @@ and uses those it finds. What is in a suite is data: see `Part`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,8 +33,6 @@ Progress = Callable[[str, int, int], None]
 Records = Callable[[Path], Iterator[Record]]
 """Folder of the suite's images -> records."""
 SEED = 20
-MODELS = "change=cva"
-"""The built-in models, and the classical change detector, since there is no built-in one."""
 _BASELINES = {
     "CREC": ("whole-class", "centre", "largest"),
     "CRES": ("whole-class", "centre", "largest"),
@@ -150,7 +147,7 @@ def run_suite(
         name: "mini" or "shared".
         out: gets `items/`, `runs/PART/MODE/` and, for drawn parts, `images/`.
         data: folder of the real images; needed for "shared".
-        models: as in `surveyor.ask`; the classical change detector is put in where no other is named.
+        models: as in `surveyor.ask`.
         only: names of parts; () for all.
         limit: at most so many items of each part.
         workers: threads.
@@ -167,7 +164,6 @@ def run_suite(
     parts = _chosen(name, only)
     folder = Path(out)
     place = _place(name, folder, data)
-    spec = _with_change(models)
     done: list[Did] = []
     for part in parts:
         missing = [need for need in part.needs if not (place / need).exists()]
@@ -183,7 +179,7 @@ def run_suite(
         for how in modes(part.task, is_seen=part.is_seen):
             where = folder / "runs" / part.name / how.mode.replace(", ", "_").replace(" ", "-")
             with _telling(progress, f"{part.name}: {how.mode}"):
-                run(items_path, where, models=spec, how=how, root=place, workers=workers, cache=cache)
+                run(items_path, where, models=models, how=how, root=place, workers=workers, cache=cache)
             did.folders[how.mode] = where
         done.append(did)
     if not done:
@@ -225,12 +221,6 @@ def _place(name: str, out: Path, data: str | Path | None) -> Path:
     if not Path(data).is_dir():
         raise UsageError(f"there is no folder {str(data)!r}; --data is the folder with nwpu_vhr10/, change/, ...")
     return Path(data)
-
-
-def _with_change(models: str | None) -> str:
-    if models and re.search(r"(^|,)\s*change\s*=", models):
-        return models
-    return f"{models},{MODELS}" if models else MODELS
 
 
 def _items(part: Part, folder: Path, place: Path, limit: int | None) -> tuple[Path, Header]:

@@ -16,7 +16,7 @@ from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.synth import draw_pair
 from surveyor.tools.models.compact.change import WEIGHTS, CompactChange, Limits
-from surveyor.tools.models.compact.change_maps import MULTIPLE, tiles
+from surveyor.tools.models.compact.change_maps import MULTIPLE, connected, tiles
 
 SIDE = 256
 
@@ -123,6 +123,23 @@ def test_tiles_decide_every_pixel_once(width: int, height: int, tile: int) -> No
         assert max(seen[2] - seen[0], seen[3] - seen[1]) <= tile and seen[0] % MULTIPLE == seen[1] % MULTIPLE == 0
         decided[y0:y1, x0:x1] += 1
     assert (decided == 1).all()
+
+
+@given(st.integers(0, 10_000), st.integers(9, 90), st.integers(9, 90), st.floats(0.02, 0.6))
+@settings(max_examples=60, deadline=None)
+def test_parts_are_those_of_opencv(seed: int, height: int, width: int, share: float) -> None:
+    mask = cv2.blur(np.random.default_rng(seed).random((height, width)), (3, 3)) > np.quantile(
+        cv2.blur(np.random.default_rng(seed).random((height, width)), (3, 3)), 1 - share
+    )
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    wanted = {np.flatnonzero(labels == part).tobytes() for part in range(1, count) if (labels == part).sum() >= 3}
+    found = []
+    for here, inside in connected(mask, 3):
+        assert inside.any(axis=0).all() and inside.any(axis=1).all()  # tight
+        whole = np.zeros_like(mask)
+        whole[here] = inside
+        found.append(np.flatnonzero(whole).tobytes())
+    assert set(found) == wanted and len(found) == len(wanted)
 
 
 def test_tiles_leave_no_seams() -> None:

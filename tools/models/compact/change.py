@@ -22,7 +22,7 @@ from ....core.lexicon import normalise, resolve
 from ....core.masks import Mask
 from ....core.progress import note
 from ....core.regions import Change, Region
-from .change_maps import MARGIN, MULTIPLE, STEPS, ChangeMaps, look, viewed
+from .change_maps import MARGIN, MULTIPLE, STEPS, ChangeMaps, connected, look, viewed
 from .session import session
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class CompactChange:
         return list(dict.fromkeys(min(1.0, gsd_m / each) for each in self.limits.gsd_m))
 
     def _run(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        (logits,) = session(self.weights, self.threads).run(None, {"before": before, "after": after})
+        (logits,) = session(self.weights, self.threads, hoards=False).run(None, {"before": before, "after": after})
         np.negative(logits, out=logits)
         np.exp(np.clip(logits, -30, 30, out=logits), out=logits)
         logits += 1
@@ -139,15 +139,10 @@ class CompactChange:
 
     def _regions(self, maps: ChangeMaps, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
         limits, gsd = self.limits, after.gsd_m or before.gsd_m
-        over = (maps.changed >= round(limits.changed * STEPS)).view(np.uint8)
-        _, parts, boxes, _ = cv2.connectedComponentsWithStats(over, connectivity=8)
         least = limits.least_px if gsd is None else limits.least_m2 / gsd**2 * math.prod(maps.scale_xy)
-        big = [part for part in range(1, len(boxes)) if boxes[part, cv2.CC_STAT_AREA] >= least]
+        parts = list(connected(maps.changed >= round(limits.changed * STEPS), least))
         found: list[Region] = []
-        for part in sorted(big, key=lambda each: (-int(boxes[each, cv2.CC_STAT_AREA]), each)):
-            x, y, w, h = (int(value) for value in boxes[part, :4])
-            here = (slice(y, y + h), slice(x, x + w))
-            inside = parts[here] == part
+        for here, inside in sorted(parts, key=lambda part: -int(part[1].sum())):
             sure = maps.changed[here][inside]
             if np.percentile(sure, 90) < limits.sure * STEPS:
                 continue

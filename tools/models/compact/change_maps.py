@@ -26,6 +26,8 @@ MARGIN = 128  # network px of a tile, at each inner border, that a neighbour dec
 FILL = 127  # grey where either date has no data: the network's zero
 STEPS = 255  # a probability of 1 in the maps
 
+_BLOCK = 8
+
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """`run(before, after)`: two (1, 3, H, W) float32 RGB in 0..255 -> (1, 3, H, W) probabilities: changed, built before and
 after."""
@@ -122,6 +124,38 @@ def _tile(before: Scene, after: Scene, seen: Box, scale_xy: tuple[float, float],
         target[:] = np.rint(sure * STEPS)
     maps[0][~known] = 0
     return maps
+
+
+def connected(over: np.ndarray, least_px: float) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """The 8-connected parts of a large mask: rows and columns of each, and its (h, w) bool within them.
+
+    Parts are first told apart on blocks of 8 px, so that labels are only made where something is.
+
+    Args:
+        over: (H, W) bool.
+        least_px: parts of fewer px are left out.
+
+    Example:
+        >>> mask = np.zeros((30, 40), bool)
+        >>> mask[2:5, 3:9] = mask[20:22, 30:31] = True
+        >>> [(here[0].start, here[1].start, int(inside.sum())) for here, inside in connected(mask, 2)]
+        [(2, 3, 18), (20, 30, 2)]
+    """
+    rows = np.add.reduceat(over, np.arange(0, over.shape[0], _BLOCK), axis=0, dtype=np.uint8)
+    blocks = np.add.reduceat(rows > 0, np.arange(0, over.shape[1], _BLOCK), axis=1, dtype=np.uint8) > 0
+    _, coarse, boxes, _ = cv2.connectedComponentsWithStats(blocks.view(np.uint8), connectivity=8)
+    for group in range(1, len(boxes)):
+        x, y, w, h = (int(value) for value in boxes[group, :4])
+        own = np.repeat(np.repeat(coarse[y : y + h, x : x + w] == group, _BLOCK, axis=0), _BLOCK, axis=1)
+        top, left = y * _BLOCK, x * _BLOCK
+        crop = over[top : top + own.shape[0], left : left + own.shape[1]]
+        crop = crop & own[: crop.shape[0], : crop.shape[1]]
+        _, labels, places, _ = cv2.connectedComponentsWithStats(crop.view(np.uint8), connectivity=8)
+        for part in range(1, len(places)):
+            x0, y0, wide, high, area = (int(value) for value in places[part])
+            if area >= least_px:
+                inside = labels[y0 : y0 + high, x0 : x0 + wide] == part
+                yield (slice(top + y0, top + y0 + high), slice(left + x0, left + x0 + wide)), inside
 
 
 def viewed(run: Run, zooms: Sequence[float]) -> Run:
