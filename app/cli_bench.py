@@ -41,8 +41,8 @@ Models = Annotated[
     str | None,
     typer.Option(
         metavar="SPEC",
-        help="role=backend, by commas (see: surveyor models). Default: the built-in grounder=compact and "
-        "segmenter=compact; rcd needs change=... too.",
+        help="role=backend, by commas (see: surveyor models). Default: the built-in grounder=compact, "
+        "segmenter=compact and change=compact.",
     ),
 ]
 Oracle = Annotated[

@@ -206,10 +206,14 @@ def test_baselines_of_nothing_and_of_equals(folder: Path) -> None:
         assert [each.hbb for each in found.regions] == [same[0].hbb], "one, the first"
 
 
+def test_models_without_a_change_detector_cannot_answer_what_changed() -> None:
+    with pytest.raises(UsageError, match="need a change detector"):
+        How().check("RCD", models())
+
+
 @pytest.mark.parametrize(
     ("task", "how", "match"),
     [
-        pytest.param("RCD", How(), "need a change detector", id="RCD without a change detector"),
         pytest.param("RCD", How(oracle=("masks",)), "no oracle 'masks'", id="RCD oracle"),
         pytest.param("CREC", How(baseline="region-blind"), "for RCD items", id="region-blind boxes"),
         pytest.param("CREC", How(oracle=("boxes", "masks")), "no oracle 'masks'.*boxes", id="masks of boxes"),

@@ -28,7 +28,7 @@ from ...core.conditions import (
     with_selections,
 )
 from ...core.errors import QueryError
-from .reserved import RESERVED
+from .reserved import NOUN_TAILS, RESERVED
 from .tokens import Token
 
 _NEW = "appeared built constructed erected added arrived emerged"
@@ -109,6 +109,7 @@ _WHOLE = sorted(((q.split(), said) for said, some in _QUESTIONS.items() for q in
 _TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "identical", "differs", "happened"} | {
     *_MEANT, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down", "up",
 }  # fmt: skip
+_ANYWHERE = ("areas", "area", "places", "parts", "regions", "things", "spots")
 _SETS = ("all", "any", "a", "an", "the", "these", "those", "some", "every", "no", "both")
 
 
@@ -121,7 +122,7 @@ def in_one_form(tokens: Sequence[Token]) -> list[Token]:
         return _of_dates(found)
     found = _of_dates(_without_images(found))
     whole = _whole_question(found)
-    return _asked(_as_adjectives(found)) if whole is None else whole
+    return _asked(_named(_as_adjectives(found))) if whole is None else whole
 
 
 def _texts(tokens: Sequence[Token]) -> list[str]:
@@ -247,13 +248,17 @@ def _whole_question(tokens: list[Token]) -> list[Token] | None:
     return None
 
 
+def _may_be_noun(token: Token) -> bool:
+    return token.kind == "word" and (token.text not in RESERVED or token.text in NOUN_TAILS)
+
+
 def _as_adjectives(tokens: list[Token]) -> list[Token]:
     """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed"."""
     at = 0
     while at < len(tokens):
         meant = _MEANT.get(tokens[at].text)
         before = tokens[at - 1].text if at else ""
-        follows = at + 1 < len(tokens) and tokens[at + 1].kind == "word" and tokens[at + 1].text not in RESERVED
+        follows = at + 1 < len(tokens) and _may_be_noun(tokens[at + 1])
         if meant is None or (tokens[at].text in ("built", "lost", "added", "extended") and before == "of"):
             at += 1
         elif before in _HELPERS:
@@ -279,6 +284,19 @@ def _with_copula(tokens: list[Token], at: int, meant: str) -> tuple[list[Token],
     if set(helpers) <= set(_BETWEEN):
         return _put(tokens, start, at - start + 1, meant), start + 1  # "has any building been demolished"
     return _put(tokens, start, at - start + 1, f"{copula} {meant}"), start + 2
+
+
+def _named(tokens: list[Token]) -> list[Token]:
+    """ "areas that are changed" as "changes", "areas that are new" as "changes that are new": an area is no class."""
+    at = 0
+    while at < len(tokens):
+        after = _texts(tokens[at + 1 : at + 4])
+        if tokens[at].text in _ANYWHERE and after[:1] in (["are"], ["is"], ["that"]):
+            copula = 2 if after[0] == "that" else 1
+            said = copula + 1 if after[copula : copula + 1] == ["changed"] else 0
+            tokens = [*tokens[:at], replace(tokens[at], text="changes"), *tokens[at + 1 + said :]]
+        at += 1
+    return tokens
 
 
 def _asked(tokens: list[Token]) -> list[Token]:
