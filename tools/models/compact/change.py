@@ -40,7 +40,7 @@ class Limits:
     Attributes:
         gsd_m: metres a pixel at which the network looks, once each; finer scenes are averaged to it, coarser ones left.
             The first is the finest.
-        coarse_m: metres a pixel above which buildings are said to be too small.
+        coarse_m: metres a pixel above which buildings are too small to be looked for.
         changed: probability from which on a pixel has changed.
         sure: probability that a region's surest pixels must reach (the highest tenth of them).
         least_m2: area of the smallest region.
@@ -125,7 +125,10 @@ class CompactChange:
             note("the ground size of a pixel is not known: change=compact looks at the pixels as they are; it is made for 0.2 to 0.7 m (--gsd)")  # fmt: skip  # noqa: E501
             return [1.0]
         if gsd_m > self.limits.coarse_m:
-            note(f"at {gsd_m:.3g} m a pixel most buildings are too small for change=compact, made for 0.2 to 0.7 m")
+            raise UsageError(
+                f"at {gsd_m:.3g} m a pixel buildings are too small for change=compact, which is made for 0.2 to 0.7 m; "
+                "--models change=cva sees changes of colour at any size"
+            )
         return list(dict.fromkeys(min(1.0, gsd_m / each) for each in self.limits.gsd_m))
 
     def _run(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
