@@ -9,7 +9,7 @@ red", "longer than 50 m") are tried on the set of the last answer. What cannot b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ..core.conditions import Among, ClassIs, Condition, Output, Relation, Request, Selection, conjuncts, walk
@@ -19,7 +19,7 @@ from ..core.wording import words
 from .followup_checks import check_of, subject_of
 from .followup_completed import completed
 from .followup_courtesy import courtesy, is_small_talk, without_courtesy
-from .followup_dates import speaks_of_dates, take_dates, without_changed
+from .followup_dates import speaks_of_dates, take_dates
 from .followup_edits import is_single, phrases_in, put_in, put_into, uses, widened, with_verb
 from .followup_images import take_image, take_images
 from .followup_meanings import Ask, Courtesy, GoTo, Like, Meaning, Undo, Why
@@ -57,7 +57,7 @@ from .parser import noted, read
 from .parsing.changes import with_changed_classes
 from .parsing.noun import conjunction, disjunction
 
-Read = Callable[[str], tuple[Request, tuple[str, ...]]]
+Read = Callable[[str, Collection[str]], tuple[Request, tuple[str, ...]]]
 
 __all__ = ["Ask", "Courtesy", "GoTo", "Like", "Meaning", "Undo", "Why", "understand"]
 
@@ -347,11 +347,13 @@ class _Reader(Swaps):
 
     # ---- results ----
 
+    def _nouns(self) -> tuple[str, ...]:
+        return (self.noun, *self.stand_ins.meanings)
+
     def parsed(self, patched: Patched) -> Request:
         """The grammar's reading. Raises QueryError with the places of the original."""
         try:
-            request, asides = self.read(patched.text)
-            request = without_changed(request, (self.noun, *self.stand_ins.meanings))
+            request, asides = self.read(patched.text, self._nouns())
         except QueryError as error:
             spans = [patched.source(start, stop) for start, stop in error.spans if not patched.is_inserted(start, stop)]
             message = self.stand_ins.in_words(str(error))
@@ -367,7 +369,7 @@ class _Reader(Swaps):
 
     def _settled(self, request: Request, text: str, meanings: dict[str, Selection]) -> tuple[Request, Selection | None]:
         """A request with the sets in the place of stand-ins, and the set that is talked about after it."""
-        subject = subject_of(text, request, lambda line: self.read(line)[0])
+        subject = subject_of(text, request, lambda line: self.read(line, self._nouns())[0])
         check = check_of(request, subject)
         if check is None:
             return put_in(request, meanings), None if subject is None else put_into(subject, meanings)

@@ -1,13 +1,11 @@
-"""Words that say which two images are compared ("between image 1 and 3"), and changes of sets that stand in a line."""
+"""Words that say which two images are compared ("between image 1 and 3")."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from ..core.changes import changed_thing, earlier_thing
-from ..core.conditions import Request, Selection, walk, with_selections
-from .followup_edits import phrases_in
+from ..core.conditions import Request, Selection, walk
 from .followup_mentions import Setting
 from .followup_text import Patched
 
@@ -56,15 +54,3 @@ def is_of_dates(request: Request) -> bool:
     """
     phrases = [phrase for node in walk(request) if isinstance(node, Selection) for phrase in node.phrases]
     return any(changed_thing(phrase) is not None or earlier_thing(phrase) is not None for phrase in phrases)
-
-
-def without_changed(request: Request, nouns: Iterable[str]) -> Request:
-    """The request with stand-in nouns as they were: which class changed is known of the set that they stand for."""
-    names = {f"changed {noun}": noun for noun in nouns}
-    if not names.keys() & set(phrases_in(request)):
-        return request
-
-    def renamed(selection: Selection) -> Selection:
-        return selection.model_copy(update={"phrases": tuple(names.get(each, each) for each in selection.phrases)})
-
-    return with_selections(request, renamed)

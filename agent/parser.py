@@ -10,7 +10,7 @@ The grammar by example is in docs/queries.md. It plays the part of the condition
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
@@ -21,15 +21,19 @@ from .parsing.changes import with_changed_classes
 from .parsing.requests import RequestReader
 
 
-def read(query: str) -> tuple[Request, tuple[str, ...]]:
+def read(query: str, stand_ins: Collection[str] = ()) -> tuple[Request, tuple[str, ...]]:
     """The meaning of an English request, and the words before it that ask for nothing ("For my thesis,").
+
+    Args:
+        query: the request.
+        stand_ins: nouns (singular) of sets that are known elsewhere; whether they are changes is left to the caller.
 
     Raises:
         QueryError: as `parse` says.
     """
     reader = RequestReader(query)
     try:
-        return with_changed_classes(reader.request(), query), reader.asides
+        return with_changed_classes(reader.request(), query, stand_ins), reader.asides
     except ValidationError as error:
         raise QueryError(f"the request does not fit together: {describe_faults(error)}", query) from None
 

@@ -75,6 +75,9 @@ def test_one_goes_on_from_changes_as_from_anything() -> None:
     new = chat.say("which of them are new?")
     assert [c.region.id for c in new.answer.regions] == ["change-1"] and dates(new) == (1, 2)
     assert "change-2" in chat.say("why not change-2?").text
+    assert chat.say("are they all new?").answer.verdict is True
+    chat.say("the two largest changes")
+    assert chat.say("are they new?").answer.verdict is False
     assert chat.say("how many changes are gone?").answer.count == 1
     assert dates(chat.say("how many ships are there?")) == (None, 2)
 

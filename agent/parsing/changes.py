@@ -8,7 +8,7 @@ token keeps its place in the query. Behind the grammar, what is new or gone beco
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ...core.changes import changed_thing, of_changed
@@ -317,8 +317,11 @@ def _asked(tokens: list[Token]) -> list[Token]:
 # ---- behind the grammar ------------------------------------------------------------------------------------------
 
 
-def with_changed_classes(request: Request, query: str) -> Request:
+def with_changed_classes(request: Request, query: str, stand_ins: Collection[str] = ()) -> Request:
     """The request with "new buildings" as the changed buildings that are new: what came or went is a class.
+
+    Args:
+        stand_ins: nouns whose sets stay as they are.
 
     Raises:
         QueryError: what did not change is asked for, which no change detector finds.
@@ -328,11 +331,11 @@ def with_changed_classes(request: Request, query: str) -> Request:
         >>> parse("which buildings are new?").outputs[0].target.phrases
         ('changed building',)
     """
-    return with_selections(request, lambda selection: _selected(selection, query))
+    return with_selections(request, lambda selection: _selected(selection, query, stand_ins))
 
 
-def _selected(selection: Selection, query: str) -> Selection:
-    if not _has_change(selection.where):
+def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> Selection:
+    if not _has_change(selection.where) or set(selection.phrases) & set(stand_ins):
         return selection
     known = all(changed_thing(phrase) is not None for phrase in selection.phrases)
     parts = conjuncts(selection.where)
