@@ -16,7 +16,7 @@ from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
 from surveyor.synth import draw_pair
 from surveyor.tools.models.compact.change import WEIGHTS, CompactChange, Limits
-from surveyor.tools.models.compact.change_maps import MULTIPLE, connected, tiles
+from surveyor.tools.models.compact.change_maps import MULTIPLE, apart, connected, tiles
 
 SIDE = 256
 
@@ -270,3 +270,20 @@ def test_scenes_that_are_too_coarse_are_refused_with_what_to_use() -> None:
     coarse = [Scene.from_array(np.full((64, 64, 3), value, np.uint8), gsd_m=5.0) for value in (40, 200)]
     with pytest.raises(UsageError, match=r"5 m a pixel .*change=cva"):
         CompactChange(threads=1).changes(coarse[0], coarse[1], "building")
+
+
+def _row(gap: int) -> np.ndarray:
+    """Two houses whose probability falls to `gap` between them."""
+    sure = np.zeros((40, 90), np.uint8)
+    sure[5:35, 5:85] = gap
+    sure[5:35, 5:40] = sure[5:35, 50:85] = 230
+    return sure
+
+
+def test_houses_of_a_row_are_told_apart_where_a_valley_lies_between_them() -> None:
+    sure = _row(150)
+    parts = apart(sure, sure > 0, 100, 0.15)
+    assert len(parts) == 2 and np.array_equal(parts[0] | parts[1], sure > 0) and not (parts[0] & parts[1]).any()
+    assert sorted(int(part.sum()) for part in parts) == [1200, 1200]
+    assert len(apart(_row(215), sure > 0, 100, 0.15)) == 1, "one roof, a little darker in the middle"
+    assert len(apart(sure, sure > 0, 3000, 0.15)) == 1, "peaks too small to be buildings"

@@ -22,7 +22,7 @@ from ....core.lexicon import normalise, resolve
 from ....core.masks import Mask
 from ....core.progress import note
 from ....core.regions import Change, Region
-from .change_maps import MARGIN, MULTIPLE, STEPS, ChangeMaps, connected, look, viewed
+from .change_maps import MARGIN, MULTIPLE, STEPS, ChangeMaps, apart, connected, look, viewed
 from .session import session
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Limits:
         sure: probability that a region's surest pixels must reach (the highest tenth of them).
         least_m2: area of the smallest region.
         least_px: likewise in network px where metres are not known.
+        depth: how far the probability must fall between two peaks of a connected part for them to be two buildings.
         absent: mean probability of a building in a region, below which none stands there.
         present: likewise, from which on one does.
     """
@@ -55,6 +56,7 @@ class Limits:
     sure: float = 0.5
     least_m2: float = 20.0
     least_px: int = 150
+    depth: float = 0.15
     absent: float = 0.3
     present: float = 0.5
 
@@ -143,7 +145,11 @@ class CompactChange:
     def _regions(self, maps: ChangeMaps, before: Scene, after: Scene, phrase: str) -> tuple[Region, ...]:
         limits, gsd = self.limits, after.gsd_m or before.gsd_m
         least = limits.least_px if gsd is None else limits.least_m2 / gsd**2 * math.prod(maps.scale_xy)
-        parts = list(connected(maps.changed >= round(limits.changed * STEPS), least))
+        parts = [
+            (here, part)
+            for here, inside in connected(maps.changed >= round(limits.changed * STEPS), least)
+            for part in apart(maps.changed[here], inside, least, limits.depth)
+        ]
         found: list[Region] = []
         for here, inside in sorted(parts, key=lambda part: -int(part[1].sum())):
             sure = maps.changed[here][inside]
