@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights" / "change.onnx"
 KNOWN = ("building",)
 ANY_CHANGE = "change"
+_RAGGED = 0.75  # of its oriented box; a single roof covers more
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,10 @@ class CompactChange:
                     outline, mask, source=self.name, change=self._told(*built),
                 )
             )  # fmt: skip
+        ragged = sum(_fill(region) < _RAGGED for region in found)
+        if ragged:
+            told = "changed places are no plain shape: each may be several buildings side by side"
+            note(f"{ragged} of {len(found)} {told}")
         return tuple(found)
 
     def _told(self, before: float, after: float) -> Change:
@@ -181,6 +186,12 @@ class CompactChange:
         elif min(before, after) >= limits.present:
             direction = "altered"
         return Change(direction, before, after, f"built: {before:.0%} before, {after:.0%} after".replace("%", " %"))
+
+
+def _fill(region: Region) -> float:
+    """Share (0..1) of its oriented box that a region covers."""
+    sides = np.linalg.norm(np.diff(region.corners_px[:3], axis=0), axis=1)
+    return 1.0 if region.mask is None else region.mask.area_px / max(1.0, float(sides.prod()))
 
 
 def _in_scene(
