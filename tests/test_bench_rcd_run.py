@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 import pytest
 from surveyor.agent.parser import parse
+from surveyor.core.changes import changed_thing
 from surveyor.core.errors import UnknownPhrase, UsageError
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.core.changes import changed_thing
 from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, held_box
 from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items, write_items
 from surveyor.evals.bench.predict import How, predict
