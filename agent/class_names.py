@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from ..core.conditions import (
     And,
     ClassIs,
     Condition,
-    Node,
     Not,
     Or,
     Request,
@@ -21,8 +19,6 @@ from ..core.conditions import (
 )
 from ..core.errors import UnknownPhrase
 from ..core.lexicon import normalise, resolve
-
-N = TypeVar("N", bound=Node)
 
 
 def adopt_class_names(request: Request, known: Sequence[str] | None) -> Request:

@@ -55,6 +55,10 @@ READ = {
     "how many planes are in the first image?": "count all earlier planes",
     "buildings next to a new road": "detect all buildings next to new roads",
     "are there more new houses than gone houses?": "check whether there are more new houses than gone houses",
+    "new buildings between the two rivers": "detect all new buildings between the two rivers",
+    "new ships at least 2 times as long as the bridge": "detect all new ships at least 2 times as long as the bridge",
+    "houses that were built along the river": "detect all new houses next to the river",
+    "compare the images": "detect all changes",
     "extended buildings": "detect all altered buildings",
     "changes larger than 500 m2 in the top half": "detect all changes larger than 500 m2 and in the top half",
 }
@@ -88,6 +92,18 @@ def test_what_stayed_cannot_be_asked_for(query: str) -> None:
 def test_new_and_gone_exclude_each_other(query: str) -> None:
     with pytest.raises(QueryError, match="nothing can be both"):
         parse(query)
+
+
+@pytest.mark.parametrize(
+    "query", ["planes in the second image", "planes in the new image", "ships in the last picture"]
+)
+def test_an_image_is_not_dropped_where_no_change_is_spoken_of(query: str) -> None:
+    with pytest.raises(QueryError):
+        parse(query)
+
+
+def test_what_is_built_somewhere_stands_there() -> None:
+    assert words(parse("houses built along the river")) == words(parse("houses along the river"))
 
 
 def test_a_condition_is_not_dropped_beside_a_change() -> None:

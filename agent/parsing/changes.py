@@ -54,9 +54,9 @@ _BETWEEN = ("be", "been", "being", "got", "since", "newly", "recently")
 _HELPERS = ("is", "are", "was", "were", "has", "have", "had", *_BETWEEN)
 _PRONOUNS = ("that", "which", "who")
 _SINGLE = "image picture photo scene date frame".split()
-_SEVERAL = [f"{word}s" for word in (*_SINGLE, "year", "time", "acquisition")]
+_SEVERAL = [f"{word}s" for word in (*_SINGLE, "year", "acquisition")]
 _OF_BOTH = ("these", "the", "those", "both", "this", "my", "two", "2", "given", "of")
-_SINCE = [said.split() for said in ("since", "compared to", "compared with", "relative to", "from", "between", "than")]
+_SINCE = [said.split() for said in ("since", "compared to", "compared with", "relative to", "from", "between")]
 _MEANTIME = [
     said.split()
     for said in (
@@ -74,12 +74,12 @@ _COMPARED = {
     "them",
     "this",
     "pair",
-    "image",
-    "picture",
-    "photo",
     "with",
     "to",
-    "earlier",
+    "image",
+    "images",
+    "pictures",
+    "photos",
 }
 _QUESTIONS = {
     "detect all changes": (
@@ -119,8 +119,12 @@ def in_one_form(tokens: Sequence[Token]) -> list[Token]:
         return list(tokens)
     found = _with_word(list(tokens))
     if not _speaks_of_change(found):
-        return _of_dates(found)
-    found = _of_dates(_without_images(found))
+        return _of_dates(found, drop_later=False)
+    found = _without_images(found)
+    short = _of_dates(found)
+    found = short if _speaks_of_change(short) else _of_dates(found, drop_later=False)  # "planes in the new image"
+    if not _speaks_of_change(found):
+        return found
     whole = _whole_question(found)
     return _asked(_named(_as_adjectives(found))) if whole is None else whole
 
@@ -182,7 +186,7 @@ def _pair_length(texts: list[str]) -> int:
     at = int(within)
     while texts[at : at + 1] and texts[at] in _OF_BOTH:
         at += 1
-    if texts[at : at + 1] and texts[at] in _SEVERAL and at:
+    if texts[at : at + 1] and texts[at] in _SEVERAL and (within or {"two", "2", "both", "these"} & set(texts[:at])):
         return at + 1
     for lead in _SINCE:
         length = len(lead)
@@ -192,9 +196,15 @@ def _pair_length(texts: list[str]) -> int:
         length += one
         if texts[length : length + 1] in (["to"], ["and"]):
             other = _one_image(texts[length + 1 :], _LATER)
-            return length + 1 + other if other else length
-        return length if lead not in (["from"], ["between"]) else 0
-    return next((len(said) for said in _MEANTIME if texts[: len(said)] == said), 0)
+            length += 1 + other if other and _ends(texts[length + 1 + other :]) else 0
+            return length if _ends(texts[length:]) else 0
+        return length if _ends(texts[length:]) and lead not in (["from"], ["between"]) else 0
+    return next((len(said) for said in _MEANTIME if texts[: len(said)] == said and _ends(texts[len(said) :])), 0)
+
+
+def _ends(rest: list[str]) -> bool:
+    """Whether no noun follows: "between the two" is not "between the two rivers"."""
+    return not rest or rest[0] in RESERVED or not rest[0].isalpha()
 
 
 def _one_image(texts: list[str], which: Sequence[str]) -> int:
@@ -205,14 +215,18 @@ def _one_image(texts: list[str], which: Sequence[str]) -> int:
     return at + 1 + (texts[at + 1 : at + 2] != [] and texts[at + 1] in ("one", *_SINGLE))
 
 
-def _of_dates(tokens: list[Token]) -> list[Token]:
-    """ "the river in the first image" as "the earlier river"; "in the second image" falls away: it is looked at."""
+def _of_dates(tokens: list[Token], *, drop_later: bool = True) -> list[Token]:
+    """ "the river in the first image" as "the earlier river"; "in the second image" falls away: it is looked at.
+
+    Args:
+        drop_later: without, the second image stays, to be refused: where no change is spoken of, it may be any image.
+    """
     at = 1
     while at < len(tokens):
         texts = _texts(tokens[at:])
         earlier, later = (_one_image(texts[1:], which) for which in (_EARLIER, _LATER))
         named = bool(earlier or later) and texts[earlier or later] in _SINGLE
-        if texts[0] not in ("in", "on", "at", "of", "from") or not named:
+        if texts[0] not in ("in", "on", "at", "of", "from") or not named or (later and not drop_later):
             at += 1
             continue
         start = _noun_before(tokens, at)
@@ -252,6 +266,14 @@ def _may_be_noun(token: Token) -> bool:
     return token.kind == "word" and (token.text not in RESERVED or token.text in NOUN_TAILS)
 
 
+def _tells_place(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "built" only leads to a place ("houses built along the river"), as "standing" would."""
+    if tokens[at].text != "built" or at + 1 == len(tokens) or not tokens[at + 1].text.isalpha():
+        return False
+    place = tokens[at + 1].text in RESERVED and tokens[at + 1].text not in ("and", "or", "since")
+    return place and (not at or tokens[at - 1].text not in _HELPERS or tokens[at - 1].text in ("is", "are"))
+
+
 def _as_adjectives(tokens: list[Token]) -> list[Token]:
     """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed"."""
     at = 0
@@ -259,7 +281,7 @@ def _as_adjectives(tokens: list[Token]) -> list[Token]:
         meant = _MEANT.get(tokens[at].text)
         before = tokens[at - 1].text if at else ""
         follows = at + 1 < len(tokens) and _may_be_noun(tokens[at + 1])
-        if meant is None or (tokens[at].text in ("built", "lost", "added", "extended") and before == "of"):
+        if meant is None or _tells_place(tokens, at):
             at += 1
         elif before in _HELPERS:
             tokens, at = _with_copula(tokens, at, meant)
