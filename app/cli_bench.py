@@ -123,6 +123,10 @@ def build(
     colours: Annotated[
         bool, typer.Option("--colours", help="Ask for colours too (cres; read from the pixels).")
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", help="Processes that share a build of 500 and more (crec, cres); the same items."),
+    ] = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an items file of other items; runs on those cannot go on.")
     ] = False,
@@ -158,6 +162,7 @@ def build(
             seed=seed,
             part=part,  # type: ignore[arg-type]
             colours=colours,
+            workers=workers,
             command=command,
         )
     few = f" of {n:,}" if n is not None and header.admitted < n else ""

@@ -68,13 +68,18 @@ def correlation(first: np.ndarray, second: np.ndarray, reach_px: int) -> np.ndar
     total = np.zeros((side, side), np.float32)
     for one, other in zip(first, second, strict=True):
         product: Any = cv2.mulSpectrums(_pairs(one), _pairs(other), 0, conjB=True)
-        size: Any = cv2.magnitude(product[..., 0], product[..., 1])
+        size: Any = _length(product[..., 0], product[..., 1])
         size += 1e-3 * float(size.mean()) + 1e-12
         product /= cv2.sqrt(size)[..., None]
         back = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)[..., 0]
         rows, columns = (np.arange(-reach_px, reach_px + 1) % length for length in back.shape)
         total += standing_out(back[np.ix_(rows, columns)])
     return total
+
+
+def _length(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Length of each vector; cv2.magnitude rounds as the memory happens to lie, and a peak may hang on that."""
+    return np.asarray(np.sqrt(x * x + y * y))
 
 
 def _pairs(spectrum: np.ndarray) -> np.ndarray:
@@ -105,7 +110,7 @@ def has_texture(grey: np.ndarray, valid: np.ndarray) -> bool:
     known = cv2.erode(valid.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
     if not known.any():
         return False
-    return float(np.percentile(cv2.magnitude(x, y)[known], 98)) >= _LEAST_TEXTURE
+    return float(np.percentile(_length(x, y)[known], 98)) >= _LEAST_TEXTURE
 
 
 def lie_together(before_rgb: np.ndarray, after_rgb: np.ndarray, valid: np.ndarray) -> tuple[float, float]:

@@ -31,10 +31,13 @@ def of_changed(phrase: str) -> str:
     """The class of those that changed.
 
     Example:
-        >>> of_changed("building"), of_changed("changed building"), of_changed("change")
-        ('changed building', 'changed building', 'change')
+        >>> [of_changed(each) for each in ("building", "changed building", "change", "changed change")]
+        ['changed building', 'changed building', 'change', 'change']
     """
-    return phrase if changed_thing(phrase) is not None else f"{_CHANGED}{phrase}"
+    thing = phrase
+    while thing.startswith(_CHANGED):
+        thing = thing.removeprefix(_CHANGED)
+    return ANY_CHANGE if changed_thing(thing) is not None else f"{_CHANGED}{thing}"
 
 
 def earlier_thing(phrase: str) -> str | None:

@@ -58,7 +58,7 @@ def _slope(rgb: np.ndarray) -> np.ndarray:
     """Levels a px, of brightness."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     x, y = (cv2.Scharr(grey, cv2.CV_32F, *axes, scale=1 / 32) for axes in ((1, 0), (0, 1)))
-    return np.asarray(cv2.magnitude(x, y))
+    return np.asarray(np.hypot(x, y))
 
 
 def _is_soft(blob: np.ndarray, slope: np.ndarray, valid: np.ndarray) -> bool:

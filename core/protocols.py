@@ -28,6 +28,7 @@ class MaskPrompt:
         point_labels: (K,) 1 inside, 0 outside.
         coarse: a first, rough mask of it in the same scene, to be made exact (GeoGround's Text-Mask + SAM); None where
             there is none. Models that can't use one ignore it: the built-in one, the oracle and the fakes do.
+        label: class of the region; over two dates it tells what changed, and of which date a thing is.
     """
 
     box_px: FloatArray
@@ -35,6 +36,7 @@ class MaskPrompt:
     points_px: FloatArray | None = None
     point_labels: Sequence[int] = ()
     coarse: Mask | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, eq=False)

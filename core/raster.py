@@ -230,20 +230,35 @@ class FileSource:
                 ) from None
 
 
-def _opened(path: Path) -> DatasetReader:
+def open_quietly(path: Path, driver: str) -> DatasetReader:
+    """An image file opened by the GDAL driver of that name, without rasterio's warning that it lies nowhere on Earth.
+
+    Raises:
+        rasterio.errors.RasterioIOError: not a file that this driver can open.
+    """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+    from rasterio.errors import NotGeoreferencedWarning
+
+    while True:
+        try:
+            with _OPEN_LOCK, warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                return rasterio.open(path, driver=driver)
+        except NotGeoreferencedWarning:  # filters belong to the process: another thread has just put its own back
+            continue
+
+
+def _opened(path: Path) -> DatasetReader:
+    from rasterio.errors import RasterioIOError
 
     driver = driver_of(path)
-    with _OPEN_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            return rasterio.open(path, driver=driver)
-        except RasterioIOError:
-            kind = "TIFF" if driver == "GTiff" else driver
-            raise UsageError(
-                f"{str(path)!r} begins like a {kind} file but is damaged or cut short; copy or download it again"
-            ) from None
+    try:
+        return open_quietly(path, driver)
+    except RasterioIOError:
+        kind = "TIFF" if driver == "GTiff" else driver
+        raise UsageError(
+            f"{str(path)!r} begins like a {kind} file but is damaged or cut short; copy or download it again"
+        ) from None
 
 
 def _gdal_window(window: Window) -> Any:

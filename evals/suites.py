@@ -53,13 +53,15 @@ DRAWN = (
 )
 """Classes of the drawn scenes that the mini suite asks for: those of the built-in detector."""
 LABELLED_IN_PART = {
+    "040.jpg": ("airplane",),
     "145.jpg": ("basketball court",),
     "149.jpg": ("basketball court",),
-    "177.jpg": ("baseball diamond", "storage tank"),
+    "177.jpg": ("baseball diamond", "bridge", "storage tank"),
     "274.jpg": ("harbor",),
     "277.jpg": ("harbor",),
     "316.jpg": ("storage tank",),
     "469.jpg": ("basketball court",),
+    "494.jpg": ("baseball diamond",),
     "506.jpg": ("ship",),
     "513.jpg": ("ship",),
     "515.jpg": ("airplane",),

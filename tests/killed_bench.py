@@ -28,7 +28,7 @@ HOW = How(oracle=("parser", "boxes"))
 ITEMS = 12
 
 
-def make_items(folder: Path, n: int = ITEMS, *, scenes: int = 6, seed: int = 40) -> Path:
+def make_items(folder: Path, n: int = ITEMS, *, scenes: int = 8, seed: int = 40) -> Path:
     """Items on drawn scenes, with their images beside them."""
     records = list(synth_records(scenes, seed=seed, size_wh=(512, 512), root=folder))
     header, items = build(records, task="CREC", n=n, seed=1, root=str(folder))

@@ -71,7 +71,7 @@ def view(*things: Thing, masks: bool = False, **more: object) -> View:
 
 @lru_cache(maxsize=4)
 def built(task: str) -> tuple[Header, tuple[Item, ...]]:
-    header, items = build(synth_records(10, seed=40, size_wh=(640, 640)), task=task, n=36, seed=5)  # type: ignore[arg-type]
+    header, items = build(synth_records(12, seed=40, size_wh=(640, 640)), task=task, n=36, seed=5)  # type: ignore[arg-type]
     return header, tuple(items)
 
 
@@ -242,6 +242,20 @@ def test_deletions_reach_into_references() -> None:
 
 
 # ---- every built item -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("other", "is_asked"), [("quay", False), ("bridge", True)])
+def test_none_is_asked_for_by_a_word_that_another_class_has_too(other: str, is_asked: bool) -> None:
+    """A quay is a harbor to people: where one is, nobody agrees that there is no harbor."""
+    spots = ((90, 90), (310, 140), (520, 420), (800, 250), (180, 450), (860, 520))
+    cranes = [thing(f"c{n}", x, y, x + 30 + 15 * n, y + 60, "crane") for n, (x, y) in enumerate(spots)]
+    here = [*cranes, thing("q", 50, 600, 950, 700, other)]
+    there = [*cranes, thing("h", 50, 600, 950, 700, "harbor")]
+    known = ("crane", other, "harbor")
+    records = [record(*things, classes=known, family=f"hand:{n}") for n, things in enumerate((here, there))]
+    items = [item for seed in range(6) for item in build(records, task="CREC", n=30, seed=seed)[1]]
+    nothing = [item for item in items if "Z:class" in item.tags and item.image.family == "hand:0"]
+    assert any("harbor" in item.request.outputs[0].target.phrases for item in nothing) == is_asked
 
 
 @BOTH

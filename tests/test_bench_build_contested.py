@@ -93,6 +93,19 @@ def test_nothing_is_denied_of_what_it_refers_to(where: Condition, is_contested: 
     assert (found == "denied of the very thing that it refers to") is is_contested
 
 
+@pytest.mark.parametrize(("nearest", "is_contested"), [(130, True), (780, False)])
+def test_an_answer_is_not_what_it_is_told_by(nearest: float, is_contested: bool) -> None:
+    """ "The ship near the house nearest to the leftmost ship" is the leftmost ship itself."""
+    seen = view(
+        *row((100, 100), (800, 100), size=(40, 30)), *row((nearest, 170), (450, 900), size=(40, 30), label="house")
+    )
+    leftmost = Selection(phrases=("ship",), picks=(Pick(by="x", order="min"),), expected=1)
+    nearby = Pick(by="distance", order="min", reference=leftmost)
+    house = Selection(phrases=("house",), picks=(nearby,), expected=1)
+    found = doubt(seen, ships(Relation(relation="near", reference=house)))
+    assert (found == "what the words refer to is itself the answer") is is_contested
+
+
 @pytest.mark.parametrize(
     ("centres", "is_contested"),
     [

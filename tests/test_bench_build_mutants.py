@@ -3,8 +3,8 @@
 Each mutant is one wrong rule (a direction turned round, a limit moved, a length taken for a width). A mutant is killed
 when an item, evaluated as `surveyor ask` does (crisp limits), has other answers than it was built with.
 
-What no item of the benchmarks can notice whatever the scene is listed in `UNTOLD` with the reason; both shares are
-printed, with and without those, and one of them that is noticed after all is a fault of the list.
+Benchmarks hold no item that hangs on a limit at which eyes differ, so by theirs only errors in rules are counted; how
+many moved limits they notice is printed.
 """
 
 from __future__ import annotations
@@ -39,18 +39,9 @@ from surveyor.tools.bands import CRISP, STRICT, Band, Bands
 from surveyor.tools.layout import Layout
 
 judge, pick = (import_module(f"surveyor.tools.{name}") for name in ("judge", "pick"))  # their functions hide them
-SUITE_ITEMS, SCENES, SEEDS = 3000, 560, tuple(range(10))
+SUITE_ITEMS, SCENES, SEEDS = 6000, 1120, tuple(range(20))
 BROADER = ("court", "sports field")  # drawn scenes annotate all kinds of them
 LEAST_KILLED = 0.95
-UNTOLD = {
-    "overlaps beyond false": "a share has no value below 0, so the limit stays in the gap where strict limits say "
-    "unknown, and an unknown part that leaves an item's verdicts definite changes none of them however it comes out",
-    "equal beyond false": "the limit moves from 15 to 25 % off; an object within a factor of 1.6, and not as "
-    "large as it, is a close call (close_calls._compared), and no referent is told by a comparison",
-    "aspect the other way round": "no item asks for an aspect ratio (close_calls.is_unsayable), nor is a referent "
-    "told by one",
-}
-"""Planted errors that no agreed item can notice -> why."""
 Patch = tuple[Any, str, Any]
 
 
@@ -71,11 +62,11 @@ def suite(agreed: bool = False) -> tuple[tuple[Item, Regions], ...]:
 
 
 def killers(bands: Bands = CRISP, *, agreed: bool = False) -> str | None:
-    """The first item whose answers are other than they were; None where all stay."""
+    """The first item whose answers are other than they were; None where all stay. What scores ignore does not count."""
     for item, regions in suite(agreed):
         selection = item.request.outputs[0].target
         found = Executor(Frame(item.image.size_wh, item.image.gsd_m), regions, bands=bands).selection(selection)
-        if set(found.kept) != set(item.answer_ids):
+        if set(found.kept) - set(item.ignored_ids) != set(item.answer_ids):
             return item.expression
     return None
 
@@ -425,22 +416,20 @@ def test_without_a_planted_error_all_answers_are_right() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("agreed", [False, True], ids=["all", "as in benchmarks"])
 def test_planted_errors_change_answers(capsys: pytest.CaptureFixture[str], agreed: bool) -> None:
-    survived, number = [], 0
+    noticed: dict[str, bool] = {}
     suite(agreed)
     for name, patches, bands in all_mutants():
-        number += 1
         with planted(patches):
             try:
                 killer = killers(bands, agreed=agreed)
             except Exception as error:
                 killer = repr(error)
-        if killer is None:
-            survived.append(name)
-    untold = set(UNTOLD) if agreed else set()
-    noticed, tellable = number - len(survived), number - len(untold)
+        noticed[name] = killer is not None
+    rules, limits = [noticed[name] for name in MUTANTS], [noticed[name] for name, _ in moved_limits()]
     with capsys.disabled():
-        print(f"\n{noticed} of {number} planted errors noticed ({noticed / number:.1%}), ", end="")
-        print(f"of {tellable} that can be told {noticed / tellable:.1%}; not: {', '.join(survived)}")
-    assert number >= 100
-    assert untold <= set(survived), "an error that was said to be beyond notice was noticed"
-    assert noticed / tellable >= LEAST_KILLED, survived
+        print(f"\n{sum(noticed.values())} of {len(noticed)} planted errors noticed: ", end="")
+        print(f"{sum(rules)} of {len(rules)} in rules, {sum(limits)} of {len(limits)} moved limits; not: ", end="")
+        print(", ".join(name for name, found in noticed.items() if not found))
+    assert len(noticed) == len(rules) + len(limits) >= 100
+    judged = rules if agreed else [*noticed.values()]
+    assert sum(judged) >= LEAST_KILLED * len(judged)

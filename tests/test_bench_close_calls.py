@@ -83,6 +83,7 @@ LINE, SIDE = "close to the line of a place", "wholly on that side, and yet not i
 DIAGONAL, LEVEL = "diagonal by the bearing or by the sides alone", "level with it to the eye"
 FLANKS, ROUND = "on either side, and all on the same", "surrounded on some sides only"
 FAR, SLIVER = "near a large thing, and far away", "told by a thing that is hardly seen"
+ON_IT = "in it or on it, not next to it"
 NO_GAP, BESIDE = "no gap between near and far", "beside it to some"
 WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
 
@@ -102,9 +103,9 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
         pytest.param([at(100, 500), at(560, 500)], None, LEFT, LINE, id="a half"),
         pytest.param([at(100, 500), at(580, 500)], None, Not(condition=LEFT), None, id="a half, denied"),
         pytest.param(
-            [at(100, 200), at(560, 900)],
+            [at(100, 200), at(560, 900, 20, 10)],
             None,
-            And(conditions=(LEFT, Position(frame="half", place="top"))),
+            And(conditions=(LEFT, Compare(attribute="length", op=">", quantity=Quantity(value=29, unit="px")))),
             None,
             id="another condition keeps it out",
         ),
@@ -116,6 +117,8 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
         pytest.param([at(300, 500), at(470, 220)], MIDDLE, to("left"), None, id="not wholly left"),
         pytest.param([at(300, 700), at(700, 300)], MIDDLE, to("below left"), None, id="diagonal by both"),
         pytest.param([at(300, 545), at(700, 300)], LARGE, to("below left"), DIAGONAL, id="13 degrees down, not below"),
+        pytest.param([at(300, 427), at(700, 300)], MIDDLE, to("above left"), None, id="25 degrees off the diagonal"),
+        pytest.param([at(300, 446), at(700, 300)], MIDDLE, to("above left"), DIAGONAL, id="30 degrees off it"),
         pytest.param([at(500, 590), at(500, 100)], MIDDLE, to("below", "further"), None, id="further down"),
         pytest.param(
             [at(300, 535, 40, 100), at(500, 100)], LARGE, to("below", "further"), LEVEL, id="level to the eye"
@@ -137,6 +140,17 @@ WALL = (480.0, 200.0, 520.0, 800.0)  # upright and long
         pytest.param([at(300, 500), at(700, 800)], at(500, 500, 40, 12), to("left"), SLIVER, id="left of a sliver"),
         pytest.param([at(500, 200, 20, 60), at(200, 200)], WALL, by("parallel"), None, id="parallel"),
         pytest.param([at(542, 500), at(563, 520)], MIDDLE, by("adjacent"), BESIDE, id="half a ship off"),
+        pytest.param([at(500, 500), at(900, 500)], LARGE, by("adjacent"), ON_IT, id="in it"),
+        pytest.param([at(560, 500, 40, 40), at(900, 500)], LARGE, by("adjacent"), None, id="a quarter of it on it"),
+        pytest.param([at(556, 500, 40, 40), at(900, 500)], LARGE, by("adjacent"), ON_IT, id="a third of it on it"),
+        pytest.param([at(500, 500), at(900, 500)], LARGE, Not(condition=by("adjacent")), ON_IT, id="in it, denied"),
+        pytest.param(
+            [at(10, 10, 20, 20), at(700, 700)],
+            None,
+            And(conditions=(TOP_LEFT, TOP_EDGE)),
+            "two places, which read as two groups",
+            id="in one place and at another",
+        ),
         pytest.param(
             [at(100, 500), at(900, 500)],
             None,
@@ -194,10 +208,49 @@ def test_surrounded_on_all_sides() -> None:
     ring = [at(x, y, 30, 30) for x, y in ((440, 440), (560, 440), (560, 560), (440, 560))]
     # bearings of 10, 100 and 185 degrees: in three of four quadrants, and nothing over one half of the circle
     beam = [at(x, y, 12, 12) for x, y in ((559, 510), (490, 559), (440, 495))]
-    for others, reason in ((ring, None), (beam, ROUND)):
+    bushes = [at(x, y, 10, 10) for x, y in ((450, 450), (550, 450), (550, 550), (450, 550))]
+    for others, reason in ((ring, None), (beam, ROUND), (bushes, "surrounded by what is small beside it")):
         seen = view(at(500, 500, 40, 40), other=others)
         assert seen.certain.selection(Selection(phrases=("ship",), where=around)).kept, "surrounded by the rules"
         assert doubt(seen, around) == reason
+
+
+@pytest.mark.parametrize(("factor", "reason"), [(1.0, "as good as surrounded"), (2.0, None)])
+def test_as_good_as_surrounded(factor: float, reason: str | None) -> None:
+    """One is surrounded by the rules; the other has neighbours on two sides, and on the third one somewhat farther."""
+    ring = [(300 + dx, 300 + dy) for dx, dy in ((-60, -60), (60, -60), (60, 60), (-60, 60))]
+    others = [(700 + dx, 700 + dy) for dx, dy in ((68, 15), (-35, 60), (-70 * factor, -121 * factor))]
+    around = Relation(relation="surrounded", reference=Selection(phrases=("buoy",)))
+    seen = view(at(300, 300, 40, 40), at(700, 700, 40, 40), other=[at(x, y, 30, 30) for x, y in (*ring, *others)])
+    assert seen.certain.selection(Selection(phrases=("ship",), where=around)).kept == ("ship-1",)
+    assert doubt(seen, around) == reason
+
+
+@pytest.mark.parametrize(("degrees", "reason"), [(10, None), (22, "turned in that direction to some")])
+def test_diagonal_to_some(degrees: float, reason: str | None) -> None:
+    ships = (turned(300, 300, 45), turned(700, 700, degrees))
+    seen = view(other=at(100, 900), more=ships)
+    asked = Orientation(word="diagonal")
+    assert len(seen.certain.selection(Selection(phrases=("ship",), where=asked)).kept) == 1
+    assert doubt(seen, asked) == reason
+
+
+def test_what_a_side_is_told_by_lies_on_it() -> None:
+    top = Selection(phrases=("ship",), picks=(Pick(by="y", order="min"),), expected=1)
+    seen = view(at(300, 250), at(200, 700), at(800, 500), other=WALL)
+    same = Relation(relation="same_side", reference=BUOY, second=top)
+    assert seen.certain.selection(Selection(phrases=("ship",), where=same)).kept == ("ship-2",)
+    assert doubt(seen, same) == "on the side that it is itself on"
+    assert doubt(seen, And(conditions=(same, Position(frame="half", place="bottom")))) is None
+
+
+def turned(x: float, y: float, degrees: float) -> Thing:
+    """A ship of 120 x 30 px, turned."""
+    angle = np.radians(degrees)
+    along, across = np.array([np.cos(angle), np.sin(angle)]) * 60, np.array([-np.sin(angle), np.cos(angle)]) * 15
+    corners = np.array([x, y]) + np.array([-along - across, along - across, along + across, across - along])
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return Thing(f"ship{x}", "ship", box, corners_px=canonical_corners(corners))
 
 
 @pytest.mark.parametrize(
@@ -232,14 +285,10 @@ def test_no_item_hangs_on_such_a_limit(task: str) -> None:
         assert close_call(seen, asked, seen.certain.selection(asked)) is None, item.expression
 
 
-@pytest.mark.parametrize(("degrees", "reason"), [(8, None), (13, "parallel or square to it by the rules alone")])
+@pytest.mark.parametrize(("degrees", "reason"), [(6, None), (10, "parallel or square to it by the rules alone")])
 @pytest.mark.parametrize("relation", ["parallel", "perpendicular"])
 def test_turned_a_little(degrees: float, relation: str, reason: str | None) -> None:
-    angle = np.radians(degrees + (90 if relation == "parallel" else 0))
-    along, across = np.array([np.cos(angle), np.sin(angle)]) * 60, np.array([-np.sin(angle), np.cos(angle)]) * 15
-    corners = np.array([300.0, 500.0]) + np.array([-along - across, along - across, along + across, across - along])
-    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    ship = Thing("s", "ship", box, corners_px=canonical_corners(corners))
+    ship = turned(300, 500, degrees + (90 if relation == "parallel" else 0))
     seen = view(at(800, 200, 60, 60), other=WALL, more=(ship,))
     asked = Relation(relation=relation, reference=BUOY)  # type: ignore[arg-type]
     assert seen.certain.selection(Selection(phrases=("ship",), where=asked)).kept == ("ship-1",)

@@ -22,6 +22,7 @@ from surveyor.core.masks import Mask
 from surveyor.evals.bench.execute import answer, executor_of
 from surveyor.evals.bench.items import Header, Item, read_header, read_items, write_items
 from surveyor.evals.construction.admit import Rejected, Verdicts, admitted, admitted_empty, deletions
+from surveyor.evals.construction.close_calls import close_call
 from surveyor.evals.construction.compose import Proposal
 from surveyor.evals.construction.contested import contested
 from surveyor.evals.construction.provided import provision_of
@@ -280,6 +281,24 @@ def test_answers_have_the_pixels_that_scores_count_as_an_answer() -> None:
         found = [item for seed in range(4) for item in build_rcd([pair({"building": boxes})], n=30, seed=seed)[1]]
         areas = {area(item.answer_rle) for item in found if item.answer_rle is not None}
         assert (7 * height in areas) == is_asked and min(areas) >= 50
+
+
+@pytest.mark.parametrize(
+    ("x0", "x1", "is_strip"),
+    [
+        pytest.param(118, 158, True, id="10 of 40 columns in the box"),
+        pytest.param(103, 143, False, id="25 of 40 columns"),
+        pytest.param(40, 100, False, id="wholly inside"),
+        pytest.param(150, 190, False, id="wholly outside"),
+        pytest.param(110, 218, False, id="18 of 108 columns, and wide"),
+    ],
+)
+def test_a_strip_of_a_thing_at_the_side_of_a_box_is_contested(x0: int, x1: int, is_strip: bool) -> None:
+    """The box is the left half, 128 px wide."""
+    seen = view((x0, 40, x1, 80), (20, 150, 60, 190))
+    selection = Selection(phrases=("changed building",), where=InBox(xyxy=(0, 0, 500, 1000)))
+    why = close_call(seen, selection, seen.certain.selection(selection))
+    assert (why == "a strip of a thing in a box") is is_strip
 
 
 def test_the_smallest_must_be_seen_whole() -> None:

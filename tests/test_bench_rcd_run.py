@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from surveyor.agent.parser import parse
 from surveyor.core.changes import changed_thing
-from surveyor.core.errors import UnknownPhrase, UsageError
+from surveyor.core.errors import UsageError
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
 from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
 from surveyor.core.scene import Scene
-from surveyor.evals.bench.changes import ChangeGrounder, KeptMasks, held_box
+from surveyor.evals.bench.changes import KeptMasks, held_box
 from surveyor.evals.bench.items import Header, Image, Item, Made, Truth, read_items, write_items
 from surveyor.evals.bench.predict import How, predict
 from surveyor.evals.bench.predictions import Prediction
@@ -109,44 +109,13 @@ def scenes(*sizes: tuple[int, int]) -> list[Scene]:
     return [Scene.from_array(np.zeros((h, w, 3), np.uint8), name=f"s{n}") for n, (w, h) in enumerate(sizes)]
 
 
-def test_a_grounder_over_a_pair() -> None:
-    detector = FakeChangeDetector([region(name) for name in BOXES])
-    before, after = scenes(SIZE, SIZE)
-    grounder = ChangeGrounder(detector, before, after)
-    for _ in range(2):
-        found = grounder.ground(before, "changed buildings")
-        assert [(each.id, each.label) for each in found] == [(name, "changed building") for name in ("b1", "b2", "b3")]
-    assert detector.calls == [("s0", "s1", "building")], "earlier first, and asked once"
-    assert grounder.knows() is None and getattr(grounder, "version", None) is None
-    assert {each.mask for each in found} == {each.mask for each in grounder.found}
-    with pytest.raises(UnknownPhrase, match="Only what changed"):
-        grounder.ground(before, "buildings")
-
-
-def test_pairs_of_unequal_size_are_told() -> None:
-    with pytest.raises(UsageError, match="'s0' has 200 x 100 px and 's1' 200 x 90"):
-        ChangeGrounder(FakeChangeDetector(), *scenes(SIZE, (200, 90)))
-
-
-def test_outlines_are_filled_in_where_a_detector_gives_no_masks() -> None:
-    before, after = scenes(SIZE, SIZE)
-    bare = FakeChangeDetector([region("b2", masked=False)])
-    (found,) = ChangeGrounder(bare, before, after).ground(before, "changed building")
-    assert found.mask is not None and found.mask.area_px == 20 * 30
-
-
-def test_kept_masks_are_found_by_their_boxes() -> None:
+def test_kept_masks_are_those_of_the_prompts() -> None:
     (before,) = scenes(SIZE)
-    same = Region("x", "building", region("b1").corners_px, region("b1").box_px, mask=mask_of("b1", "b2"))
-    kept = KeptMasks([region("b1"), same, region("b3")])
-    prompts = [
-        MaskPrompt(region(name).box_px, region(name).corners_px, np.zeros((0, 2)), coarse=coarse)
-        for name, coarse in (("b3", None), ("b1", mask_of("b1", "b2")), ("b1", mask_of("b1")), ("b2", None))
-    ]
-    masks = [result.mask for result in kept.segment(before, prompts)]
-    assert masks[:3] == [mask_of("b3"), mask_of("b1", "b2"), mask_of("b1")]
-    assert masks[3].area_px == 20 * 30, "nothing there has that box: filled in"
-    assert kept.segment(before, []) == ()
+    prompts = [MaskPrompt(region("b2").box_px, coarse=coarse) for coarse in (mask_of("b1", "b3"), None)]
+    masks = [result.mask for result in KeptMasks().segment(before, prompts)]
+    assert masks[0] == mask_of("b1", "b3")
+    assert masks[1].area_px == 20 * 30, "no pixels are known: filled in"
+    assert KeptMasks().segment(before, []) == ()
 
 
 # ---- one item -------------------------------------------------------------------------------------------------
@@ -187,9 +156,26 @@ def test_any_change_is_asked_for_as_such(folder: Path) -> None:
     assert detector.calls == [("a.png", "b.png", "change")]
 
 
-def test_what_speaks_of_no_change_is_refused(folder: Path) -> None:
-    found = predict(item("segment all buildings", request="changed buildings"), models(), How(), root=folder)
-    assert found.status == "refused" and "Only what changed" in found.said
+def test_what_speaks_of_no_change_is_asked_of_the_later_image(folder: Path) -> None:
+    looks = FakeGrounder([region("b2", masked=False)])
+    asked = item("segment all buildings", request="changed buildings")
+    found = predict(asked, models(grounder=looks, segmenter=FakeSegmenter()), How(), root=folder)
+    assert [each.label for each in found.regions] == ["building"]
+    assert {call[0] for call in looks.calls} == {"b.png"}
+
+
+def test_what_only_the_grounder_knows_is_compared_as_ask_does(folder: Path) -> None:
+    class OnceThere(FakeGrounder):
+        def ground(self, scene: Scene, phrase: str) -> tuple[Region, ...]:
+            return super().ground(scene, phrase) if scene.name == "b.png" else ()
+
+    ship = region("b2", label="ship", masked=False)
+    asked = item("segment all changed ships", request="changed buildings")
+    came = predict(asked, models(grounder=OnceThere([ship]), segmenter=FakeSegmenter()), How(), root=folder)
+    assert [each.label for each in came.regions] == ["changed ship"]
+    assert pixels_of(came).area_px == 20 * 30
+    stayed = predict(asked, models(grounder=FakeGrounder([ship]), segmenter=FakeSegmenter()), How(), root=folder)
+    assert (stayed.status, stayed.mask_rle) == ("answered", None)
 
 
 def test_a_type_that_the_detector_does_not_know_is_refused(folder: Path) -> None:
@@ -232,7 +218,7 @@ def test_what_one_pair_gave_is_not_taken_for_another(folder: Path) -> None:
     looks = models(change=Looks([region(name) for name in BOXES]))
     answers = [predict(each, looks, How(), root=folder, cache=True) for each in (one, twice, one)]
     assert [found.mask_rle is None for found in answers] == [False, True, False]
-    assert calls == ["b.png", "a.png", "b.png"]
+    assert calls == ["b.png", "b.png"], "of one and the same image nothing is asked"
 
 
 @pytest.mark.parametrize("how", [How(), ORACLE, How(baseline="region-blind")], ids=lambda how: how.mode)
@@ -292,7 +278,7 @@ def test_one_broken_pair_costs_no_other(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rcd")
-    records = synth_pairs(20, seed=60, size_wh=(320, 320), root=folder)
+    records = synth_pairs(30, seed=60, size_wh=(320, 320), root=folder)
     write_items(folder / "items.jsonl", *build_rcd(records, n=80, seed=5, root=str(folder)))
     return folder
 
@@ -329,7 +315,7 @@ def test_baselines_score_less(suite: Path, tmp_path: Path) -> None:
 
 def test_a_perfect_detector_scores_100_percent_through_the_whole_agent(suite: Path, tmp_path: Path) -> None:
     """Every part from the words to the mask but the detector's own eyes."""
-    path = suite / "items.jsonl"
+    path, types = suite / "items.jsonl", ("building", "road", "change")
     predictions = []
     for each in read_items(path):
         found = [
@@ -337,9 +323,9 @@ def test_a_perfect_detector_scores_100_percent_through_the_whole_agent(suite: Pa
                    np.array(truth.obb), np.array(truth.hbb), mask=Mask.from_rle(truth.rle))  # type: ignore[arg-type]
             for truth in each.objects
         ]  # fmt: skip
-        types = ("building", "road", "change")
         detector = FakeChangeDetector(found)
         detector.changes = partial(_of_type, found, types)  # type: ignore[method-assign]
+        detector.knows = lambda: types  # type: ignore[method-assign]
         predictions.append(predict(each, models(change=detector), How(), root=suite))
     values = score_rcd(read_items(path), predictions).values()
     assert values["giou"] == pytest.approx(1.0), [each.said for each in predictions if each.status != "answered"]

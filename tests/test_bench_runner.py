@@ -27,7 +27,9 @@ from surveyor.core.errors import Cancelled, MissingDependency, ModelOutputError,
 from surveyor.core.geometry import box_to_corners
 from surveyor.core.masks import Mask
 from surveyor.core.progress import note
+from surveyor.core.protocols import MaskPrompt
 from surveyor.core.regions import Region
+from surveyor.core.scene import Scene
 from surveyor.evals.bench import runner as runner_module
 from surveyor.evals.bench import workers as workers_module
 from surveyor.evals.bench.field_predict import check_field
@@ -332,6 +334,23 @@ def test_item_models_keep_the_doors(folder: Path) -> None:
     assert [region.id for region in grounder.ground(scene, "vessels")] == ["s1"]
     assert [region.score for region in grounder.ground(scene, "airplanes")] == [None] * 3
     assert ItemSegmenter(one).segment(scene, []) == ()
+
+
+@pytest.mark.parametrize(("oracle", "told"), [((), True), (("boxes",), False)])
+def test_boxes_of_the_truth_tell_a_segmenter_nothing_else(folder: Path, oracle: Any, told: bool) -> None:
+    """Points or an outline of the annotated mask would be the answer itself."""
+    seen: list[MaskPrompt] = []
+
+    class Watching(FakeSegmenter):
+        def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]):  # type: ignore[no-untyped-def]
+            seen.extend(prompts)
+            return super().segment(scene, prompts)
+
+    outlined = tuple(replace(each, polygon_px=each.corners_px) for each in regions(*BOXES))
+    asked = models(grounder=FakeGrounder(outlined), segmenter=Watching())
+    found = predict(item("segment all planes"), asked, How(oracle=oracle), root=folder)
+    assert found.status == "answered" and len(seen) == 3
+    assert all((each.coarse is not None) == told == bool(len(each.point_labels)) for each in seen)
 
 
 # ---- a file of items ------------------------------------------------------------------------------------------

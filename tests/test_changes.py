@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import surveyor
 from surveyor.agent.run import ask, plan, resume, run
 from surveyor.core.errors import QueryError, UnknownPhrase, UsageError
 from surveyor.core.geometry import box_to_corners
+from surveyor.core.masks import Mask
 from surveyor.core.pair import ScenePair, open_pair
 from surveyor.core.regions import Change, Region
 from surveyor.core.scene import Scene
@@ -230,9 +232,44 @@ def test_things_of_the_earlier_image_are_named_so_and_segmented_there() -> None:
     from surveyor.core.protocols import MaskPrompt
 
     later = region("ship", 80)
-    prompts = [MaskPrompt(each.box_px, each.corners_px) for each in (found, later)]
+    prompts = [MaskPrompt(each.box_px, each.corners_px, label=each.label) for each in (found, later)]
     results = PairSegmenter(grounder, Watching()).segment(two.after, prompts)
     assert asked_of == [two.before.digest, two.after.digest] and len(results) == 2
+
+
+def test_what_an_earlier_question_found_keeps_its_pixels_and_its_date(tmp_path: Path) -> None:
+    """Results of earlier runs come from the store: then no model is asked but for masks of other things."""
+    asked_of: list[str] = []
+
+    class Detector(FakeChangeDetector):
+        version = "1"
+
+    class Things(FakeGrounder):
+        version = "1"
+
+    class Watching(FakeSegmenter):
+        version = "1"
+
+        def segment(self, scene: Scene, prompts):  # type: ignore[no-untyped-def]
+            asked_of.append(scene.name)
+            return super().segment(scene, prompts)
+
+    half = np.zeros((SIDE, SIDE), bool)
+    half[20:40, 60:70] = True
+    odd = replace(CHANGES[1], mask=Mask.from_array(half))
+    made = Models(Things((RIVER,)), Watching(), change=Detector((CHANGES[0], odd)))
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    cv2.imwrite(str(first), picture())
+    cv2.imwrite(str(second), picture(1))
+
+    def masks(query: str) -> list[int]:
+        answer = ask(first, query, after=second, models=made, cache=tmp_path / "kept", align=False)
+        return [each.region.mask.area_px for each in answer.regions if each.region.mask is not None]
+
+    assert masks("segment the changed buildings") == [400, 200]
+    assert masks("segment the changed buildings at the top edge or in the top half") == [400, 200]
+    assert masks("find the rivers in the earlier image") is not None and not asked_of
+    assert masks("segment the rivers in the earlier image") == [900] and asked_of == ["a.png"]
 
 
 def test_changes_where_one_date_shows_nothing_are_unknown_and_left_out() -> None:

@@ -9,11 +9,13 @@ import struct
 import subprocess
 import sys
 import threading
+import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,20 @@ def as_rgb(pixels):
 
 
 # ---- pixels
+
+
+def test_filters_of_warnings_that_another_thread_puts_back_harm_nothing(tmp_path, monkeypatch):
+    """`warnings.catch_warnings` of one thread undoes the filters that another has set in the meantime."""
+    path, real, opened = write_raster(tmp_path / "a.png", gradient()), rasterio.open, []
+
+    def open_late(*args, **options):
+        opened.append(args)
+        if len(opened) == 1:
+            warnings.simplefilter("error")
+        return real(*args, **options)
+
+    monkeypatch.setattr(rasterio, "open", open_late)
+    assert Scene.open(path).size_wh == (60, 40) and len(opened) >= 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])

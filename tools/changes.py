@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.changes import ANY_CHANGE, changed_thing, earlier_thing
 from ..core.errors import UnknownPhrase
-from ..core.geometry import box_to_corners
 from ..core.lexicon import normalise, resolve
 from ..core.masks import Mask
 from ..core.progress import note
@@ -31,21 +28,7 @@ _LEAST_SEEN = 0.5
 """A change is told where both dates show at least this share of its pixels; the rest is unknown."""
 
 
-class Finds:
-    """Keeps what a grounder found, by what was asked for; sibling steps ask it on threads of their own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[str, tuple[Region, ...]] = {}
-
-    @property
-    def found(self) -> tuple[Region, ...]:
-        """All that was found so far, whatever was asked for."""
-        with self._lock:
-            return tuple(region for regions in self._found.values() for region in regions)
-
-
-class PairGrounder(Finds):
+class PairGrounder:
     """A grounder over two dates.
 
     "changed X" and "change" are found by a change detector; what it does not know by name, but the grounder does, by
@@ -60,11 +43,14 @@ class PairGrounder(Finds):
         pair: both dates on one grid, prepared.
     """
 
+    finds_changes = True
+
     def __init__(
         self, detector: ChangeDetector, comparison: ChangeDetector, grounder: Grounder, pair: ScenePair
     ) -> None:
-        super().__init__()
         self.name = grounder.name
+        self._lock = threading.Lock()  # sibling steps ask on threads of their own
+        self._found: dict[str, tuple[Region, ...]] = {}
         self._detector, self._comparison, self._grounder, self._pair = detector, comparison, grounder, pair
 
     @property
@@ -174,11 +160,9 @@ class PairGrounder(Finds):
             for region in found
         )
 
-    def date_of(self, prompt: MaskPrompt) -> Scene:
-        """The scene in which a prompt's box was found."""
-        with self._lock:
-            earlier = [r for phrase, some in self._found.items() if earlier_thing(phrase) is not None for r in some]
-        return self._pair.before if any(_is_prompt_of(region, prompt) for region in earlier) else self._pair.after
+    def date_of(self, label: str) -> Scene:
+        """The scene in which things of a class were found."""
+        return self._pair.after if earlier_thing(label) is None else self._pair.before
 
 
 class PairSegmenter:
@@ -201,12 +185,13 @@ class PairSegmenter:
 
     def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
         """One result per prompt, in order."""
-        masks = [known_mask(prompt, self._grounder.found) for prompt in prompts]
-        found: dict[int, MaskResult] = {n: MaskResult(mask) for n, mask in enumerate(masks) if mask is not None}
-        open_ = [n for n in range(len(prompts)) if n not in found]
+        found: dict[int, MaskResult] = {}
         by_scene: dict[int, tuple[Scene, list[int]]] = {}
-        for n in open_:
-            date = self._grounder.date_of(prompts[n])
+        for n, prompt in enumerate(prompts):
+            if prompt.coarse is not None and changed_thing(prompt.label) is not None:
+                found[n] = MaskResult(prompt.coarse)
+                continue
+            date = self._grounder.date_of(prompt.label)
             by_scene.setdefault(id(date), (date, []))[1].append(n)
         for date, numbers in by_scene.values():
             results = self._segmenter.segment(date, [prompts[n] for n in numbers])
@@ -217,17 +202,3 @@ class PairSegmenter:
 def with_pixels(region: Region, shape_hw: tuple[int, int]) -> Region:
     """The region with a mask: its own, else its outline filled in."""
     return region if region.mask is not None else replace(region, mask=Mask.from_polygon(region.outline_px, shape_hw))
-
-
-def known_mask(prompt: MaskPrompt, regions: Iterable[Region]) -> Mask | None:
-    """The mask of the region that has a prompt's boxes (of several, the one most like its rough mask), if any."""
-    same = [region.mask for region in regions if region.mask is not None and _is_prompt_of(region, prompt)]
-    if not same:
-        return None
-    coarse = prompt.coarse
-    return same[0] if coarse is None else max(same, key=coarse.iou)
-
-
-def _is_prompt_of(region: Region, prompt: MaskPrompt) -> bool:
-    corners = box_to_corners(prompt.box_px) if prompt.corners_px is None else prompt.corners_px
-    return np.array_equal(region.box_px, prompt.box_px) and np.array_equal(region.corners_px, corners)

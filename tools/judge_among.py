@@ -8,7 +8,7 @@ from ..core.conditions import CountTest
 from .bands import Bands
 from .findings import FALSE, TRUE, UNKNOWN, Case, Findings, Members
 from .judge_group import passes_between
-from .layout import Layout, nearest_points
+from .layout import Layout, nearest_point
 from .pairs import distance_pairs
 from .rows import in_rows
 
@@ -69,9 +69,8 @@ def _between_codes(
 ) -> np.ndarray:
     """(N, P) codes of each candidate for each pair of references."""
     centers = layout.centers[:, None]
-    points = np.stack([centers, centers], axis=-2)
-    start, _ = nearest_points(first.skeletons[left][None], points)
-    stop, _ = nearest_points(other.skeletons[right][None], points)
+    start = nearest_point(first.skeletons[left][None], centers)
+    stop = nearest_point(other.skeletons[right][None], centers)
     codes = _on_line(centers, start, stop, bands)
     if not bands.gap:
         return codes
@@ -104,8 +103,7 @@ def judge_surrounded(case: Case, members: Members, own: np.ndarray, amount: Coun
     subject, member, distances = subject[keep], member[keep], found.values[keep]
     codes = np.minimum(bands.around.codes(distances, layout.sizes[subject]), members.codes[member])
     centers = layout.centers[subject]
-    nearest, _ = nearest_points(objects.skeletons[member], np.stack([centers, centers], axis=-2))
-    away = nearest - centers
+    away = nearest_point(objects.skeletons[member], centers) - centers
     holds = _holding(objects, member, centers)
     quadrants = np.zeros((2, len(layout), 4), dtype=np.int8)
     for turn, cross in enumerate((away[:, ::-1] * [-1, 1], away[:, ::-1] * [1, -1])):  # straight above: turned a hair

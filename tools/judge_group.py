@@ -40,17 +40,17 @@ def _connected(layout: Layout, reach: float) -> list[np.ndarray]:
     for label in dict.fromkeys(labels.tolist()):
         reaches[labels == label] = reach * float(np.median(lengths[labels == label]))
     near = distance_pairs(layout, layout, reaches)
-    parents = np.arange(len(layout))
+    parents = list(range(len(layout)))
 
     def root(index: int) -> int:
         while parents[index] != index:
             parents[index] = parents[parents[index]]
-            index = int(parents[index])
+            index = parents[index]
         return index
 
-    for first, second in zip(near.rows.tolist(), near.columns.tolist(), strict=True):
-        if labels[first] == labels[second]:
-            parents[root(first)] = root(second)
+    alike = labels[near.rows] == labels[near.columns]
+    for first, second in zip(near.rows[alike].tolist(), near.columns[alike].tolist(), strict=True):
+        parents[root(first)] = root(second)
     roots = np.array([root(index) for index in range(len(layout))], dtype=np.int64)
     found = [np.flatnonzero(roots == each) for each in dict.fromkeys(roots.tolist())]
     return [members for members in found if len(members) >= LEAST["group"]]

@@ -218,8 +218,8 @@ def nearest_points(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray
     a, b = np.broadcast_arrays(a, b)
     options = []
     for end in (0, 1):
-        options.append((a[..., end, :], _foot(a[..., end, :], b)))
-        options.append((_foot(b[..., end, :], a), b[..., end, :]))
+        options.append((a[..., end, :], nearest_point(b, a[..., end, :])))
+        options.append((nearest_point(a, b[..., end, :]), b[..., end, :]))
     on_a, on_b = (np.stack([option[side] for option in options]) for side in (0, 1))
     best = np.argmin(((on_a - on_b) ** 2).sum(axis=-1), axis=0)[None, ..., None]
     on_a, on_b = (np.take_along_axis(side, best, axis=0)[0] for side in (on_a, on_b))
@@ -232,8 +232,8 @@ def nearest_points(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray
     return np.where(crossing, meeting, on_a), np.where(crossing, meeting, on_b)
 
 
-def _foot(point: FloatArray, segment: FloatArray) -> FloatArray:
-    """The point of a segment that is nearest to a point."""
+def nearest_point(segment: FloatArray, point: FloatArray) -> FloatArray:
+    """The point of a line segment (..., 2, 2) that is nearest to a point (..., 2): (..., 2), broadcast."""
     along = segment[..., 1, :] - segment[..., 0, :]
     square = (along**2).sum(axis=-1)
     t = ((point - segment[..., 0, :]) * along).sum(axis=-1) / np.where(square > 0, square, 1.0)

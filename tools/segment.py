@@ -50,12 +50,14 @@ def segment(scene: Scene, candidates: CandidateSet, *, segmenter: Segmenter) -> 
 
 
 def _prompt(region: Region, shape_hw: tuple[int, int]) -> MaskPrompt:
-    """Box, points inside, and the outline as a rough mask where one is known (GeoGround's box + mask prompt)."""
+    """Box, points inside, and the pixels or outline as a rough mask where known (GeoGround's box + mask prompt)."""
     points = np.zeros((0, 2)) if region.keypoints_px is None else region.keypoints_px
     if not len(points) and region.polygon_px is not None:
         points = farthest_points_in_polygon(region.polygon_px, _KEYPOINTS)
-    coarse = None if region.polygon_px is None else Mask.from_polygon(region.polygon_px, shape_hw)
-    return MaskPrompt(region.box_px, region.corners_px, points, (1,) * len(points), coarse)
+    coarse = region.mask
+    if coarse is None and region.polygon_px is not None:
+        coarse = Mask.from_polygon(region.polygon_px, shape_hw)
+    return MaskPrompt(region.box_px, region.corners_px, points, (1,) * len(points), coarse, region.label)
 
 
 def _with_mask(region: Region, mask: Mask) -> Region:

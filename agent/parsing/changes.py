@@ -376,12 +376,14 @@ def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> S
 
 
 def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool) -> Condition | None:
-    """The condition with the classes of its own set renamed; without them where there is only one class."""
+    """The condition with the classes of its own set renamed; None where all of the only class meet it."""
     if isinstance(condition, ClassIs):
         return None if drop else ClassIs(phrase=names.get(condition.phrase, condition.phrase))
     if isinstance(condition, And | Or):
         parts = [_reclassed(part, names, drop) for part in condition.conditions]
         kept = tuple(part for part in parts if part is not None)
+        if not kept or (isinstance(condition, Or) and len(kept) < len(parts)):  # all of them, or some of them
+            return None
         return kept[0] if len(kept) == 1 else condition.model_copy(update={"conditions": kept})
     return condition
 

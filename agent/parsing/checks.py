@@ -58,7 +58,9 @@ def exclude_each_other(first: Condition, second: Condition) -> bool:
         return _empty_range(first, second)
     if isinstance(first, Position | InBox) and isinstance(second, Position | InBox):
         return _apart(first, second)
-    if isinstance(first, SizeWord | Shape | Orientation | Colour | Changed):
+    if isinstance(first, Changed) and isinstance(second, Changed):
+        return first != second and "changed" not in (first.word, second.word)  # what is new has changed
+    if isinstance(first, SizeWord | Shape | Orientation | Colour):
         return type(first) is type(second) and first != second
     return False
 

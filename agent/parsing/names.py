@@ -14,6 +14,7 @@ from .vocabulary import ATTRIBUTES, GROUPS, IN_A_ROW, ORIENTATIONS, RELATIONS, S
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5
 MAX_NOUN_CHARS = 60
+_NO_NAMES = frozenset("image picture changed built".split())  # alone; they only begin or end one ("built area")
 
 
 class NameReader(ConditionReader):
@@ -148,6 +149,8 @@ class NameReader(ConditionReader):
     @staticmethod
     def _may_be_said(name: str) -> bool:
         """Whether singular and plural of the name are read back as names ("nes": the singular is a place)."""
+        if set(singular(name).split()) <= _NO_NAMES:
+            return False
         for form in (singular(name), plural(singular(name))):
             for word in form.split():
                 used = word in RESERVED and word not in NOUN_TAILS and word not in EVERYTHING and word != "of"

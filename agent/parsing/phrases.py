@@ -328,6 +328,8 @@ class PhraseReader(RankedPhraseReader):
         if text:
             if text in EVERYTHING:
                 text = self._anything(phrase, text)
+            elif text.startswith("changed ") and text.removeprefix("changed ") in EVERYTHING:
+                text = f"changed {self._anything(phrase, text.removeprefix('changed '))}"
             elif text.split()[-1] in EVERYTHING:
                 self.refuse("name what to look for, e.g. 'planes and ships', or 'all objects' for all there is", start)
             phrase.plural = is_plural(text) if phrase.plural is None else phrase.plural

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.geometry import box_to_corners
 from ...core.masks import Mask
-from ...core.protocols import MaskPrompt, MaskResult
+from ...core.protocols import MaskPrompt, MaskResult, Segmenter
 from ...core.regions import Region
 from ...core.rotated_iou import rotated_iou_matrix
 from ...tools.models.spec import Models
@@ -94,10 +94,27 @@ class ItemSegmenter:
         )
 
 
+class BoxPrompts:
+    """A segmenter that is told boxes alone: points or outlines of the item's objects would tell it their masks.
+
+    Args:
+        segmenter: what is asked.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self.name = segmenter.name
+        self._segmenter = segmenter
+
+    def segment(self, scene: Scene, prompts: Sequence[MaskPrompt]) -> tuple[MaskResult, ...]:
+        """One mask a prompt, in order."""
+        return self._segmenter.segment(scene, [MaskPrompt(p.box_px, p.corners_px, label=p.label) for p in prompts])
+
+
 def with_oracles(models: Models, item: Item, parts: Sequence[str]) -> Models:
     """The models, those for "boxes" and "masks" replaced where they are among the parts; both by "boxes" for RCD."""
     if "boxes" in parts:
         models = replace(models, grounder=ItemGrounder(item))
         if item.task == "RCD":
-            return replace(models, segmenter=KeptMasks(region_of(truth) for truth in item.objects))
+            return replace(models, segmenter=KeptMasks())
+        models = replace(models, segmenter=BoxPrompts(models.segmenter))
     return replace(models, segmenter=ItemSegmenter(item)) if "masks" in parts else models

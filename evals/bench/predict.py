@@ -36,7 +36,7 @@ from ...core.scene import Scene
 from ...tools.bands import CRISP, STRICT
 from ...tools.models.spec import Models
 from .baselines import RCD_ONLY, Baseline, chosen, class_request
-from .changes import NO_DETECTOR, held_inside, over_pair, union_of
+from .changes import NO_DETECTOR, as_pair, held_inside, union_of
 from .items import Image, Item
 from .oracles import with_oracles
 from .predictions import Predicted, Prediction
@@ -243,7 +243,7 @@ class _Asked:
             return Prediction(id=item.id)
         scene = open_image(item.image, self.root)
         if item.task == "RCD":
-            self._open_pair(scene)
+            scene = self._open_pair(scene)
         request, models = self._request(), self.models
         if item.task == "RCD":
             models, request = held_inside(models, request, scene.size_wh)
@@ -258,16 +258,18 @@ class _Asked:
             said=answer.text,
         )
 
-    def _open_pair(self, before: Scene) -> None:
-        """Opens the later image, too, and puts the change detector where the plan asks for things and their pixels."""
+    def _open_pair(self, before: Scene) -> Scene:
+        """Opens the later image, too, and has the models look at both dates; the scene that they answer in."""
         item = self.item
         if item.after is None:
             raise UsageError(f"the item {item.id!r} has no later image")
         after = open_image(item.after, self.root)
         if before.size_wh != after.size_wh:
             raise UsageError(f"the images of {item.id!r} differ in size: {before.size_wh!r} and {after.size_wh!r}")
-        if "boxes" not in self.how.oracle:
-            self.models = over_pair(self.models, before, after)
+        if "boxes" in self.how.oracle:
+            return before
+        self.models, scene = as_pair(self.models, before, after)
+        return scene
 
     def _request(self) -> Request:
         if self.how.baseline is not None:

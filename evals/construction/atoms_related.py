@@ -16,6 +16,7 @@ import shapely
 
 from ...core.conditions import CompareWith, Condition, CountTest, Pick, Quantity, Relation, Selection
 from ...core.regions import FloatArray
+from ...tools.findings import FALSE, TRUE
 from ...tools.pairs import VECTORS, distance_pairs
 from .referents import Referent
 from .seen import is_endless
@@ -25,6 +26,7 @@ from .views import View
 _LONG, _SIDED = 1.5, 3.0  # aspect from which a thing has a direction, or two sides
 _SMALL = 0.3  # of the image's shorter side: what reaches further is at no one place
 _BETWEEN_TRIES = 12
+_SECONDS = 6  # things tried that a side of something is told by
 _CROWD = 40  # more of a class than this, and nobody would look at all of them
 _FEW = 12  # objects up to which a bearing is worth a try where some are in doubt
 _SURE_TURNED = 10.0  # degrees off: what is parallel, or square, to everybody
@@ -226,9 +228,13 @@ def sided(site: Site, rng: random.Random) -> Condition | None:
     if kind == "flanking":
         return _relation("flanking", referent)
     others = [each for each in site.referents if each.id != referent.id and each.hops == 1]
-    if not others:
-        return None
-    return _relation(kind, referent, second=rng.choice(others).selection)
+    if kind == "same_side":  # as a thing of its own class: is that on its own side, too?
+        others = [each for each in others if each.label not in site.labels]
+    for other in rng.sample(others, min(len(others), _SECONDS)):
+        relation = _relation(kind, referent, second=other.selection)
+        if set(view.certain.codes(site.layout, relation).tolist()) == {FALSE, TRUE}:
+            return relation
+    return None
 
 
 def _is_on_bank(site: Site, referent: Referent) -> bool:

@@ -7,12 +7,11 @@ same bytes.
 
 from __future__ import annotations
 
-import gc
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from ... import __version__
@@ -30,6 +29,7 @@ from .compose import LEAST_TOLD_APART, Proposal
 from .contested import contested
 from .crops import views_of
 from .drafts import Draft, numbered, said_of
+from .lanes import in_lanes, without_collector
 from .phrasing import spoken_name
 from .provided import KIND as N_IF
 from .provided import SHARE, with_test
@@ -49,25 +49,6 @@ _AT_ONCE = 3  # items a window and turn
 _PATIENCE = 4  # turns over all windows without an item
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Leaves out the search for cyclic garbage, which goes over all annotations again and again and finds hardly any.
-
-    It took a quarter of the time of a build.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            if not gc.get_freeze_count():  # what was made is no garbage: else the next object sets off a search of all
-                gc.freeze()
-                gc.unfreeze()
-            gc.enable()
-
-
-@_without_collector()
 def build(
     records: Iterable[Record],
     *,
@@ -80,6 +61,7 @@ def build(
     zero_share: float = ZERO_SHARE,
     broader: Sequence[str] = BROADER,
     colours: bool = False,
+    workers: int = 1,
 ) -> tuple[Header, list[Item]]:
     """Items from annotated images.
 
@@ -95,12 +77,15 @@ def build(
         zero_share: share of the items that have no answer.
         broader: words for several classes at once ("vehicle"); only such whose every kind the sources annotate.
         colours: CRES: whether to ask for colours (A4), read from the pixels of the images, which must be there.
+        workers: processes that share a build of 500 items and more; the items are the same for any number. A script
+            that asks for more than one starts under `if __name__ == "__main__":`.
 
     Returns:
         The header (with the reasons of all rejections) and the items in order.
 
     Raises:
-        UsageError: n below 1, no usable record at all, or no item that could be made of them.
+        UsageError: n or workers below 1, no usable record at all, or no item that could be made of them.
+        ToolFailed: a process ended before its time.
 
     Example:
         >>> from surveyor.evals.construction.synth_source import synth_records
@@ -112,19 +97,13 @@ def build(
         raise UsageError("colours are read in the masks of objects, which CREC items have not; expected task='CRES'")
     if n < 1 or not 0 <= zero_share < 1:
         raise UsageError(f"n is {n!r} and zero_share {zero_share!r}; expected at least 1 item and a share below 1")
+    if workers < 1:
+        raise UsageError(f"workers is {workers!r}; expected the number of processes, 1 or more")
     tally: Tally = Counter()
     used = usable(records, task, part, tally)
-    windows = [
-        Window(
-            view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
-        )
-        for record in used
-        for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally, colours=colours)
-    ]
-    classes = {label for window in windows for label in window.view.labels}
-    kinds = tuple(kind for kind in MAKERS if colours or kind not in DERIVED)
-    made = _Making(task, n, seed, zero_share, Quotas(n, len(classes)), tally, company(windows), kinds)
-    items = numbered(made.run(windows), task, seed)
+    make = partial(_lane, task=task, seed=seed, root=root, zero_share=zero_share, broader=broader, colours=colours)
+    items, rejected = in_lanes(make, used, n, seed=seed, workers=workers)
+    tally.update(rejected)
     if not items:
         many = f"{len(used)} image{'s' if len(used) > 1 else ''}"
         raise UsageError(f"no item could be built of {many}: {told(tally) or 'they show no class that can be asked for'}; give more images, or such with more objects")  # fmt: skip  # noqa: E501
@@ -144,6 +123,36 @@ def build(
     return header, items
 
 
+@without_collector()
+def _lane(
+    records: Sequence[Record],
+    n: int,
+    before: int,
+    total: int,
+    *,
+    task: Literal["CREC", "CRES"],
+    seed: int,
+    root: str | None,
+    zero_share: float,
+    broader: Sequence[str],
+    colours: bool,
+) -> tuple[list[Item], Tally]:
+    """Items of some usable images, in balance, and why others were rejected (`surveyor.evals.construction.lanes`)."""
+    tally: Tally = Counter()
+    windows = [
+        Window(
+            view, random.Random(f"{seed}|{view.record.source.name}|{view.record.id}|{view.image.crop_xyxy}"), broader
+        )
+        for record in records
+        for view in views_of(record, seed=seed, masks=task == "CRES", root=root, tally=tally, colours=colours)
+    ]
+    classes = {label for window in windows for label in window.view.labels}
+    kinds = tuple(kind for kind in MAKERS if colours or kind not in DERIVED)
+    quotas = Quotas(n, len(classes))
+    made = _Making(task, n, seed, zero_share, quotas, tally, company(windows), kinds, (before, total))
+    return numbered(made.run(windows), task, seed), tally
+
+
 @dataclass(eq=False)
 class _Making:
     """One build: what it wants and how far it is."""
@@ -156,6 +165,7 @@ class _Making:
     tally: Tally
     company: dict[str, set[str]]
     kinds: tuple[str, ...]
+    progress: tuple[int, int]
     drafts: list[Draft] = field(default_factory=list)
     zeros: int = 0
     barren: Counter[str] = field(default_factory=Counter)
@@ -163,6 +173,7 @@ class _Making:
     def run(self, windows: Sequence[Window]) -> list[Draft]:
         """Turns over all windows until there are enough items or several turns bring none."""
         order = list(windows)
+        others, total = self.progress
         random.Random(f"{self.seed}|order").shuffle(order)
         barren = 0
         while len(self.drafts) < self.n and barren < _PATIENCE:
@@ -171,7 +182,7 @@ class _Making:
                 if len(self.drafts) >= self.n:
                     break
                 self._turn(window)
-                report("items", len(self.drafts), self.n)
+                report("items", others + len(self.drafts), total)
             barren = barren + 1 if len(self.drafts) == before else 0
         return self.drafts[: self.n]
 
@@ -342,7 +353,11 @@ class _Making:
         near: set[str] = set().union(*(self.company.get(label, set()) for label in site.labels))
         known = [label for label in view.classes if label in near and label not in seen]
         names = [name for label in known if (name := spoken_name(label)) is not None]
-        return tuple(name for name in names if not set(labels_of(name, view.certain.classes)) & seen)
+        return tuple(
+            name
+            for name in names  # nor what another class is called too: "no harbors" where there is a quay
+            if not set(labels_of(name, view.certain.classes)) & seen and not labels_of(name, view.labels)
+        )
 
 
 def _places(tags: Iterable[str]) -> list[str]:

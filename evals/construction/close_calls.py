@@ -8,7 +8,6 @@ where an object that all else would let in, or keep in, lies that close to the l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from ...core.conditions import (
     Compare,
     CompareWith,
     Condition,
+    InBox,
     Node,
     Not,
     Orientation,
@@ -30,27 +30,19 @@ from ...core.conditions import (
     conjuncts,
     walk,
 )
-from ...tools.findings import FALSE, TRUE
+from ...tools.findings import FALSE
 from ...tools.judge_position import place_bounds
-from ...tools.layout import Layout
-from ...tools.pairs import VECTORS, distance_pairs
 from ..bench.execute import Found
+from .close_relations import Judged, related
 from .views import View
 
 _LINE = {"cell": 0.06, "half": 0.07, "quadrant": 0.07}  # of the image's side, of a centre from the line
 _EMPTY = 1.6  # times that, where nothing lies in the place
 _EDGE = 0.08  # of the image's side
-_STEEP = 75.0  # degrees off the direction: wholly on that side and not steeper is beside it to some
-_ASLANT = 0.34  # sine of 20 degrees off both axes: a long thing that has no left and right
-_COMPACT = 1.5  # aspect up to which a reference has one bearing
-_LEVEL = 0.08  # of the image's side: what is less far off and overlaps stands level
-_AROUND = 180.0  # degrees: the widest gap between the things around
-_JUMP = 1.5  # of the largest step before: a gap that divides near from far
-_FAR = 0.2  # of the image's shorter side: not near, however large the thing is that it is near to
-_TURNED = 10.0  # degrees off parallel, or off perpendicular
 _LEAST_PX, _LEAST_SHARE = 16.0, 0.02  # of the image's shorter side: width of a thing that others are told by
+_LEANING = {"diagonal": (15.0, 75.0), "horizontal": (0.0, 40.0), "vertical": (50.0, 90.0)}  # degrees: so, to some
+_MOST_CUT = 0.5  # of a thing's pixels: with less in a box than that, and a narrow piece, it lies outside to some
 _ROOM = {"length": 1.15, "width": 1.15, "area": 1.4, "perimeter": 1.15}  # on both sides of a limit in metres
-_ASIDE = 0.9  # of the smaller size: a gap up to which some say "next to"
 _APART, _ALIKE = 1.4, 1.6  # of sizes: in and out of an average; what is not "as large as"
 _ROUND = frozenset(
     "storage tank|tank|silo|tree|tree crown|roundabout|baseball diamond|swimming pool|helipad".split("|")
@@ -59,33 +51,6 @@ _WINGED = frozenset("airplane|plane|helicopter|aircraft".split("|"))  # their wi
 _LONG = frozenset("bridge|ship|runway|road|train|river|taxiway|railway|harbor".split("|"))  # all of them are elongated
 _BORDER_PX = 1.0
 BOUNDLESS = frozenset("field|taxiway|apron|wood|water|grass".split("|"))  # nobody sees where one ends
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What a rule sees of one condition.
-
-    Attributes:
-        view: what is seen.
-        layout: the judged objects.
-        codes: (N,) what the condition says of each.
-        open_: (N,) whether nothing else keeps the object out; under a relation, nor is it what is referred to.
-    """
-
-    view: View
-    layout: Layout
-    codes: np.ndarray
-    open_: np.ndarray
-
-    @property
-    def inside(self) -> np.ndarray:
-        """(N,) whether the condition lets an object in that nothing else keeps out."""
-        return (self.codes == TRUE) & self.open_
-
-    @property
-    def beyond(self) -> np.ndarray:
-        """(N,) whether nothing but the condition keeps an object out."""
-        return (self.codes == FALSE) & self.open_
 
 
 def close_call(view: View, selection: Selection, found: Found) -> str | None:
@@ -97,6 +62,8 @@ def close_call(view: View, selection: Selection, found: Found) -> str | None:
         found: its verdicts on the judged objects; none of them right for a question without answer.
     """
     parts = conjuncts(selection.where)
+    if sum(isinstance(part, Position) for part in parts) > 1:
+        return "two places, which read as two groups"
     codes = [view.certain.codes(found.layout, part) for part in parts]
     for place, part in enumerate(parts):
         others = [each for number, each in enumerate(codes) if number != place]
@@ -171,122 +138,26 @@ def _near_an_edge(judged: Judged, node: Position) -> str | None:
     return "close to the edge, and not at it" if (close & judged.beyond).any() else None
 
 
-# ---- relations ------------------------------------------------------------------------------------------------
-
-
-def _related(judged: Judged, node: Relation) -> str | None:
-    if node.reference is None or not len(judged.layout):
-        return None
-    members = judged.view.certain.members(node.reference).layout
-    rule = _RELATIONS.get(node.relation)
-    if rule is None or not len(members) or node.amount is not None:
-        return None
-    told = {region.id for region in members.regions}  # a thing is nothing to itself
-    others = np.array([region.id not in told for region in judged.layout.regions])
-    return rule(replace(judged, open_=judged.open_ & others), members, node)
-
-
-def _by_extents(layout: Layout, members: Layout, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """(N, axes) whether each lies wholly beyond the reference, and how much the extents overlap, of the smaller."""
-    own, other = layout.boxes, members.boxes[0]
-    beyond, shared = [], []
-    for word in direction.split():
-        axis = 0 if word in ("left", "right") else 1
-        low, high = own[:, axis], own[:, axis + 2]
-        ends = (other[axis], other[axis + 2])
-        beyond.append(high <= ends[0] if word in ("left", "above") else low >= ends[1])
-        overlap = np.minimum(high, ends[1]) - np.maximum(low, ends[0])
-        shared.append(overlap / np.maximum(np.minimum(high - low, ends[1] - ends[0]), 1e-9))
-    return np.stack(beyond, axis=1), np.stack(shared, axis=1)
-
-
-def _toward(judged: Judged, members: Layout, node: Relation) -> str | None:
-    if len(members) != 1:
-        return None
-    assert node.direction is not None
-    layout = judged.layout
-    beyond, _ = _by_extents(layout, members, node.direction)
-    wholly = beyond.all(axis=1)
-    if " " in node.direction:
-        mixed = (judged.inside & ~wholly) | (judged.beyond & wholly)
-        return "diagonal by the bearing or by the sides alone" if mixed.any() else None
-    if members.aspects[0] > _COMPACT:
-        slant = np.abs(members.axes[0]).min()
-        return "to one side of what lies aslant" if slant > _ASLANT else None
-    vectors = layout.centers - members.centers[0]
-    along = vectors @ VECTORS[node.direction] / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
-    off = np.degrees(np.arccos(np.clip(along, -1, 1)))
-    beside = judged.beyond & wholly & (off <= _STEEP)
-    return "wholly on that side, and yet not in that direction" if beside.any() else None
-
-
-def _further(judged: Judged, members: Layout, node: Relation) -> str | None:
-    if len(members) != 1:
-        return None
-    assert node.direction is not None
-    _, shared = _by_extents(judged.layout, members, node.direction)
-    axis = 0 if node.direction in ("left", "right") else 1
-    off = np.abs(judged.layout.centers[:, axis] - members.centers[0, axis]) / judged.view.image.size_wh[axis]
-    level = (shared[:, 0] > 0) & (off < _LEVEL)
-    return "level with it to the eye" if (judged.inside & level).any() else None
-
-
-def _flanking(judged: Judged, members: Layout, node: Relation) -> str | None:
-    held = judged.inside
-    if len(members) != 1 or not held.any():
-        return None
-    axis = members.axes[0]
-    off = judged.layout.centers[held] - members.centers[0]
-    sides = np.sign(off[:, 0] * axis[1] - off[:, 1] * axis[0])
-    return "on either side, and all on the same" if len(set(sides.tolist())) < 2 else None
-
-
-def _surrounded(judged: Judged, members: Layout, node: Relation) -> str | None:
-    layout = judged.layout
-    around = distance_pairs(members, layout, 2.2 * layout.sizes)
-    for place in np.flatnonzero(judged.inside).tolist():
-        off = members.centers[around.rows[around.columns == place]] - layout.centers[place]
-        angles = np.sort(np.degrees(np.arctan2(off[:, 1], off[:, 0])))
-        gaps = np.diff(np.append(angles, angles[:1] + 360))
-        if len(angles) < 2 or gaps.max() > _AROUND:
-            return "surrounded on some sides only"
+def _in_a_box(judged: Judged, node: InBox) -> str | None:
+    """A thing of which a box in numbers holds no more than a strip along its side."""
+    box = node.to_px(judged.view.image.size_wh)
+    for place in np.flatnonzero(judged.open_).tolist():
+        mask = judged.layout.regions[place].mask
+        piece = None if mask is None else mask.clipped(box)
+        if mask is None or piece is None or piece.box_px is None or piece.area_px > _MOST_CUT * mask.area_px:
+            continue
+        x0, y0, x1, y1 = piece.box_px
+        if min(x1 - x0, y1 - y0) < _LEAST_PX:
+            return "a strip of a thing in a box"
     return None
 
 
-def _gaps(layout: Layout, members: Layout) -> np.ndarray:
-    """(N,) px from each outline to the nearest of the references."""
-    found = distance_pairs(layout, members, np.full(len(members), 1e7))
-    gaps = np.full(len(layout), np.inf)
-    np.minimum.at(gaps, found.rows, found.values)
-    return gaps
-
-
-def _near(judged: Judged, members: Layout, node: Relation) -> str | None:
-    gaps = _gaps(judged.layout, members)
-    inside, beyond = gaps[judged.inside], gaps[judged.beyond]
-    if (inside > _FAR * min(judged.view.image.size_wh)).any():
-        return "near a large thing, and far away"
-    if not len(inside) or not len(beyond):
-        return None
-    steps = np.diff(np.append(0.0, np.sort(inside)))
-    return "no gap between near and far" if beyond.min() - inside.max() < _JUMP * steps.max() else None
-
-
-def _adjacent(judged: Judged, members: Layout, node: Relation) -> str | None:
-    layout = judged.layout
-    aside = distance_pairs(layout, members, _ASIDE * members.sizes)
-    small = aside.values <= _ASIDE * np.minimum(layout.sizes[aside.rows], members.sizes[aside.columns])
-    others = np.zeros(len(layout), dtype=bool)
-    others[aside.rows[small]] = True
-    return "beside it to some" if (others & judged.beyond).any() else None
-
-
-def _turned(judged: Judged, members: Layout, node: Relation) -> str | None:
-    if len(members) != 1:
-        return None
-    along = np.degrees(np.arccos(np.clip(np.abs(judged.layout.axes @ members.axes[0]), 0, 1)))
-    off = along if node.relation == "parallel" else 90 - along
-    return "parallel or square to it by the rules alone" if (judged.inside & (off > _TURNED)).any() else None
+def _leaning(judged: Judged, node: Orientation) -> str | None:
+    axes = np.abs(judged.layout.axes)
+    angles = np.degrees(np.arctan2(axes[:, 1], axes[:, 0]))
+    low, high = _LEANING[node.word]
+    so_to_some = (angles >= low) & (angles <= high) & judged.beyond
+    return "turned in that direction to some" if so_to_some.any() else None
 
 
 # ---- sizes ----------------------------------------------------------------------------------------------------
@@ -358,10 +229,7 @@ def _is_cut(view: View, name: str) -> bool:
     return bool(min(x0, y0, width - x1, height - y1) < _BORDER_PX)
 
 
-_RELATIONS: dict[str, Callable[..., str | None]] = {
-    "toward": _toward, "further": _further, "flanking": _flanking, "surrounded": _surrounded, "near": _near,
-    "adjacent": _adjacent, "parallel": _turned, "perpendicular": _turned,
-}  # fmt: skip
 _RULES: dict[type[Node], Callable[..., str | None]] = {
-    Position: _at_a_line, Relation: _related, CompareWith: _compared, Compare: _at_a_limit,
+    Position: _at_a_line, InBox: _in_a_box, Orientation: _leaning, Relation: related, CompareWith: _compared,
+    Compare: _at_a_limit,
 }  # fmt: skip

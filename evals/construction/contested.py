@@ -58,6 +58,8 @@ def contested(view: View, selection: Selection, sure: Found) -> str | None:
                 return "all the others, told by distance"
             if not _is_nearest_by_centres(view.certain, selection, node, sure):
                 return "nearest by outlines, not by centres"
+    if _is_what_it_is_told_by(view.certain, selection, sure.kept):
+        return "what the words refer to is itself the answer"
     return close_call(view, selection, sure)
 
 
@@ -83,6 +85,13 @@ def _ranks_twice(selection: Selection) -> bool:
     own = {pick.by for pick in selection.picks if pick.reference is None}
     below = (each for each in walk(selection) if isinstance(each, Selection) and each is not selection)
     return any(pick.by in own for each in below if each.phrases == selection.phrases for pick in each.picks)
+
+
+def _is_what_it_is_told_by(executor: Executor, selection: Selection, names: tuple[str, ...]) -> bool:
+    """Whether an answer is a single thing that tells others: "the pool near the house nearest to the leftmost pool"."""
+    told = (each for each in walk(selection) if isinstance(each, Selection) and each is not selection)
+    single = (each for each in told if each.expected == 1 or each.picks)
+    return any(region.id in names for each in single for region in executor.members(each).layout.regions)
 
 
 def _is_of(executor: Executor, node: Relation | CompareWith, names: tuple[str, ...]) -> bool:

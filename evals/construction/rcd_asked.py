@@ -16,7 +16,7 @@ KINDS = ("P1", "P2", "P3", "R1", "R2", "R3", "R3:near", "R5", "S", "O")
 """Of the conditions on single images, those that say something of changed pixels."""
 BOX = "P4"
 """A box in numbers: FORMATS.md section 8 asks for it, its taxonomy has no letter for it."""
-_BOXES = 12
+_BOXES = 24
 _STEP, _SHORTEST, _LONGEST = 50, 250, 650  # sides of boxes, thousandths of the image
 _ROUNDS = 3
 _SIDES = ("left", "right", "top", "bottom")

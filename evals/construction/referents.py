@@ -15,6 +15,7 @@ from ...core.conditions import Pick, Position, Relation, Selection
 from ...core.inflection import is_plural
 from ...tools.findings import TRUE, UNKNOWN
 from ..bench.execute import Executor, Found
+from .ruled_out import cannot_be_told
 from .seen import is_endless
 from .views import View
 
@@ -64,7 +65,7 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
     for label in crowds[:4]:
         ways = list(_singled_out(names[label], rng))
         rng.shuffle(ways)
-        good = (found for way in ways[:4] if (found := _checked(view, label, way, 1)) is not None)
+        good = (found for way in ways[:4] if (found := _checked(view, label, way)) is not None)
         told += islice(good, 2)
     hopped: list[Referent] = []
     for label in crowds[:3]:
@@ -73,7 +74,7 @@ def referents_of(view: View, names: dict[str, str], rng: random.Random) -> list[
         for other in near[:2]:
             ways = list(_by_another(names[label], other))
             rng.shuffle(ways)
-            good = (found for way in ways[:3] if (found := _checked(view, label, way, 2)) is not None)
+            good = (found for way in ways[:3] if (found := _checked(view, label, way, other)) is not None)
             hopped += islice(good, 1) if len(bare) + len(told) + len(hopped) < _MOST else ()
     return (bare + told + hopped)[:_MOST]
 
@@ -93,9 +94,14 @@ def _by_another(name: str, other: Referent) -> Iterator[Selection]:
         yield Selection(phrases=(name,), where=where, expected=1)
 
 
-def _checked(view: View, label: str, selection: Selection, hops: int) -> Referent | None:
-    """The referent, one of a label's, where it is one object for certain whether or not doubtful objects are seen."""
+def _checked(view: View, label: str, selection: Selection, other: Referent | None = None) -> Referent | None:
+    """The referent, one of a label's, where it is one object for certain whether or not doubtful objects are seen.
+
+    Told by another one, it takes two hops.
+    """
     if _by_shape(selection) and not view.is_shaped((label,)):
+        return None
+    if cannot_be_told(view, label, selection, None if other is None else other.id):
         return None
     found = view.everything.selection(selection, is_head=False)
     if not is_unique(found) or not is_unique(view.certain.selection(selection, is_head=False)):
@@ -103,7 +109,7 @@ def _checked(view: View, label: str, selection: Selection, hops: int) -> Referen
     seen = view.by_id[found.kept[0]]
     if not seen.is_sure_reference or found.kept != view.certain.selection(selection, is_head=False).kept:
         return None
-    return Referent(selection, seen.label, seen.id, hops, is_bare=False)
+    return Referent(selection, seen.label, seen.id, 1 if other is None else 2, is_bare=False)
 
 
 def _by_shape(selection: Selection) -> bool:

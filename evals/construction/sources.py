@@ -37,6 +37,7 @@ def build_file(
     seed: int = 0,
     part: Literal["dev", "test"] | None = None,
     colours: bool = False,
+    workers: int = 1,
     command: str | None = None,
 ) -> tuple[Header, Path]:
     """Writes an items file.
@@ -51,6 +52,7 @@ def build_file(
         seed: of everything random; nothing is in the field's items.
         part: one side of the split by family; conditional benchmarks alone.
         colours: CRES alone: ask for colours too, read from the pixels.
+        workers: CREC and CRES alone: processes that share the work; the items are the same for any number.
         command: for the header.
 
     Returns:
@@ -63,6 +65,8 @@ def build_file(
         raise UsageError(f"the task is {task.lower()!r}, expected one of: {', '.join(TASKS).lower()}")
     if colours and task != "CRES":
         raise UsageError(f"colours are read inside masks, which {task} items have not; ask for cres")
+    if workers != 1 and task not in ("CREC", "CRES"):
+        raise UsageError(f"workers is {workers!r}, but one process builds {task} items; only crec and cres are shared")
     if part is not None and task not in CONDITIONAL:
         raise UsageError(f"part is {part!r}, but the field's items keep their published splits; write ?split=test behind the folder")  # fmt: skip  # noqa: E501
     out = Path(out)
@@ -86,7 +90,7 @@ def build_file(
         header, items = build_rcd(records, n=plenty, seed=seed, part=part, root=str(root), command=command)
     else:
         of = cast(Literal["CREC", "CRES"], task)
-        more = {"part": part, "root": str(root), "command": command, "colours": colours}
+        more = {"part": part, "root": str(root), "command": command, "colours": colours, "workers": workers}
         header, items = build(records, task=of, n=plenty, seed=seed, **more)  # type: ignore[arg-type]
     write_items(out, header, items)
     return header, root

@@ -230,6 +230,16 @@ class View:
     def _boxed(self) -> dict[str, Layout]:
         return {}
 
+    @cached_property
+    def _boxes_of(self) -> dict[str, Layout]:
+        return {}
+
+    def boxes_of(self, label: str) -> Layout:
+        """The boxes of all objects of a class, which are not drawn for it."""
+        if label not in self._boxes_of:
+            self._boxes_of[label] = Layout([seen.boxed for seen in self.by_label[label]])
+        return self._boxes_of[label]
+
     def boxed(self, name: str) -> Layout:
         """The boxes of one object, which is not drawn for it."""
         if name not in self._boxed:

@@ -6,7 +6,6 @@ red, green, blue. Every PNG is walked through before, since a file that was cut 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from ...core.errors import UsageError
 from ...core.imagefile import check_image_path, check_png, driver_of
 from ...core.masks import Mask
+from ...core.raster import open_quietly
 from .reading import damaged, short
 
 
@@ -25,18 +25,15 @@ def read_labels(path: Path) -> np.ndarray:
     Raises:
         UsageError: no such file, not an image, damaged or cut short.
     """
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import RasterioError
 
     place = check_image_path(path)
     driver = driver_of(place)
     if driver == "PNG":
         check_png(place)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(place, driver=driver) as dataset:
-                bands = np.asarray(dataset.read())
+        with open_quietly(place, driver) as dataset:
+            bands = np.asarray(dataset.read())
     except RasterioError as error:
         reason = str(error.__cause__ or error).splitlines()[0][:160]
         raise damaged(
