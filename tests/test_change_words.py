@@ -135,8 +135,47 @@ def test_an_image_is_no_thing_in_it(query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
+        (
+            "has any building been demolished? which buildings near the road changed between these two images?",
+            "check whether there are any gone buildings; detect all changed buildings near the road",
+        ),
+        (
+            "what was demolished near the demolished bridge and what was built near the road?",
+            "detect all gone changes near the gone bridge; detect all new changes near the road",
+        ),
+        ("how many planes are there in the second image? what changed?", "count all planes; detect all changes"),
+        ("Here are two images of my town. What changed?", "detect all changes"),
+        ("These are two images of the same place. Which houses were demolished?", "detect all gone houses"),
+        ("compare these two images. which buildings are new?", "detect all new buildings"),
+        ("new buildings between the two rivers built", "detect all new buildings between the two new rivers"),
+    ],
+)
+def test_every_sentence_is_read(query: str, said: str) -> None:
+    request = parse(query)
+    assert words(request) == said
+    assert parse(said) == request
+
+
+def test_a_photo_that_is_told_of_asks_nothing_but_a_place_in_it_might() -> None:
+    assert words(parse("This is an aerial photo of Berlin. How many planes are there?")) == "count all planes"
+    with pytest.raises(QueryError):
+        parse("this is a satellite image of the east bank. find planes")
+
+
+@pytest.mark.parametrize("query", ["the river newly changed built", "changed buildings that are not buildings"])
+def test_a_verb_of_change_is_no_part_of_a_name_and_nothing_is_left_out_whole(query: str) -> None:
+    with pytest.raises(QueryError):
+        parse(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
         ("buildings and new buildings that changed", "detect all changed buildings"),  # some of them and all of them
         ("buildings, extended buildings extended", "detect all altered buildings"),
+        ("buildings that are new or changed", "detect all changed buildings"),
+        ("new buildings between the two largest rivers", "detect all new buildings between the two largest rivers"),
+        ("new or gone buildings or gone buildings", "detect all changed buildings that are new or gone"),
         ("which new buildings changed?", "detect all new buildings"),  # what is new has changed
         ("changed buildings that are new or gone", "detect all changed buildings that are new or gone"),
     ],

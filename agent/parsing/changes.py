@@ -17,6 +17,7 @@ from ...core.conditions import (
     Changed,
     ClassIs,
     Condition,
+    Not,
     Or,
     Pick,
     Request,
@@ -28,8 +29,9 @@ from ...core.conditions import (
     with_selections,
 )
 from ...core.errors import QueryError
-from .reserved import NOUN_TAILS, RESERVED
+from .reserved import ADJECTIVES, NOUN_TAILS, RESERVED
 from .tokens import Token
+from .vocabulary import SUPERLATIVES
 
 _NEW = "appeared built constructed erected added arrived emerged"
 _GONE = "disappeared vanished demolished removed destroyed departed razed missing gone lost"
@@ -110,23 +112,46 @@ _TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "
     *_MEANT, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down", "up",
 }  # fmt: skip
 _ANYWHERE = ("areas", "area", "places", "parts", "regions", "things", "spots")
+_RANKED = frozenset(phrase.split()[0] for phrase in SUPERLATIVES.entries)
+_STOPS = (".", "?", "!", ";")
+_BEFORE_QUESTIONS = ("and", ",", "then", "also")
 _SETS = ("all", "any", "a", "an", "the", "these", "those", "some", "every", "no", "both")
 
 
 def in_one_form(tokens: Sequence[Token]) -> list[Token]:
-    """The tokens with what is said of two dates in the grammar's words; others as they are."""
+    """The tokens with what is said of two dates in the grammar's words, sentence by sentence; others as they are."""
     if _TRIGGERS.isdisjoint(_texts(tokens)):
         return list(tokens)
-    found = _with_word(list(tokens))
-    if not _speaks_of_change(found):
-        return _of_dates(found, drop_later=False)
-    found = _without_images(found)
-    short = _of_dates(found)
-    found = short if _speaks_of_change(short) else _of_dates(found, drop_later=False)  # "planes in the new image"
+    sentences = _sentences(_with_word(list(tokens)))
+    dated = any(_speaks_of_change(_of_dates(_without_images(each))) for each in sentences)  # "new" of "the new image"
+    return [
+        token for each in sentences for token in _sentence_in_one_form(each, dated=dated, alone=len(sentences) == 1)
+    ]
+
+
+def _sentences(tokens: Sequence[Token]) -> list[list[Token]]:
+    """The tokens in sentences, each with the mark that ends it; never none."""
+    found: list[list[Token]] = [[]]
+    for token in tokens:
+        if found[-1] and found[-1][-1].text in _STOPS and token.text not in _STOPS:
+            found.append([])
+        found[-1].append(token)
+    return found
+
+
+def _sentence_in_one_form(tokens: list[Token], *, dated: bool, alone: bool) -> list[Token]:
+    """A sentence in the grammar's words.
+
+    Args:
+        dated: whether this or another sentence speaks of a change, so that "the second image" is the one looked at.
+        alone: whether there is no other; "compare these two images." before a question only leads to it.
+    """
+    if not _speaks_of_change(tokens):
+        return _of_dates(tokens, drop_later=dated)
+    found = _of_dates(_without_images(tokens), drop_later=dated)
     if not _speaks_of_change(found):
         return found
-    whole = _whole_question(found)
-    return _asked(_named(_as_adjectives(found))) if whole is None else whole
+    return _asked(_named(_as_adjectives(_whole_questions(found, alone=alone))))
 
 
 def _texts(tokens: Sequence[Token]) -> list[str]:
@@ -164,8 +189,10 @@ def _is_of_numbers(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _speaks_of_change(tokens: Sequence[Token]) -> bool:
-    texts = set(_texts(tokens))
-    return bool({"new", "gone", "change", "changes", "changed", "compare", "same", "identical", *_MEANT} & texts)
+    texts = _texts(tokens)
+    if not {"new", "gone", "change", "changes", "changed", "compare", "identical", *_MEANT}.isdisjoint(texts):
+        return True
+    return any(text == "same" and _ends(texts[at + 1 :]) for at, text in enumerate(texts))  # not "of the same place"
 
 
 def _without_images(tokens: list[Token]) -> list[Token]:
@@ -203,8 +230,10 @@ def _pair_length(texts: list[str]) -> int:
 
 
 def _ends(rest: list[str]) -> bool:
-    """Whether no noun follows: "between the two" is not "between the two rivers"."""
-    return not rest or rest[0] in RESERVED or not rest[0].isalpha()
+    """Whether no noun follows: "between the two" is not "between the two rivers", nor "... the two largest halls"."""
+    if not rest or not rest[0].isalpha():
+        return True
+    return rest[0] in RESERVED and not any(rest[0] in table for table in (_MEANT, ADJECTIVES.entries, _RANKED))
 
 
 def _one_image(texts: list[str], which: Sequence[str]) -> int:
@@ -249,17 +278,27 @@ def _noun_before(tokens: Sequence[Token], at: int) -> int | None:
     return start if start < at else None
 
 
-def _whole_question(tokens: list[Token]) -> list[Token] | None:
-    """Questions about the pair as a whole: "what is gone?"; None for others."""
-    body = [token for token in tokens if token.text not in (".", "?", "!", ",")]
-    texts = _texts(body)
-    if texts[:1] == ["compare"]:
-        return _put(body, 0, len(body), "detect all changes") if set(texts[1:]) <= _COMPARED else None
-    for question, said in _WHOLE:
-        length = len(question)
-        if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
-            return _put(body, 0, length, said)
-    return None
+def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
+    """Questions about the pair as a whole ("what is gone?", "... and what was built near the road?") as requests."""
+    end = len(tokens)
+    while end and tokens[end - 1].text in _STOPS:
+        end -= 1
+    body, stops = tokens[:end], tokens[end:]
+    if body[:1] and body[0].text == "compare":
+        if alone and set(_texts(body[1:])) <= _COMPARED:
+            return _put(body, 0, len(body), "detect all changes")
+        return tokens
+    at = 0
+    while at < len(body):
+        if not at or body[at - 1].text in _BEFORE_QUESTIONS:
+            texts = _texts(body[at:])
+            for question, said in _WHOLE:
+                length = len(question)
+                if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
+                    body = _put(body, at, length, said)
+                    break
+        at += 1
+    return [*body, *stops]
 
 
 def _may_be_noun(token: Token) -> bool:
@@ -288,7 +327,8 @@ def _as_adjectives(tokens: list[Token]) -> list[Token]:
         elif before in _PRONOUNS:
             tokens, at = _put(tokens, at, 1, f"are {meant}"), at + 2
         elif follows or before in ("not", "and", "or", "", ",", "but", "(") or before in _SETS:
-            tokens, at = _put(tokens, at, 1, meant), at + 1
+            said = meant if follows or meant != "changed" else "are changed"  # "that are new or changed"
+            tokens, at = _put(tokens, at, 1, said), at + len(said.split())
         else:  # behind its noun: the verb of the question, or part of the noun phrase
             asks = tokens[0].text in ("which", "what", "how", "where") and "are" not in _texts(tokens[:at])
             joined = "are" if asks else "that are"
@@ -356,7 +396,23 @@ def with_changed_classes(request: Request, query: str, stand_ins: Collection[str
     return with_selections(request, lambda selection: _selected(selection, query, stand_ins))
 
 
+def _refuse_verbs_in_names(phrases: Sequence[str], query: str) -> None:
+    """A name like "road changed" is a verb of change that was not understood. Raises QueryError."""
+    for phrase in phrases:
+        said = changed_thing(phrase) or phrase
+        verb = next((word for word in said.split() if word in _MEANT), None)
+        if verb is not None:
+            at = query.lower().find(verb)
+            raise QueryError(
+                f"did not understand {verb!r} in {said!r}: say it before the thing, e.g. 'demolished buildings', or "
+                "in a question of its own",
+                query,
+                () if at < 0 else ((at, at + len(verb)),),
+            )
+
+
 def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> Selection:
+    _refuse_verbs_in_names(selection.phrases, query)
     if not _has_change(selection.where) or set(selection.phrases) & set(stand_ins):
         return selection
     known = all(changed_thing(phrase) is not None for phrase in selection.phrases)
@@ -371,18 +427,30 @@ def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> S
     phrases = tuple(dict.fromkeys(names.values()))
     ranked = any(isinstance(node, Pick) for part in parts for node in walk(part))  # ranks count what is before them
     first = parts if ranked else sorted(parts, key=lambda part: not isinstance(part, Changed))
-    rest = (_reclassed(part, names, len(phrases) == 1) for part in first if part != Changed(word="changed"))
+    rest = (_reclassed(part, names, len(phrases) == 1, query) for part in first)
     return selection.model_copy(update={"phrases": phrases, "where": all_of(part for part in rest if part is not None)})
 
 
-def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool) -> Condition | None:
-    """The condition with the classes of its own set renamed; None where all of the only class meet it."""
+def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool, query: str) -> Condition | None:
+    """The condition with the classes of its own set renamed; None where all of a set of changes meet it.
+
+    Args:
+        drop: whether there is only one class, so that it need not be said.
+    """
+    if condition == Changed(word="changed"):
+        return None
     if isinstance(condition, ClassIs):
         return None if drop else ClassIs(phrase=names.get(condition.phrase, condition.phrase))
+    if isinstance(condition, Not):
+        inner = _reclassed(condition.condition, names, drop, query)
+        if inner is None:
+            raise QueryError("nothing meets this: all of them are left out; drop the 'not'", query)
+        return Not(condition=inner)
     if isinstance(condition, And | Or):
-        parts = [_reclassed(part, names, drop) for part in condition.conditions]
-        kept = tuple(part for part in parts if part is not None)
-        if not kept or (isinstance(condition, Or) and len(kept) < len(parts)):  # all of them, or some of them
+        parts = [_reclassed(part, names, drop, query) for part in condition.conditions]
+        nested = (part.conditions if isinstance(part, type(condition)) else (part,) for part in parts if part)
+        kept = tuple(dict.fromkeys(each for some in nested for each in some))
+        if not kept or (isinstance(condition, Or) and None in parts):  # all of them, or some of them
             return None
         return kept[0] if len(kept) == 1 else condition.model_copy(update={"conditions": kept})
     return condition

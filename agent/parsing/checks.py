@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...core.changes import changed_thing
 from ...core.conditions import (
     And,
     Changed,
@@ -39,7 +40,8 @@ def find_contradiction(cursor: Cursor, selection: Selection) -> None:
                 if (
                     isinstance(part, Not)
                     and isinstance(part.condition, ClassIs)
-                    and node.phrases == (part.condition.phrase,)
+                    and part.condition.phrase in (node.phrases[0], changed_thing(node.phrases[0]))
+                    and len(node.phrases) == 1
                 ):
                     _refuse(cursor, part.condition, part)
         if isinstance(node, Selection | And):

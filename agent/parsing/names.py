@@ -14,7 +14,7 @@ from .vocabulary import ATTRIBUTES, GROUPS, IN_A_ROW, ORIENTATIONS, RELATIONS, S
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5
 MAX_NOUN_CHARS = 60
-_NO_NAMES = frozenset("image picture changed built".split())  # alone; they only begin or end one ("built area")
+_NO_NAMES = frozenset("image picture date changed built".split())  # alone; they only begin or end one ("built area")
 
 
 class NameReader(ConditionReader):

@@ -43,6 +43,8 @@ _NARROWING = frozenset(
 )
 _PLAIN_PREPOSITIONS = ("at", "in", "on", "by", "over", "around", "across", "under", "above", "below")
 _TELLING: tuple[PhraseTable, ...] = (COLOURS, SIZES, SHAPES, ORIENTATIONS, COMPARATIVES, SUPERLATIVES, PLACES)
+_SHOWN = frozenset("image images picture pictures photo photos photograph photographs scene scenes screenshot".split())
+_GROUND = ("place", "area", "site", "spot", "scene", "location", "region", "town", "city", "village", "ground")
 _ENDS = (".", "!", ":", ";", ",")
 _MAX_WORDS = 25
 _GREETINGS = (
@@ -175,9 +177,10 @@ def _clause_end(cursor: QuantityReader) -> int | None:
             return stop if _is_harmless(cursor, start, stop, counted=purpose) else None
         if cursor.tokens[stop].text in _ENDS:
             meant = purpose and any(token.text in _PURPOSES for token in cursor.tokens[start:stop])
-            own = of_self or role or meant or _is_told(cursor, start, stop) or _is_label(cursor, start, stop)
+            shown = _shows_images(cursor, start, stop)
+            own = of_self or role or meant or shown or _is_told(cursor, start, stop) or _is_label(cursor, start, stop)
             here = cursor.tokens[stop - 1].text == "here" and 2 <= stop - start <= 5
-            if (own or here) and _is_harmless(cursor, start, stop, here, counted=meant):
+            if (own or here) and _is_harmless(cursor, start + 2 * shown, stop, here, counted=meant or shown):
                 return stop
             if of_self and stop < len(cursor.tokens) - 1:
                 cursor.refuse("this could narrow what is asked; put it into the request itself", start, stop)
@@ -185,6 +188,14 @@ def _clause_end(cursor: QuantityReader) -> int | None:
         if cursor.tokens[stop].kind != "word":
             return None
     return None
+
+
+def _shows_images(cursor: QuantityReader, start: int, stop: int) -> bool:
+    """ "Here are two images of my town.", "This is an aerial photo.": what is looked at, whatever is asked of it."""
+    texts = [token.text for token in cursor.tokens[start:stop]]
+    leads = texts[:1] in (["here"], ["this"], ["these"], ["attached"], ["it"]) and texts[1:2] in (["is"], ["are"])
+    leads = leads or texts[:2] in (["i", "have"], ["we", "have"], ["i", "attached"], ["i", "uploaded"])
+    return leads and not _SHOWN.isdisjoint(texts[2:7]) and cursor.tokens[stop].text in (".", "!", ":")
 
 
 def _is_told(cursor: QuantityReader, start: int, stop: int) -> bool:
@@ -235,6 +246,8 @@ def _is_harmless(cursor: QuantityReader, start: int, stop: int, here: bool = Fal
     """Whether none of the words could be a condition."""
     for place in range(start, stop - here):
         token = cursor.tokens[place]
+        if token.text == "same" and cursor.tokens[place + 1].text in _GROUND:
+            continue  # "of the same place"
         if token.kind != "word" or token.text in _NARROWING or any(t.match(cursor.tokens, place) for t in _TELLING):
             return False
         relation = RELATIONS.match(cursor.tokens, place)
