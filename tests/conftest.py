@@ -1,4 +1,8 @@
-"""What every test gets: folders of its own for cached results and for runs, so that no test meets another's."""
+"""What every test gets: folders of its own for cached results and for runs, so that no test meets another's.
+
+Generated examples are the same in every run, so that a run fails for what was changed alone; new ones are looked for
+with `pytest --hypothesis-profile explore`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,11 @@ import itertools
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
 
 _numbers = itertools.count()
 
