@@ -481,11 +481,13 @@ class Request(Node):
 
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below, in reading order."""
-    for name in type(node).model_fields:
-        value = getattr(node, name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, Node):
-                yield item
+    for value in vars(node).values():  # pydantic keeps fields there, in their order
+        if isinstance(value, tuple):
+            for item in value:
+                if isinstance(item, Node):
+                    yield item
+        elif isinstance(value, Node):
+            yield value
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -498,8 +500,7 @@ def walk(node: Node) -> Iterator[Node]:
 def with_selections(node: N, change: Callable[[Selection], Selection]) -> N:
     """The tree with every selection put through a function, inner ones first."""
     changes: dict[str, object] = {}
-    for name in type(node).model_fields:
-        value = getattr(node, name)
+    for name, value in vars(node).items():
         if isinstance(value, Node):
             changes[name] = with_selections(value, change)
         elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):

@@ -61,6 +61,11 @@ class Layout:
         return WeakKeyDictionary()
 
     @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Of the regions, in order."""
+        return tuple(region.id for region in self.regions)
+
+    @cached_property
     def tree(self) -> shapely.STRtree:
         """Of the shapes."""
         return shapely.STRtree(self.shapes)

@@ -66,10 +66,9 @@ class Cursor:
 
     def _next_of(self, phrases: tuple[str, ...]) -> tuple[str, ...] | None:
         """The words of the first of the phrases that comes next."""
-        first = self.text()
-        if not first:
+        if self.at >= len(self.tokens):
             return None
-        for words in _by_first_word(phrases).get(first, ()):
+        for words in _by_first_word(phrases).get(self.tokens[self.at].text, ()):
             if len(words) == 1 or all(self.text(ahead) == words[ahead] for ahead in range(1, len(words))):
                 return words
         return None

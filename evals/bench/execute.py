@@ -98,7 +98,7 @@ class Found:
     @property
     def ids(self) -> tuple[str, ...]:
         """Of all objects, in order."""
-        return tuple(region.id for region in self.layout.regions)
+        return self.layout.ids
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -108,7 +108,8 @@ class Found:
     @property
     def kept(self) -> tuple[str, ...]:
         """Ids of those that are in for certain."""
-        return tuple(name for name, code in zip(self.ids, self.codes.tolist(), strict=True) if code == TRUE)
+        ids = self.ids
+        return tuple(ids[place] for place in np.flatnonzero(self.codes == TRUE).tolist())
 
     @property
     def is_definite(self) -> bool:

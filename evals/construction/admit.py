@@ -111,8 +111,8 @@ def judged(view: View, selection: Selection) -> Found:
 
 
 def _ignored(view: View, selection: Selection, sure: Found) -> tuple[str, ...]:
-    everyone = view.everything.layout(selection.phrases)
-    return tuple(region.id for region in everyone.regions if region.id not in set(sure.ids))
+    everyone, judged = view.everything.layout(selection.phrases), set(sure.ids)
+    return tuple(name for name in everyone.ids if name not in judged)
 
 
 def _nested(node: Node) -> Iterator[Selection]:
