@@ -54,7 +54,7 @@ from .followup_swaps import Swaps
 from .followup_text import Patched, refused
 from .followup_why import read_like, read_why
 from .parser import noted, read
-from .parsing.changes import with_changed_classes
+from .parsing.changed_classes import with_changed_classes
 from .parsing.noun import conjunction, disjunction
 
 Read = Callable[[str, Collection[str]], tuple[Request, tuple[str, ...]]]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from ..core.conditions import Request
 from ..core.errors import QueryError
 from ..core.plan import describe_faults
-from .parsing.changes import with_changed_classes
+from .parsing.changed_classes import with_changed_classes
 from .parsing.requests import RequestReader
 
 

@@ -49,3 +49,24 @@ def earlier_thing(phrase: str) -> str | None:
     """
     words = normalise(phrase)
     return words.removeprefix(_EARLIER) if words.startswith(_EARLIER) else None
+
+
+def date_word(phrase: str) -> str:
+    """The word before a name that tells a date or a change; "" for none.
+
+    Example:
+        >>> [date_word(each) for each in ("changed building", "earlier river", "building", "change")]
+        ['changed', 'earlier', '', '']
+    """
+    return next((word.strip() for word in (_CHANGED, _EARLIER) if phrase.startswith(word)), "")
+
+
+def like_dated(phrase: str, other: str) -> str:
+    """The phrase with another one's word of change or date, as an adjective before a list holds for all of it.
+
+    Example:
+        >>> like_dated("building", "changed ship"), like_dated("building", "ship")
+        ('changed building', 'building')
+    """
+    word = date_word(other)
+    return phrase if not word or date_word(phrase) or changed_thing(phrase) is not None else f"{word} {phrase}"

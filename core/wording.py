@@ -10,6 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
+from .changes import date_word
 from .conditions import (
     Among,
     And,
@@ -340,7 +341,10 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     count = first.count if first else node.expected
     adjectives, rest = _split_adjectives(node.where)
     names = [of_date(phrase, adjectives) for phrase in node.phrases]
-    noun = joint.join(name if count == 1 else plural(name) for name in names)
+    mixed = len(set(map(date_word, names))) > 1
+    if mixed:  # "changed ships and the buildings that are large": what stands before the first would hold for all
+        adjectives, rest = [], node.where
+    noun = joint.join(_one_of(names, at, mixed=mixed, many=count != 1) for at in range(len(names)))
     lead, suffix, trailer = _determiner(node), "", ""
     if first is not None and first.by == "distance":
         lead = "the " if first.count == 1 else f"the {cardinal(first.count)} "
@@ -357,6 +361,14 @@ def _selection(node: Selection, joint: str = " and ") -> str:
     for pick in node.picks[1:]:
         text = f"the {_rank(pick, before_of=True)} of {text}"
     return text
+
+
+def _one_of(names: list[str], at: int, *, mixed: bool, many: bool) -> str:
+    """A name in a list; "changed" and "earlier" of the first hold for all that have no article."""
+    word = date_word(names[0]) if at else ""
+    name = names[at].removeprefix(f"{word} ") if word else names[at]
+    article = "the " if at and mixed and not date_word(names[at]) else ""
+    return article + (plural(name) if many else name)
 
 
 def of_date(phrase: str, adjectives: list[_Adjective]) -> str:
@@ -407,7 +419,8 @@ def _branches(node: Selection) -> list[Selection]:
             return []
         branches.append(Selection(phrases=(inner[0].phrase,), where=all_of(inner[1:])))
     fits = tuple(branch.phrases[0] for branch in branches) == node.phrases
-    told = any(branch.where is not None for branch in branches[:-1])  # else what the last has would be for all
+    told = any(branch.where is not None for branch in branches[:-1])  # else what the last has behind it is for all
+    told = told or (bool(branches) and _split_adjectives(branches[-1].where)[1] is None)
     return branches if fits and told else []
 
 

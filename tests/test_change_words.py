@@ -147,6 +147,17 @@ def test_an_image_is_no_thing_in_it(query: str) -> None:
         ("Here are two images of my town. What changed?", "detect all changes"),
         ("These are two images of the same place. Which houses were demolished?", "detect all gone houses"),
         ("compare these two images. which buildings are new?", "detect all new buildings"),
+        ("Compare the two images and tell me what is new.", "detect all new changes"),
+        ("Compare the images: what was built?", "detect all new changes"),
+        ("compare both images, then count the new buildings", "count all new buildings"),
+        ("In the second image, which buildings are new?", "detect all new buildings"),
+        ("Please look at both images. What differences do you see?", "detect all changes"),
+        ("segment what changed near the road", "segment all changes near the road"),
+        ("tell me how much has changed", "measure the total area of all changes"),
+        (
+            "Show me the new buildings. Then count the demolished ones.",
+            "detect all new buildings; count all gone buildings",
+        ),
         ("new buildings between the two rivers built", "detect all new buildings between the two new rivers"),
     ],
 )
@@ -154,6 +165,23 @@ def test_every_sentence_is_read(query: str, said: str) -> None:
     request = parse(query)
     assert words(request) == said
     assert parse(said) == request
+
+
+@pytest.mark.parametrize("query", ["how many houses were built between 2019 and 2021?", "what was built since 2019?"])
+def test_years_are_refused_by_name(query: str) -> None:
+    with pytest.raises(QueryError, match="years are not known") as trouble:
+        parse(query)
+    assert "2019" in trouble.value.query[slice(*trouble.value.spans[0])]
+
+
+def test_numbers_like_years_may_be_sizes() -> None:
+    assert words(parse("buildings larger than 2000 m2")) == "detect all buildings larger than 2000 m2"
+    assert parse("buildings between 2000 and 2100 m2").outputs[0].target.where is not None
+
+
+def test_other_ones_are_of_the_same_class() -> None:
+    said = words(parse("Show me the white planes in the north. Then count the red ones."))
+    assert said == "detect all white planes in the top half; count all planes in the top half and red"
 
 
 def test_a_photo_that_is_told_of_asks_nothing_but_a_place_in_it_might() -> None:
@@ -176,14 +204,36 @@ def test_a_verb_of_change_is_no_part_of_a_name_and_nothing_is_left_out_whole(que
         ("buildings that are new or changed", "detect all changed buildings"),
         ("new buildings between the two largest rivers", "detect all new buildings between the two largest rivers"),
         ("new or gone buildings or gone buildings", "detect all changed buildings that are new or gone"),
+        ("changed ships and buildings", "detect all changed ships and buildings"),
+        ("changed ships and the buildings", "detect all changed ships and the buildings"),
+        ("buildings and changed ships", "detect all buildings and changed ships"),
+        ("new ships and changed buildings", "detect all changed ships that are new, and changed buildings"),
+        ("large ships and changed buildings", "detect all ships that are large, and changed buildings"),
+        ("planes and ships in the first image", "detect all earlier planes and ships"),
+        ("planes near the river and ships in the first image", "detect all planes near the river, and earlier ships"),
+        ("how many planes were there in the first image?", "count all earlier planes"),
+        ("changed buildings and new ships", "detect all changed buildings, and new ships"),
+        (
+            "is the largest new building inside the stadium?",
+            "check whether there are any new buildings that are among the largest and inside the stadium",
+        ),
         ("which new buildings changed?", "detect all new buildings"),  # what is new has changed
         ("changed buildings that are new or gone", "detect all changed buildings that are new or gone"),
     ],
 )
-def test_what_all_changed_things_meet_is_no_condition(query: str, said: str) -> None:
+def test_classes_that_changed_and_what_holds_of_them(query: str, said: str) -> None:
     request = parse(query)
     assert words(request) == said
     assert parse(said) == request
+
+
+def test_changed_before_a_list_holds_for_all_of_it() -> None:
+    assert parse("changed ships and buildings").outputs[0].target.phrases == ("changed ship", "changed building")
+    assert parse("changed ships and the buildings").outputs[0].target.phrases == ("changed ship", "building")
+    assert parse("the two changed ships and buildings").outputs[0].target.phrases == (
+        "changed ship",
+        "changed building",
+    )
 
 
 def names_of(request: Request) -> set[str]:

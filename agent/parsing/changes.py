@@ -3,32 +3,14 @@
 People say a change with verbs ("disappeared", "has been built"), in questions of their own ("what is different?") and
 with words that only tell that there are two images. Before the grammar reads them, such tokens are written in the one
 form it knows: "new", "gone", "altered" and "changed" as adjectives, "changes" as a noun, "the earlier river". Each
-token keeps its place in the query. Behind the grammar, what is new or gone becomes a class: "changed building".
+token keeps its place in the query. What becomes of such conditions behind the grammar: `changed_classes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from ...core.changes import changed_thing, of_changed
-from ...core.conditions import (
-    And,
-    Changed,
-    ClassIs,
-    Condition,
-    Not,
-    Or,
-    Pick,
-    Request,
-    Selection,
-    all_of,
-    children,
-    conjuncts,
-    walk,
-    with_selections,
-)
-from ...core.errors import QueryError
 from .reserved import ADJECTIVES, NOUN_TAILS, RESERVED
 from .tokens import Token
 from .vocabulary import SUPERLATIVES
@@ -37,7 +19,7 @@ _NEW = "appeared built constructed erected added arrived emerged"
 _GONE = "disappeared vanished demolished removed destroyed departed razed missing gone lost"
 _ALTERED = "altered modified rebuilt extended enlarged replaced"
 _CHANGED = "changed different"
-_MEANT = {
+VERBS_OF_CHANGE = {
     word: meant
     for meant, told in (("new", _NEW), ("gone", _GONE), ("altered", _ALTERED), ("changed", _CHANGED))
     for word in told.split()
@@ -109,12 +91,14 @@ _QUESTIONS = {
 }  # fmt: skip
 _WHOLE = sorted(((q.split(), said) for said, some in _QUESTIONS.items() for q in some), key=lambda each: -len(each[0]))
 _TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "identical", "differs", "happened"} | {
-    *_MEANT, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down", "up",
+    *VERBS_OF_CHANGE, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down",
+    "up",
 }  # fmt: skip
 _ANYWHERE = ("areas", "area", "places", "parts", "regions", "things", "spots")
 _RANKED = frozenset(phrase.split()[0] for phrase in SUPERLATIVES.entries)
 _STOPS = (".", "?", "!", ";")
-_BEFORE_QUESTIONS = ("and", ",", "then", "also")
+_BEFORE_QUESTIONS = ("and", ",", ":", "then", "also")
+_TELLING = tuple("me us show find detect segment outline highlight mark map list count describe".split())
 _SETS = ("all", "any", "a", "an", "the", "these", "those", "some", "every", "no", "both")
 
 
@@ -190,7 +174,7 @@ def _is_of_numbers(tokens: Sequence[Token], at: int) -> bool:
 
 def _speaks_of_change(tokens: Sequence[Token]) -> bool:
     texts = _texts(tokens)
-    if not {"new", "gone", "change", "changes", "changed", "compare", "identical", *_MEANT}.isdisjoint(texts):
+    if not {"new", "gone", "change", "changes", "changed", "compare", "identical", *VERBS_OF_CHANGE}.isdisjoint(texts):
         return True
     return any(text == "same" and _ends(texts[at + 1 :]) for at, text in enumerate(texts))  # not "of the same place"
 
@@ -233,7 +217,7 @@ def _ends(rest: list[str]) -> bool:
     """Whether no noun follows: "between the two" is not "between the two rivers", nor "... the two largest halls"."""
     if not rest or not rest[0].isalpha():
         return True
-    return rest[0] in RESERVED and not any(rest[0] in table for table in (_MEANT, ADJECTIVES.entries, _RANKED))
+    return rest[0] in RESERVED and not any(rest[0] in table for table in (VERBS_OF_CHANGE, ADJECTIVES.entries, _RANKED))
 
 
 def _one_image(texts: list[str], which: Sequence[str]) -> int:
@@ -250,7 +234,7 @@ def _of_dates(tokens: list[Token], *, drop_later: bool = True) -> list[Token]:
     Args:
         drop_later: without, the second image stays, to be refused: where no change is spoken of, it may be any image.
     """
-    at = 1
+    at = 0
     while at < len(tokens):
         texts = _texts(tokens[at:])
         earlier, later = (_one_image(texts[1:], which) for which in (_EARLIER, _LATER))
@@ -262,9 +246,16 @@ def _of_dates(tokens: list[Token], *, drop_later: bool = True) -> list[Token]:
         if start is None and earlier:
             at += 1
             continue
-        tokens = [*tokens[:at], *tokens[at + 1 + (earlier or later) :]]
+        stop = at + 1 + (earlier or later)
+        stop += (
+            not at and tokens[stop : stop + 1] != [] and tokens[stop].text == ","
+        )  # "in the second image, which ..."
+        tokens = [*tokens[:at], *tokens[stop:]]
         if earlier and start is not None:
             tokens = [*tokens[:start], replace(tokens[start], text="earlier"), *tokens[start:]]
+            for past, present in (("were there", "are there"), ("was there", "is there")):
+                if (found := _find(tokens, past)) is not None:
+                    tokens = [*tokens[:found], replace(tokens[found], text=present.split()[0]), *tokens[found + 1 :]]
     return tokens
 
 
@@ -272,10 +263,22 @@ def _noun_before(tokens: Sequence[Token], at: int) -> int | None:
     """Where the name that ends before a place begins ("is", "are" and "there" may stand between); None for none."""
     while at and tokens[at - 1].text in ("is", "are", "there", "that", "which", "was", "were", "visible"):
         at -= 1
-    start = at
-    while start and tokens[start - 1].kind == "word" and tokens[start - 1].text not in RESERVED:
-        start -= 1
-    return start if start < at else None
+    start = _name_start(tokens, at)
+    if start == at:
+        return None
+    first = start
+    while first and tokens[first - 1].text in ("and", "or", ",") and _name_start(tokens, first - 1) < first - 1:
+        first = _name_start(tokens, first - 1)
+    head = first - (first > 0 and tokens[first - 1].text in _SETS)
+    leads = not head or tokens[head - 1].text in _TELLING
+    return first if leads else start  # "find planes and ships in the first image": both are
+
+
+def _name_start(tokens: Sequence[Token], stop: int) -> int:
+    """Where the name that ends at a place begins; the place itself where none does."""
+    while stop and tokens[stop - 1].kind == "word" and tokens[stop - 1].text not in RESERVED:
+        stop -= 1
+    return stop
 
 
 def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
@@ -285,17 +288,23 @@ def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
         end -= 1
     body, stops = tokens[:end], tokens[end:]
     if body[:1] and body[0].text == "compare":
-        if alone and set(_texts(body[1:])) <= _COMPARED:
-            return _put(body, 0, len(body), "detect all changes")
-        return tokens
+        lead = next((at for at, token in enumerate(body) if at and token.text not in _COMPARED), len(body))
+        if lead == len(body):
+            return _put(body, 0, lead, "detect all changes") if alone else tokens
+        if body[lead].text not in _BEFORE_QUESTIONS:
+            return tokens
+        while lead < len(body) - 1 and body[lead].text in _BEFORE_QUESTIONS:
+            lead += 1
+        body = body[lead:]  # "compare the two images and tell me what is new"
     at = 0
     while at < len(body):
-        if not at or body[at - 1].text in _BEFORE_QUESTIONS:
+        told = at > 0 and body[at - 1].text in _TELLING
+        if told or not at or body[at - 1].text in _BEFORE_QUESTIONS:
             texts = _texts(body[at:])
             for question, said in _WHOLE:
                 length = len(question)
                 if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
-                    body = _put(body, at, length, said)
+                    body = _put(body, at, length, said.removeprefix("detect ") if told else said)
                     break
         at += 1
     return [*body, *stops]
@@ -317,7 +326,7 @@ def _as_adjectives(tokens: list[Token]) -> list[Token]:
     """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed"."""
     at = 0
     while at < len(tokens):
-        meant = _MEANT.get(tokens[at].text)
+        meant = VERBS_OF_CHANGE.get(tokens[at].text)
         before = tokens[at - 1].text if at else ""
         follows = at + 1 < len(tokens) and _may_be_noun(tokens[at + 1])
         if meant is None or _tells_place(tokens, at):
@@ -377,95 +386,3 @@ def _asked(tokens: list[Token]) -> list[Token]:
 
 
 # ---- behind the grammar ------------------------------------------------------------------------------------------
-
-
-def with_changed_classes(request: Request, query: str, stand_ins: Collection[str] = ()) -> Request:
-    """The request with "new buildings" as the changed buildings that are new: what came or went is a class.
-
-    Args:
-        stand_ins: nouns whose sets stay as they are.
-
-    Raises:
-        QueryError: what did not change is asked for, which no change detector finds.
-
-    Example:
-        >>> from surveyor.agent.parser import parse
-        >>> parse("which buildings are new?").outputs[0].target.phrases
-        ('changed building',)
-    """
-    return with_selections(request, lambda selection: _selected(selection, query, stand_ins))
-
-
-def _refuse_verbs_in_names(phrases: Sequence[str], query: str) -> None:
-    """A name like "road changed" is a verb of change that was not understood. Raises QueryError."""
-    for phrase in phrases:
-        said = changed_thing(phrase) or phrase
-        verb = next((word for word in said.split() if word in _MEANT), None)
-        if verb is not None:
-            at = query.lower().find(verb)
-            raise QueryError(
-                f"did not understand {verb!r} in {said!r}: say it before the thing, e.g. 'demolished buildings', or "
-                "in a question of its own",
-                query,
-                () if at < 0 else ((at, at + len(verb)),),
-            )
-
-
-def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> Selection:
-    _refuse_verbs_in_names(selection.phrases, query)
-    if not _has_change(selection.where) or set(selection.phrases) & set(stand_ins):
-        return selection
-    known = all(changed_thing(phrase) is not None for phrase in selection.phrases)
-    parts = conjuncts(selection.where)
-    if not known and (not _implies_change(selection.where) or any(isinstance(part, Pick) for part in parts)):
-        raise QueryError(
-            "only what changed between two images can be found, not what stayed: ask for 'new', 'gone' or 'changed' "
-            "things, e.g. 'changed buildings that are not new'",
-            query,
-        )
-    names = {phrase: of_changed(phrase) for phrase in selection.phrases}
-    phrases = tuple(dict.fromkeys(names.values()))
-    ranked = any(isinstance(node, Pick) for part in parts for node in walk(part))  # ranks count what is before them
-    first = parts if ranked else sorted(parts, key=lambda part: not isinstance(part, Changed))
-    rest = (_reclassed(part, names, len(phrases) == 1, query) for part in first)
-    return selection.model_copy(update={"phrases": phrases, "where": all_of(part for part in rest if part is not None)})
-
-
-def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool, query: str) -> Condition | None:
-    """The condition with the classes of its own set renamed; None where all of a set of changes meet it.
-
-    Args:
-        drop: whether there is only one class, so that it need not be said.
-    """
-    if condition == Changed(word="changed"):
-        return None
-    if isinstance(condition, ClassIs):
-        return None if drop else ClassIs(phrase=names.get(condition.phrase, condition.phrase))
-    if isinstance(condition, Not):
-        inner = _reclassed(condition.condition, names, drop, query)
-        if inner is None:
-            raise QueryError("nothing meets this: all of them are left out; drop the 'not'", query)
-        return Not(condition=inner)
-    if isinstance(condition, And | Or):
-        parts = [_reclassed(part, names, drop, query) for part in condition.conditions]
-        nested = (part.conditions if isinstance(part, type(condition)) else (part,) for part in parts if part)
-        kept = tuple(dict.fromkeys(each for some in nested for each in some))
-        if not kept or (isinstance(condition, Or) and None in parts):  # all of them, or some of them
-            return None
-        return kept[0] if len(kept) == 1 else condition.model_copy(update={"conditions": kept})
-    return condition
-
-
-def _has_change(condition: Condition | None) -> bool:
-    """Whether a condition on the set itself (not on a reference) speaks of a change."""
-    if condition is None or isinstance(condition, Changed):
-        return condition is not None
-    return any(_has_change(child) for child in children(condition) if not isinstance(child, Selection))  # type: ignore[arg-type]
-
-
-def _implies_change(condition: Condition | None) -> bool:
-    if isinstance(condition, And):
-        return any(map(_implies_change, condition.conditions))
-    if isinstance(condition, Or):
-        return all(map(_implies_change, condition.conditions))
-    return isinstance(condition, Changed)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...core.conditions import CountTest, Not, Selection
+from ...core.changes import date_word, like_dated
+from ...core.conditions import CountTest, Not, Selection, all_of, conjuncts
 from ...core.inflection import is_plural, plural, singular
+from .checks import exclude_each_other
 from .likening import is_single
 from .noun import NounPhrase, Rank
 from .ranked import RankedPhraseReader
@@ -352,8 +354,9 @@ class PhraseReader(RankedPhraseReader):
             self.refuse("say where after the noun: 'planes in the top left corner', or 'the leftmost plane'", start)
         some_of = phrase.has_determiner and phrase.number is not None and not self.ended
         if self.antecedent is not None and (pronoun or phrase.ranks or some_of):
-            phrase.plural = {"one": False, "ones": True, "them": True}.get(self.take(*_PRONOUNS) or "")
-            phrase.base = self.antecedent
+            said = self.take(*_PRONOUNS) or ""
+            phrase.plural = {"one": False, "ones": True, "them": True}.get(said)
+            phrase.base = _of_another_kind(self.antecedent, phrase) if said in ("one", "ones") else self.antecedent
             return
         if elliptic:
             self.take("one", "ones")
@@ -383,9 +386,21 @@ class PhraseReader(RankedPhraseReader):
         while True:
             back = self.at
             text = self.noun_words() if self.take(", and", ", or", ",", "and", "or") and self.may_name() else ""
-            if not text or is_plural(text) != is_plural(
-                plural(phrase.phrases[0]) if phrase.plural else phrase.phrases[0]
+            first = plural(phrase.phrases[0]) if phrase.plural else phrase.phrases[0]
+            if (
+                not text
+                or is_plural(text) != is_plural(first)
+                or (date_word(text) and not date_word(phrase.phrases[0]))
             ):
                 self.at = back
                 return
-            phrase.phrases += (singular(text),)
+            phrase.phrases += (like_dated(singular(text), phrase.phrases[0]),)
+
+
+def _of_another_kind(named: Selection, phrase: NounPhrase) -> Selection:
+    """The set that "ones" stand for: of "the white planes", "the red ones" are planes, not white planes."""
+    if named.picks:
+        return named
+    parts = conjuncts(named.where)
+    kept = [part for part in parts if not any(exclude_each_other(part, other) for other in phrase.adjectives)]
+    return named if len(kept) == len(parts) else named.model_copy(update={"where": all_of(kept), "expected": None})

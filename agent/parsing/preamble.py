@@ -180,7 +180,7 @@ def _clause_end(cursor: QuantityReader) -> int | None:
             shown = _shows_images(cursor, start, stop)
             own = of_self or role or meant or shown or _is_told(cursor, start, stop) or _is_label(cursor, start, stop)
             here = cursor.tokens[stop - 1].text == "here" and 2 <= stop - start <= 5
-            if (own or here) and _is_harmless(cursor, start + 2 * shown, stop, here, counted=meant or shown):
+            if (own or here) and _is_harmless(cursor, start + 3 * shown, stop, here, counted=meant or shown):
                 return stop
             if of_self and stop < len(cursor.tokens) - 1:
                 cursor.refuse("this could narrow what is asked; put it into the request itself", start, stop)
@@ -194,7 +194,7 @@ def _shows_images(cursor: QuantityReader, start: int, stop: int) -> bool:
     """ "Here are two images of my town.", "This is an aerial photo.": what is looked at, whatever is asked of it."""
     texts = [token.text for token in cursor.tokens[start:stop]]
     leads = texts[:1] in (["here"], ["this"], ["these"], ["attached"], ["it"]) and texts[1:2] in (["is"], ["are"])
-    leads = leads or texts[:2] in (["i", "have"], ["we", "have"], ["i", "attached"], ["i", "uploaded"])
+    leads = leads or texts[:2] in (["look", "at"], ["i", "have"], ["we", "have"], ["i", "attached"], ["i", "uploaded"])
     return leads and not _SHOWN.isdisjoint(texts[2:7]) and cursor.tokens[stop].text in (".", "!", ":")
 
 

@@ -61,6 +61,7 @@ class RequestReader(SentenceReader):
         self._separators()
         self.asides = skip_preamble(self)
         self._drop_yes_no()
+        self.refuse_years()
         while not self.ended:
             self.subject, self.grouped, self.referred = None, None, None
             found: list[Output] = []

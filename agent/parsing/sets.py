@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from ...core import lexicon
+from ...core.changes import date_word, like_dated
 from ...core.conditions import ClassIs, Condition, Selection, walk
 from ...core.inflection import is_plural, plural
 from .noun import NounPhrase, Rank, conjunction, disjunction
@@ -137,13 +138,14 @@ class SetReader(PhraseReader):
             self.refuse("ask for each of these by itself", phrases[0].start, self.at)
         if len(phrases) == 1:
             return self._single(phrases[0])
+        phrases = _all_dated(phrases)
         first, last = phrases[0], phrases[-1]
         if any(p.selection is not None or p.base is not None or p.ranks for p in phrases[1:]) or first.selection:
             self.refuse("say these one after the other, e.g. '…; detect the largest ship'", first.start, self.at)
         alone = not any(phrase.posts or phrase.ranks for phrase in phrases[:-1])
         alone = alone or (bool(first.ranks) and not any(p.posts or p.has_determiner for p in phrases[1:]))
         shared = [last.posts] if alone and last.posts is not None and not first.posts else []
-        spread = alone and not any(phrase.adjectives or phrase.has_determiner for phrase in phrases[1:])
+        spread = alone and _are_bare(phrases[1:], first)
         front = first.adjectives if spread else []
         names = tuple(dict.fromkeys(name for phrase in phrases for name in phrase.phrases))
         own = []
@@ -177,6 +179,23 @@ class SetReader(PhraseReader):
         both = conjunction([part for part in (base.where, where) if part is not None])
         expected = base.expected if not picks and where is None else None
         return Selection(phrases=base.phrases, where=both, picks=base.picks + picks, expected=expected)
+
+
+def _are_bare(others: list[NounPhrase], first: NounPhrase) -> bool:
+    """Whether what stands before the first noun holds for the others: they have nothing of their own before them."""
+    own = not any(map(date_word, first.phrases)) and any(date_word(name) for p in others for name in p.phrases)
+    return not own and not any(phrase.adjectives or phrase.has_determiner for phrase in others)
+
+
+def _all_dated(phrases: list[NounPhrase]) -> list[NounPhrase]:
+    """ "changed ships and buildings" as "changed ships and changed buildings", as an adjective would be taken."""
+    first = phrases[0]
+    if len(first.phrases) != 1 or not date_word(first.phrases[0]) or not _are_bare(phrases[1:], first):
+        return phrases
+    return [
+        replace(phrase, phrases=tuple(like_dated(name, first.phrases[0]) for name in phrase.phrases))
+        for phrase in phrases
+    ]
 
 
 def _mentions(condition: Condition | None, selection: Selection | None) -> bool:
