@@ -436,6 +436,9 @@ def _said_branches(branches: list[Selection]) -> list[str]:
             texts.append(_selection(branch))
         else:
             texts.append(f"{plural(branch.phrases[0])} that are {' and '.join(each.word for each in adjectives)}")
+        spreads = date_word(texts[0]) or (settled and parts[0][0] and branch is not branches[-1])
+        if texts[1:] and spreads and not date_word(texts[-1]) and not adjectives:
+            texts[-1] = f"the {texts[-1]}"  # else what stands before the first would hold for these, too
     return texts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 
-from ...core.changes import changed_thing, of_changed
+from ...core.changes import changed_thing, earlier_thing, of_changed
 from ...core.conditions import (
     And,
     Changed,
@@ -23,7 +23,8 @@ from ...core.conditions import (
     with_selections,
 )
 from ...core.errors import QueryError
-from .changes import VERBS_OF_CHANGE
+from ...core.inflection import plural
+from .change_vocabulary import VERBS_OF_CHANGE
 
 
 def with_changed_classes(request: Request, query: str, stand_ins: Collection[str] = ()) -> Request:
@@ -70,7 +71,10 @@ def _selected(selection: Selection, query: str, stand_ins: Collection[str]) -> S
             "things, e.g. 'changed buildings that are not new'",
             query,
         )
-    names = {phrase: of_changed(phrase) for phrase in selection.phrases}
+    earlier = [phrase for phrase in selection.phrases if earlier_thing(phrase) is not None]
+    if earlier and any(node == Changed(word="new") for part in parts for node in walk(part)):
+        raise QueryError(f"what is new is not in the earlier image: {earlier[0]!r}", query)
+    names = {phrase: of_changed(earlier_thing(phrase) or phrase) for phrase in selection.phrases}
     phrases = tuple(dict.fromkeys(names.values()))
     ranked = any(isinstance(node, Pick) for part in parts for node in walk(part))  # ranks count what is before them
     first = parts if ranked else sorted(parts, key=lambda part: not isinstance(part, Changed))
@@ -87,7 +91,13 @@ def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool, query
     if condition == Changed(word="changed"):
         return None
     if isinstance(condition, ClassIs):
-        return None if drop else ClassIs(phrase=names.get(condition.phrase, condition.phrase))
+        if condition.phrase not in names:
+            raise QueryError(
+                f"of what changed it is not told which are of type {condition.phrase!r}; ask for those themselves, "
+                f"e.g. 'new {plural(condition.phrase)}'",
+                query,
+            )
+        return None if drop else ClassIs(phrase=names[condition.phrase])
     if isinstance(condition, Not):
         inner = _reclassed(condition.condition, names, drop, query)
         if inner is None:

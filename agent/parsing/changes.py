@@ -11,20 +11,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...core.inflection import plural
+from .change_vocabulary import (
+    SETS,
+    SINGLE,
+    SPEAKING,
+    TELLING,
+    VERBS_OF_CHANGE,
+    ends,
+    find,
+    is_name,
+    name_start,
+    put,
+    texts_of,
+)
+from .images import SEVERAL, of_dates, without_images
 from .reserved import ADJECTIVES, NOUN_TAILS, RESERVED
 from .tokens import Token
-from .vocabulary import SUPERLATIVES
 
-_NEW = "appeared built constructed erected added arrived emerged"
-_GONE = "disappeared vanished demolished removed destroyed departed razed missing gone lost"
-_ALTERED = "altered modified rebuilt extended enlarged replaced"
-_CHANGED = "changed different"
-VERBS_OF_CHANGE = {
-    word: meant
-    for meant, told in (("new", _NEW), ("gone", _GONE), ("altered", _ALTERED), ("changed", _CHANGED))
-    for word in told.split()
-}
-_ACTIVE = frozenset("appeared arrived emerged disappeared vanished departed changed".split())
 _ONE_WORD = (
     ("newly built", "new"), ("newly constructed", "new"), ("newly added", "new"), ("newly erected", "new"),
     ("recently built", "new"), ("recently constructed", "new"), ("recently added", "new"), ("newly appeared", "new"),
@@ -33,23 +37,11 @@ _ONE_WORD = (
     ("no longer there", "gone"), ("no longer present", "gone"), ("no longer visible", "gone"),
     ("no longer standing", "gone"), ("not there any more", "gone"), ("not there anymore", "gone"),
 )  # fmt: skip
+_DID = {word: f"{word.removesuffix('e')}ed" for word in "appear disappear vanish arrive depart emerge change".split()}
 _NO_LONGER = ("no longer exist", "no longer exists", "do not exist any more", "do not exist anymore")
 _BETWEEN = ("be", "been", "being", "got", "since", "newly", "recently")
 _HELPERS = ("is", "are", "was", "were", "has", "have", "had", *_BETWEEN)
 _PRONOUNS = ("that", "which", "who")
-_SINGLE = "image picture photo scene date frame".split()
-_SEVERAL = [f"{word}s" for word in (*_SINGLE, "year", "acquisition")]
-_OF_BOTH = ("these", "the", "those", "both", "this", "my", "two", "2", "given", "of")
-_SINCE = [said.split() for said in ("since", "compared to", "compared with", "relative to", "from", "between")]
-_MEANTIME = [
-    said.split()
-    for said in (
-        "between before and after", "from before to after", "before and after", "in the meantime", "since then",
-        "over time", "between them", "between the two", "between these two", "between both",
-    )
-]  # fmt: skip
-_EARLIER = "earlier first before old older previous former initial pre".split()
-_LATER = "later second after new newer latest recent current last post".split()
 _COMPARED = {
     "these",
     "two",
@@ -82,7 +74,7 @@ _QUESTIONS = {
         "what has been removed", "what was destroyed", "what has been destroyed",
     ),
     "are there any changes": (
-        "did anything change", "has anything changed", "is anything different", "did something change",
+        "did anything changed", "has anything changed", "is anything different", "did something changed",
         "is there a change", "has something changed", "is there any change", "are there changes", "anything changed",
         "any changes", "are they different", "are different",
     ),
@@ -91,194 +83,102 @@ _QUESTIONS = {
 }  # fmt: skip
 _WHOLE = sorted(((q.split(), said) for said, some in _QUESTIONS.items() for q in some), key=lambda each: -len(each[0]))
 _TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "identical", "differs", "happened"} | {
-    *VERBS_OF_CHANGE, *_SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down",
+    *VERBS_OF_CHANGE, *SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down",
+    "former", "previous",
     "up",
 }  # fmt: skip
 _ANYWHERE = ("areas", "area", "places", "parts", "regions", "things", "spots")
-_RANKED = frozenset(phrase.split()[0] for phrase in SUPERLATIVES.entries)
 _STOPS = (".", "?", "!", ";")
 _BEFORE_QUESTIONS = ("and", ",", ":", "then", "also")
-_TELLING = tuple("me us show find detect segment outline highlight mark map list count describe".split())
-_SETS = ("all", "any", "a", "an", "the", "these", "those", "some", "every", "no", "both")
+_ASKING = tuple("could can would will you please kindly i we want to like let us".split())
 
 
 def in_one_form(tokens: Sequence[Token]) -> list[Token]:
     """The tokens with what is said of two dates in the grammar's words, sentence by sentence; others as they are."""
-    if _TRIGGERS.isdisjoint(_texts(tokens)):
+    if _TRIGGERS.isdisjoint(texts_of(tokens)):
         return list(tokens)
     sentences = _sentences(_with_word(list(tokens)))
-    dated = any(_speaks_of_change(_of_dates(_without_images(each))) for each in sentences)  # "new" of "the new image"
-    return [
-        token for each in sentences for token in _sentence_in_one_form(each, dated=dated, alone=len(sentences) == 1)
-    ]
+    dated = any(_speaks_of_change(of_dates(without_images(each))) for each in sentences)  # "new" of "the new image"
+    found: list[Token] = []
+    for at, sentence in enumerate(sentences):
+        shown = any(token.text in SEVERAL for each in sentences[:at] for token in each)
+        found += _sentence_in_one_form(sentence, dated=dated, alone=len(sentences) == 1, shown=shown)
+    return found
 
 
 def _sentences(tokens: Sequence[Token]) -> list[list[Token]]:
     """The tokens in sentences, each with the mark that ends it; never none."""
     found: list[list[Token]] = [[]]
-    for token in tokens:
+    for at, token in enumerate(tokens):
+        if token.text == "and" and found[-1] and found[-1][0].text in ("which", "how") and _asks_again(tokens, at + 1):
+            token = replace(token, text="?", kind="symbol")
         if found[-1] and found[-1][-1].text in _STOPS and token.text not in _STOPS:
             found.append([])
         found[-1].append(token)
     return found
 
 
-def _sentence_in_one_form(tokens: list[Token], *, dated: bool, alone: bool) -> list[Token]:
+def _asks_again(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "which are" or "how many were" comes: "which ships are new and which are gone?"."""
+    texts = texts_of(tokens[at : at + 3])
+    verb = texts[1:2] if texts[:1] == ["which"] else texts[2:3] if texts[:2] == ["how", "many"] else []
+    return bool(verb) and verb[0] in _HELPERS
+
+
+def _sentence_in_one_form(tokens: list[Token], *, dated: bool, alone: bool, shown: bool) -> list[Token]:
     """A sentence in the grammar's words.
 
     Args:
         dated: whether this or another sentence speaks of a change, so that "the second image" is the one looked at.
         alone: whether there is no other; "compare these two images." before a question only leads to it.
+        shown: whether a sentence before told of several images, which "between them" stands for.
     """
     if not _speaks_of_change(tokens):
-        return _of_dates(tokens, drop_later=dated)
-    found = _of_dates(_without_images(tokens), drop_later=dated)
+        return of_dates(tokens, drop_later=dated, one_name=True)
+    short = without_images(tokens, shown=shown)
+    found = of_dates(short, drop_later=dated)
     if not _speaks_of_change(found):
-        return found
-    return _asked(_named(_as_adjectives(_whole_questions(found, alone=alone))))
-
-
-def _texts(tokens: Sequence[Token]) -> list[str]:
-    return [token.text for token in tokens]
-
-
-def _put(tokens: list[Token], at: int, length: int, said: str) -> list[Token]:
-    """The tokens with `length` of them replaced by words, which take their place."""
-    span = tokens[at : at + max(1, length)] or tokens[-1:]
-    words = [Token(word, span[0].start, span[-1].stop, "word") for word in said.split()]
-    return [*tokens[:at], *words, *tokens[at + length :]]
-
-
-def _find(tokens: Sequence[Token], phrase: str, at: int = 0) -> int | None:
-    """Where the phrase stands, from a place on."""
-    wanted, texts = phrase.split(), _texts(tokens)
-    return next((i for i in range(at, len(texts) - len(wanted) + 1) if texts[i : i + len(wanted)] == wanted), None)
+        return of_dates(short, drop_later=dated, one_name=True)
+    places = len(short) == len(tokens) and _may_tell_places(found)
+    return _asked(_named(_as_adjectives(_whole_questions(found, alone=alone), places=places)))
 
 
 def _with_word(tokens: list[Token]) -> list[Token]:
     """Sayings of several words as one word."""
     for phrase, meant in (*_ONE_WORD, *((each, "are gone") for each in _NO_LONGER)):
-        while (at := _find(tokens, phrase)) is not None:
-            tokens = _put(tokens, at, len(phrase.split()), meant)
+        while (at := find(tokens, phrase)) is not None:
+            tokens = put(tokens, at, len(phrase.split()), meant)
     for said in ("differences", "difference", "alterations", "modifications"):
-        while (at := _find(tokens, said)) is not None and not _is_of_numbers(tokens, at):
-            tokens = _put(tokens, at, 1, "changes" if said.endswith("s") else "change")
+        while (at := find(tokens, said)) is not None and not _is_of_numbers(tokens, at):
+            tokens = put(tokens, at, 1, "changes" if said.endswith("s") else "change")
+    if tokens and tokens[0].text == "did":  # "did any houses disappear?"
+        tokens = [replace(token, text=_DID.get(token.text, token.text)) for token in tokens]
+    at = 0
+    while at < len(tokens):
+        start = name_start(tokens, at)
+        if tokens[at].text in ("change", "changes") and start < at and is_name(tokens, at - 1):
+            many = tokens[at].text == "changes"  # "building changes"
+            last = replace(tokens[at - 1], text=plural(tokens[at - 1].text)) if many else tokens[at - 1]
+            word = replace(tokens[start], text="changed", glued=False)
+            tokens = [*tokens[:start], word, *tokens[start : at - 1], last, *tokens[at + 1 :]]
+        at += 1
+    for at, token in enumerate(tokens[:-1]):
+        if token.text in ("former", "previous") and is_name(tokens, at + 1) and tokens[at + 1].text not in SINGLE:
+            tokens = [*tokens[:at], replace(token, text="earlier"), *tokens[at + 1 :]]
     return tokens
 
 
 def _is_of_numbers(tokens: Sequence[Token], at: int) -> bool:
     """Whether "the difference between the number of ..." is meant."""
-    after = _texts(tokens[at + 1 : at + 5])
+    after = texts_of(tokens[at + 1 : at + 5])
     return after[:1] in (["between"], ["in"]) and any(word in after for word in ("number", "numbers", "count"))
 
 
 def _speaks_of_change(tokens: Sequence[Token]) -> bool:
-    texts = _texts(tokens)
-    if not {"new", "gone", "change", "changes", "changed", "compare", "identical", *VERBS_OF_CHANGE}.isdisjoint(texts):
+    texts = texts_of(tokens)
+    if not SPEAKING.isdisjoint(texts):
         return True
-    return any(text == "same" and _ends(texts[at + 1 :]) for at, text in enumerate(texts))  # not "of the same place"
-
-
-def _without_images(tokens: list[Token]) -> list[Token]:
-    """Without words that only tell that there are two images: "between these two images", "since the first one"."""
-    at = 0
-    while at < len(tokens):
-        length = _pair_length(_texts(tokens[at:]))
-        if length:
-            tokens = [*tokens[:at], *tokens[at + length :]]
-        else:
-            at += 1
-    return tokens
-
-
-def _pair_length(texts: list[str]) -> int:
-    """How many words from here on only tell that there are two images; 0 for none."""
-    within = texts[0] in ("between", "across", "in", "over", "from", "within")
-    at = int(within)
-    while texts[at : at + 1] and texts[at] in _OF_BOTH:
-        at += 1
-    if texts[at : at + 1] and texts[at] in _SEVERAL and (within or {"two", "2", "both", "these"} & set(texts[:at])):
-        return at + 1
-    for lead in _SINCE:
-        length = len(lead)
-        one = _one_image(texts[length:], _EARLIER) if texts[:length] == lead else 0
-        if not one:
-            continue
-        length += one
-        if texts[length : length + 1] in (["to"], ["and"]):
-            other = _one_image(texts[length + 1 :], _LATER)
-            length += 1 + other if other and _ends(texts[length + 1 + other :]) else 0
-            return length if _ends(texts[length:]) else 0
-        return length if _ends(texts[length:]) and lead not in (["from"], ["between"]) else 0
-    return next((len(said) for said in _MEANTIME if texts[: len(said)] == said and _ends(texts[len(said) :])), 0)
-
-
-def _ends(rest: list[str]) -> bool:
-    """Whether no noun follows: "between the two" is not "between the two rivers", nor "... the two largest halls"."""
-    if not rest or not rest[0].isalpha():
-        return True
-    return rest[0] in RESERVED and not any(rest[0] in table for table in (VERBS_OF_CHANGE, ADJECTIVES.entries, _RANKED))
-
-
-def _one_image(texts: list[str], which: Sequence[str]) -> int:
-    """The length of "the first image", "the earlier one", "the first"; 0 where no such words come."""
-    at = int(texts[:1] in (["the"], ["that"], ["this"], ["my"]))
-    if not texts[at : at + 1] or texts[at] not in which:
-        return 0
-    return at + 1 + (texts[at + 1 : at + 2] != [] and texts[at + 1] in ("one", *_SINGLE))
-
-
-def _of_dates(tokens: list[Token], *, drop_later: bool = True) -> list[Token]:
-    """ "the river in the first image" as "the earlier river"; "in the second image" falls away: it is looked at.
-
-    Args:
-        drop_later: without, the second image stays, to be refused: where no change is spoken of, it may be any image.
-    """
-    at = 0
-    while at < len(tokens):
-        texts = _texts(tokens[at:])
-        earlier, later = (_one_image(texts[1:], which) for which in (_EARLIER, _LATER))
-        named = bool(earlier or later) and texts[earlier or later] in _SINGLE
-        if texts[0] not in ("in", "on", "at", "of", "from") or not named or (later and not drop_later):
-            at += 1
-            continue
-        start = _noun_before(tokens, at)
-        if start is None and earlier:
-            at += 1
-            continue
-        stop = at + 1 + (earlier or later)
-        stop += (
-            not at and tokens[stop : stop + 1] != [] and tokens[stop].text == ","
-        )  # "in the second image, which ..."
-        tokens = [*tokens[:at], *tokens[stop:]]
-        if earlier and start is not None:
-            tokens = [*tokens[:start], replace(tokens[start], text="earlier"), *tokens[start:]]
-            for past, present in (("were there", "are there"), ("was there", "is there")):
-                if (found := _find(tokens, past)) is not None:
-                    tokens = [*tokens[:found], replace(tokens[found], text=present.split()[0]), *tokens[found + 1 :]]
-    return tokens
-
-
-def _noun_before(tokens: Sequence[Token], at: int) -> int | None:
-    """Where the name that ends before a place begins ("is", "are" and "there" may stand between); None for none."""
-    while at and tokens[at - 1].text in ("is", "are", "there", "that", "which", "was", "were", "visible"):
-        at -= 1
-    start = _name_start(tokens, at)
-    if start == at:
-        return None
-    first = start
-    while first and tokens[first - 1].text in ("and", "or", ",") and _name_start(tokens, first - 1) < first - 1:
-        first = _name_start(tokens, first - 1)
-    head = first - (first > 0 and tokens[first - 1].text in _SETS)
-    leads = not head or tokens[head - 1].text in _TELLING
-    return first if leads else start  # "find planes and ships in the first image": both are
-
-
-def _name_start(tokens: Sequence[Token], stop: int) -> int:
-    """Where the name that ends at a place begins; the place itself where none does."""
-    while stop and tokens[stop - 1].kind == "word" and tokens[stop - 1].text not in RESERVED:
-        stop -= 1
-    return stop
+    return any(text == "same" and ends(texts[at + 1 :]) for at, text in enumerate(texts))  # not "of the same place"
 
 
 def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
@@ -287,10 +187,12 @@ def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
     while end and tokens[end - 1].text in _STOPS:
         end -= 1
     body, stops = tokens[:end], tokens[end:]
-    if body[:1] and body[0].text == "compare":
+    asked = next((at for at, token in enumerate(body) if token.text not in _ASKING), 0)
+    if body[asked:] and body[asked].text == "compare":
+        body = body[asked:]
         lead = next((at for at, token in enumerate(body) if at and token.text not in _COMPARED), len(body))
         if lead == len(body):
-            return _put(body, 0, lead, "detect all changes") if alone else tokens
+            return put(body, 0, lead, "detect all changes") if alone else tokens
         if body[lead].text not in _BEFORE_QUESTIONS:
             return tokens
         while lead < len(body) - 1 and body[lead].text in _BEFORE_QUESTIONS:
@@ -298,20 +200,33 @@ def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
         body = body[lead:]  # "compare the two images and tell me what is new"
     at = 0
     while at < len(body):
-        told = at > 0 and body[at - 1].text in _TELLING
+        told = at > 0 and body[at - 1].text in TELLING
         if told or not at or body[at - 1].text in _BEFORE_QUESTIONS:
-            texts = _texts(body[at:])
+            texts = texts_of(body[at:])
             for question, said in _WHOLE:
                 length = len(question)
                 if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
-                    body = _put(body, at, length, said.removeprefix("detect ") if told else said)
+                    body = put(body, at, length, said.removeprefix("detect ") if told else said)
                     break
         at += 1
     return [*body, *stops]
 
 
+def _noun_follows(tokens: list[Token], at: int) -> bool:
+    """Whether a noun stands there, or adjectives and a noun ("white house")."""
+    while (adjective := ADJECTIVES.match(tokens, at)) is not None:
+        at += adjective[1]
+    return at < len(tokens) and _may_be_noun(tokens[at])
+
+
 def _may_be_noun(token: Token) -> bool:
     return token.kind == "word" and (token.text not in RESERVED or token.text in NOUN_TAILS)
+
+
+def _may_tell_places(tokens: Sequence[Token]) -> bool:
+    """Whether "built" may say nothing of a change: no other word does, and it is not asked what was done."""
+    others = [token.text for token in tokens if token.text in SPEAKING and token.text != "built"]
+    return not others and {"was", "were", "has", "have", "had", "did"}.isdisjoint(texts_of(tokens[:2]))
 
 
 def _tells_place(tokens: Sequence[Token], at: int) -> bool:
@@ -322,26 +237,31 @@ def _tells_place(tokens: Sequence[Token], at: int) -> bool:
     return place and (not at or tokens[at - 1].text not in _HELPERS or tokens[at - 1].text in ("is", "are"))
 
 
-def _as_adjectives(tokens: list[Token]) -> list[Token]:
-    """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed"."""
+def _as_adjectives(tokens: list[Token], *, places: bool) -> list[Token]:
+    """Verbs of change as adjectives: "buildings that were demolished", "houses built", "the road changed".
+
+    Args:
+        places: whether "built along the river" is where things stand.
+    """
     at = 0
     while at < len(tokens):
         meant = VERBS_OF_CHANGE.get(tokens[at].text)
         before = tokens[at - 1].text if at else ""
-        follows = at + 1 < len(tokens) and _may_be_noun(tokens[at + 1])
-        if meant is None or _tells_place(tokens, at):
+        follows = _noun_follows(tokens, at + 1)
+        by = at + 1 < len(tokens) and tokens[at + 1].text == "by" and tokens[at].text != "built"  # "by the flood"
+        if meant is None or by or (places and _tells_place(tokens, at)):
             at += 1
         elif before in _HELPERS:
             tokens, at = _with_copula(tokens, at, meant)
         elif before in _PRONOUNS:
-            tokens, at = _put(tokens, at, 1, f"are {meant}"), at + 2
-        elif follows or before in ("not", "and", "or", "", ",", "but", "(") or before in _SETS:
+            tokens, at = put(tokens, at, 1, f"are {meant}"), at + 2
+        elif follows or before in ("not", "and", "or", "", ",", "but", "(") or before in SETS:
             said = meant if follows or meant != "changed" else "are changed"  # "that are new or changed"
-            tokens, at = _put(tokens, at, 1, said), at + len(said.split())
+            tokens, at = put(tokens, at, 1, said), at + len(said.split())
         else:  # behind its noun: the verb of the question, or part of the noun phrase
-            asks = tokens[0].text in ("which", "what", "how", "where") and "are" not in _texts(tokens[:at])
+            asks = tokens[0].text in ("which", "what", "how", "where") and "are" not in texts_of(tokens[:at])
             joined = "are" if asks else "that are"
-            tokens, at = _put(tokens, at, 1, f"{joined} {meant}"), at + 1 + len(joined.split())
+            tokens, at = put(tokens, at, 1, f"{joined} {meant}"), at + 1 + len(joined.split())
     return tokens
 
 
@@ -350,19 +270,20 @@ def _with_copula(tokens: list[Token], at: int, meant: str) -> tuple[list[Token],
     start = at
     while start and tokens[start - 1].text in _HELPERS:
         start -= 1
-    helpers = _texts(tokens[start:at])
+    helpers = texts_of(tokens[start:at])
     copula = "is" if {"is", "was", "has"} & set(helpers) else "are"
     if set(helpers) <= set(_BETWEEN):
-        return _put(tokens, start, at - start + 1, meant), start + 1  # "has any building been demolished"
-    return _put(tokens, start, at - start + 1, f"{copula} {meant}"), start + 2
+        return put(tokens, start, at - start + 1, meant), start + 1  # "has any building been demolished"
+    return put(tokens, start, at - start + 1, f"{copula} {meant}"), start + 2
 
 
 def _named(tokens: list[Token]) -> list[Token]:
     """ "areas that are changed" as "changes", "areas that are new" as "changes that are new": an area is no class."""
     at = 0
     while at < len(tokens):
-        after = _texts(tokens[at + 1 : at + 4])
-        if tokens[at].text in _ANYWHERE and after[:1] in (["are"], ["is"], ["that"]):
+        after = texts_of(tokens[at + 1 : at + 4])
+        named = at > 0 and is_name(tokens, at - 1)
+        if tokens[at].text in _ANYWHERE and not named and after[:1] in (["are"], ["is"], ["that"]):
             copula = 2 if after[0] == "that" else 1
             said = copula + 1 if after[copula : copula + 1] == ["changed"] else 0
             tokens = [*tokens[:at], replace(tokens[at], text="changes"), *tokens[at + 1 + said :]]
@@ -375,13 +296,20 @@ def _asked(tokens: list[Token]) -> list[Token]:
     if tokens and tokens[0].text in ("has", "have", "was", "were", "did", "had"):
         copula = "is" if tokens[0].text in ("has", "was") else "are"
         tokens = [replace(tokens[0], text=copula, kind="word"), *tokens[1:]]
-        while (at := _find(tokens, "that are")) is not None and tokens[at + 2 : at + 3] and at > 1:
+        while (at := find(tokens, "that are")) is not None and tokens[at + 2 : at + 3] and at > 1:
             tokens = [*tokens[:at], *tokens[at + 2 :]]  # "did any houses disappear(ed)"
-    if _texts(tokens[:2]) in (["where", "were"], ["where", "are"], ["where", "have"], ["where", "was"]):
+    end = next((at for at, token in enumerate(tokens) if token.text in _STOPS), len(tokens))
+    if tokens and tokens[0].text in ("is", "are") and end > 2 and tokens[end - 1].text == "changed":
+        start = name_start(tokens, end - 1)
+        if 0 < start < end - 1 and start <= 2:  # "has the river changed?"
+            words = [replace(tokens[0], text=word, kind="word") for word in ("there", "any")]
+            tokens = [tokens[0], *words, tokens[end - 1], *tokens[start : end - 1], *tokens[end:]]
+    told = tokens[2:3] and tokens[2].text not in (*SETS, "new", "gone", "altered")  # "where are the new houses"
+    if told and texts_of(tokens[:2]) in (["where", "were"], ["where", "are"], ["where", "have"], ["where", "was"]):
         tokens = [replace(tokens[0], text="which"), *tokens[2:]]
         last = next((at for at in range(len(tokens) - 1, 0, -1) if tokens[at].text in ("new", "gone", "altered")), None)
         if last is not None and tokens[last - 1].text not in ("is", "are"):
-            tokens = _put(tokens, last, 1, f"are {tokens[last].text}")
+            tokens = put(tokens, last, 1, f"are {tokens[last].text}")
     return tokens
 
 

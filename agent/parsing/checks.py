@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...core.changes import changed_thing
@@ -19,6 +20,7 @@ from ...core.conditions import (
     Selection,
     Shape,
     SizeWord,
+    all_of,
     conjuncts,
     walk,
 )
@@ -65,6 +67,20 @@ def exclude_each_other(first: Condition, second: Condition) -> bool:
     if isinstance(first, SizeWord | Shape | Orientation | Colour):
         return type(first) is type(second) and first != second
     return False
+
+
+def of_another_kind(named: Selection, conditions: Iterable[Condition]) -> Selection:
+    """The set that "ones" stand for: of "the white planes", "the red ones" are planes, not white planes.
+
+    Args:
+        named: the set named before.
+        conditions: what is said of the ones.
+    """
+    if named.picks:
+        return named
+    parts, said = conjuncts(named.where), tuple(conditions)
+    kept = [part for part in parts if not any(exclude_each_other(part, other) for other in said)]
+    return named if len(kept) == len(parts) else named.model_copy(update={"where": all_of(kept), "expected": None})
 
 
 def _empty_range(first: Compare, second: Compare) -> bool:

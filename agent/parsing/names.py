@@ -14,7 +14,13 @@ from .vocabulary import ATTRIBUTES, GROUPS, IN_A_ROW, ORIENTATIONS, RELATIONS, S
 _PLURAL_MODIFIERS = frozenset("sports athletics goods communications sales customs waterworks steelworks arms".split())
 MAX_NOUN_WORDS = 5
 MAX_NOUN_CHARS = 60
-_NO_NAMES = frozenset("image picture date changed built".split())  # alone; they only begin or end one ("built area")
+# alone; they only begin or end a name ("built area", "winter garden")
+_NO_NAMES = frozenset(
+    """image picture date changed built winter summer autumn night day week month year today yesterday tomorrow monday
+    tuesday wednesday thursday friday saturday sunday january february march april june july august september october
+    november december""".split()
+)
+_PICTURES = frozenset("image picture photo photograph screenshot".split())  # "the later image" is none of its things
 
 
 class NameReader(ConditionReader):
@@ -149,7 +155,7 @@ class NameReader(ConditionReader):
     @staticmethod
     def _may_be_said(name: str) -> bool:
         """Whether singular and plural of the name are read back as names ("nes": the singular is a place)."""
-        if set(singular(name).split()) <= _NO_NAMES:
+        if set(singular(name).split()) <= _NO_NAMES or singular(name).split()[-1] in _PICTURES:
             return False
         for form in (singular(name), plural(singular(name))):
             for word in form.split():

@@ -37,6 +37,7 @@ class NounPhrase:
         ranks: picks in order.
         others: further ranks that share the noun ("the largest and the smallest plane").
         base: the set it picks from ("the largest of the planes", "the largest one").
+        switched: `base` is of another kind than the set named before ("the white planes ... the red ones").
         selection: complete already (it stood in brackets).
         divided: `posts` in two, where its last part was joined by nothing: "(planes) on the apron | shorter than 60 m".
         points_back: its conditions name the set before it in a list ("the runway and the planes near it").
@@ -56,6 +57,7 @@ class NounPhrase:
     ranks: list[Rank] = field(default_factory=list)
     others: list[Rank] = field(default_factory=list)
     base: Selection | None = None
+    switched: bool = False
     selection: Selection | None = None
     points_back: bool = False
     top: bool = False

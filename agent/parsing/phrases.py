@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...core.changes import date_word, like_dated
-from ...core.conditions import CountTest, Not, Selection, all_of, conjuncts
+from ...core.conditions import CountTest, Not, Selection
 from ...core.inflection import is_plural, plural, singular
-from .checks import exclude_each_other
+from .checks import of_another_kind
 from .likening import is_single
 from .noun import NounPhrase, Rank
 from .ranked import RankedPhraseReader
@@ -356,7 +356,9 @@ class PhraseReader(RankedPhraseReader):
         if self.antecedent is not None and (pronoun or phrase.ranks or some_of):
             said = self.take(*_PRONOUNS) or ""
             phrase.plural = {"one": False, "ones": True, "them": True}.get(said)
-            phrase.base = _of_another_kind(self.antecedent, phrase) if said in ("one", "ones") else self.antecedent
+            told = phrase.adjectives if said in ("one", "ones") else ()
+            phrase.base = of_another_kind(self.antecedent, told)
+            phrase.switched = phrase.base.where != self.antecedent.where
             return
         if elliptic:
             self.take("one", "ones")
@@ -395,12 +397,3 @@ class PhraseReader(RankedPhraseReader):
                 self.at = back
                 return
             phrase.phrases += (like_dated(singular(text), phrase.phrases[0]),)
-
-
-def _of_another_kind(named: Selection, phrase: NounPhrase) -> Selection:
-    """The set that "ones" stand for: of "the white planes", "the red ones" are planes, not white planes."""
-    if named.picks:
-        return named
-    parts = conjuncts(named.where)
-    kept = [part for part in parts if not any(exclude_each_other(part, other) for other in phrase.adjectives)]
-    return named if len(kept) == len(parts) else named.model_copy(update={"where": all_of(kept), "expected": None})

@@ -44,6 +44,10 @@ _NARROWING = frozenset(
 _PLAIN_PREPOSITIONS = ("at", "in", "on", "by", "over", "around", "across", "under", "above", "below")
 _TELLING: tuple[PhraseTable, ...] = (COLOURS, SIZES, SHAPES, ORIENTATIONS, COMPARATIVES, SUPERLATIVES, PLACES)
 _SHOWN = frozenset("image images picture pictures photo photos photograph photographs scene scenes screenshot".split())
+_BEFORE_SHOWN = frozenset(
+    """a an the these this my our both two three some several 2 3 aerial satellite drone overhead orthophoto uav high
+    low resolution georeferenced""".split()
+)
 _GROUND = ("place", "area", "site", "spot", "scene", "location", "region", "town", "city", "village", "ground")
 _ENDS = (".", "!", ":", ";", ",")
 _MAX_WORDS = 25
@@ -195,7 +199,11 @@ def _shows_images(cursor: QuantityReader, start: int, stop: int) -> bool:
     texts = [token.text for token in cursor.tokens[start:stop]]
     leads = texts[:1] in (["here"], ["this"], ["these"], ["attached"], ["it"]) and texts[1:2] in (["is"], ["are"])
     leads = leads or texts[:2] in (["look", "at"], ["i", "have"], ["we", "have"], ["i", "attached"], ["i", "uploaded"])
-    return leads and not _SHOWN.isdisjoint(texts[2:7]) and cursor.tokens[stop].text in (".", "!", ":")
+    shown = next((at for at, text in enumerate(texts) if at > 1 and text not in _BEFORE_SHOWN), len(texts))
+    if not leads or texts[shown : shown + 1] == [] or texts[shown] not in _SHOWN:
+        return False
+    after = texts[shown + 1 : shown + 2]
+    return cursor.tokens[stop].text in (".", "!", ":") and (after == [] or after[0] in ("of", "from", "taken"))
 
 
 def _is_told(cursor: QuantityReader, start: int, stop: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from ...core.conditions import And, Aspect, Compare, Comparison, Condition, Quantity, Unit
@@ -10,7 +9,6 @@ from ...core.inflection import is_plural
 from .numerals import NumberReader
 from .vocabulary import AMOUNTS, APPROXIMATE, ATTRIBUTES, COMPARATIVES, MEASURED, OR_MORE, UNITS
 
-_OF_YEARS = ("in", "since", "between", "from", "before", "after", "until", "by", "during", "to")
 _AS_AREA: dict[Unit, Unit] = {"px": "px2"}
 _FOLLOWING = frozenset("and or but that which who in on at of from to near with is are not long wide large".split())
 Measured = Literal["length", "width", "area", "perimeter"]
@@ -47,26 +45,6 @@ class QuantityReader(NumberReader):
             )
             self.refuse(f"{of} '{shown} m' or '{shown} px'{many}", start, self.at + unknown)
         return Quantity(value=value, unit=unit)
-
-    def refuse_years(self) -> None:
-        """Refuses "since 2019" and "between 2019 and 2021", but not "between 2000 and 2100 m2".
-
-        Raises:
-            QueryError: years are spoken of; nothing tells which of the images they belong to.
-        """
-        for at, token in enumerate(self.tokens[1:], 1):
-            if not re.fullmatch("(19|20)[0-9][0-9]", token.text) or self.tokens[at - 1].text not in _OF_YEARS:
-                continue
-            stop = at + 1
-            if self.sees_number(stop + 1) and self.tokens[stop].text in ("and", "to"):
-                stop += 2
-            if not self.sees_at(stop, UNITS):
-                said = "years are not known; say 'new', 'gone' or 'changed' of two images, without a year"
-                self.refuse(said, at - 1, stop)
-
-    def sees_number(self, place: int) -> bool:
-        """Whether that token is a number."""
-        return place < len(self.tokens) and self.tokens[place].kind == "number"
 
     # ---- comparisons ----
 

@@ -11,10 +11,12 @@ from ...core.conditions import (
     Selection,
     conjuncts,
 )
-from .checks import find_contradiction
+from .checks import find_contradiction, of_another_kind
 from .noun import NounPhrase, conjunction
 from .preamble import skip_preamble
+from .refusals import refuse_happenings, refuse_years
 from .relations import group_condition
+from .reserved import ADJECTIVES
 from .sentences import LEAVE_OUT, OF_THEM, SentenceReader
 from .verbs import OPENINGS, VERBS, WHOLE_IMAGE
 from .vocabulary import ATTRIBUTES, STANDING
@@ -61,7 +63,8 @@ class RequestReader(SentenceReader):
         self._separators()
         self.asides = skip_preamble(self)
         self._drop_yes_no()
-        self.refuse_years()
+        refuse_years(self)
+        refuse_happenings(self)
         while not self.ended:
             self.subject, self.grouped, self.referred = None, None, None
             found: list[Output] = []
@@ -313,7 +316,8 @@ class RequestReader(SentenceReader):
         if condition is None and not ranks:
             self.at = start
             return []
-        base = self.antecedent.model_copy(update={"expected": None})
+        named = self.antecedent.model_copy(update={"expected": None})
+        base = of_another_kind(named, conjuncts(condition))  # "how many are new? How many are gone?"
         return [Output(verb="count", target=self._narrowed(base, condition, ranks, [head]))]
 
     def _whole_image(self) -> list[Output]:
@@ -387,6 +391,12 @@ class RequestReader(SentenceReader):
     def _which(self) -> list[Output]:
         if self.take("which is", "which are", "which one is", "which ones are", "what is", "what are"):
             following = self.reference_ahead() or (self.antecedent is not None and self.sees("the"))
+            if not following and self.antecedent is not None and self.peek_from(ADJECTIVES) is not None:
+                self.at -= 1  # "which are gone"
+                head = NounPhrase(self.at, phrases=self.antecedent.phrases, plural=True)
+                condition, ranks, _ = self._predicate([head])
+                base = of_another_kind(self.antecedent, conjuncts(condition))
+                return self._outputs("detect", [self._narrowed(base, condition, ranks, [head])])
             return self._outputs("detect", self.target()) if following else []
         if self.antecedent is not None and self.take("which has", "which one has", "which have"):
             self.at -= 1

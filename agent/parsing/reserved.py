@@ -63,6 +63,11 @@ VAGUE = {word: f"say 'the {word} of the two' or '{word} than 40 m'" for word in 
     "few": "say how many, e.g. 'fewer than five planes'",
     "non": "say what they are instead, e.g. 'that are not white'",
     **dict.fromkeys(("percentage", "percent", "share", "proportion", "fraction"), "say 'the total area of the trees'"),
+    **dict.fromkeys(("focus", "focusing", "concentrate", "concentrating"), "put it into the request itself"),
+    **dict.fromkeys(("unchanged", "surviving", "existing", "still"), "what stayed cannot be asked, what changed can"),
+    **dict.fromkeys(("before", "previously", "formerly"), "say 'in the first image'"),
+    **dict.fromkeys(("newly", "recently"), "say 'new' of two images, e.g. 'new trees'"),
+    **dict.fromkeys(("happened", "happens"), "of two images, ask 'what changed?'"),
     "minus": "a rank or a size cannot be negative",
     "negative": "a rank or a size cannot be negative",
 }

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from ...core import lexicon
 from ...core.changes import date_word, like_dated
-from ...core.conditions import ClassIs, Condition, Selection, walk
+from ...core.conditions import ClassIs, Condition, Position, Relation, Selection, conjuncts, walk
 from ...core.inflection import is_plural, plural
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .phrases import PhraseReader
@@ -176,7 +176,11 @@ class SetReader(PhraseReader):
             return Selection(phrases=phrase.phrases, where=where, picks=picks, expected=phrase.expected)
         if base.picks and where is not None:
             self.refuse("conditions on what is left after a superlative cannot be asked; put them first", phrase.start)
-        both = conjunction([part for part in (base.where, where) if part is not None])
+        kept = conjuncts(base.where)
+        if phrase.switched:  # "the new houses near the river ... the demolished ones near the road": elsewhere
+            own = {type(part) for part in posts for part in conjuncts(part)}
+            kept = tuple(part for part in kept if not (isinstance(part, Relation | Position) and type(part) in own))
+        both = conjunction([*kept, *([] if where is None else [where])])
         expected = base.expected if not picks and where is None else None
         return Selection(phrases=base.phrases, where=both, picks=base.picks + picks, expected=expected)
 
