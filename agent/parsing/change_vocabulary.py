@@ -53,7 +53,7 @@ def is_name(tokens: Sequence[Token], at: int) -> bool:
 
 def name_start(tokens: Sequence[Token], stop: int) -> int:
     """Where the name that ends at a place begins; the place itself where none does."""
-    while stop and tokens[stop - 1].kind == "word" and tokens[stop - 1].text not in RESERVED:
+    while stop and (last := tokens[stop - 1]).kind == "word" and last.text not in RESERVED and last.text != "compare":
         stop -= 1
     return stop
 

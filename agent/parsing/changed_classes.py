@@ -48,7 +48,8 @@ def _refuse_verbs_in_names(phrases: Sequence[str], query: str) -> None:
     """A name like "road changed" is a verb of change that was not understood. Raises QueryError."""
     for phrase in phrases:
         said = changed_thing(phrase) or phrase
-        verb = next((word for word in said.split() if word in VERBS_OF_CHANGE), None)
+        words = said.removeprefix("built ").split()  # a "built area" is one
+        verb = next((word for word in words if word in VERBS_OF_CHANGE), None)
         if verb is not None:
             at = query.lower().find(verb)
             raise QueryError(
@@ -91,13 +92,14 @@ def _reclassed(condition: Condition, names: Mapping[str, str], drop: bool, query
     if condition == Changed(word="changed"):
         return None
     if isinstance(condition, ClassIs):
-        if condition.phrase not in names:
+        name = names.get(condition.phrase, condition.phrase)
+        if name not in names.values():
             raise QueryError(
                 f"of what changed it is not told which are of type {condition.phrase!r}; ask for those themselves, "
                 f"e.g. 'new {plural(condition.phrase)}'",
                 query,
             )
-        return None if drop else ClassIs(phrase=names[condition.phrase])
+        return None if drop else ClassIs(phrase=name)
     if isinstance(condition, Not):
         inner = _reclassed(condition.condition, names, drop, query)
         if inner is None:

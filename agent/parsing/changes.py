@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...core import lexicon
 from ...core.inflection import plural
 from .change_vocabulary import (
     SETS,
@@ -136,7 +137,7 @@ def _sentence_in_one_form(tokens: list[Token], *, dated: bool, alone: bool, show
     if not _speaks_of_change(tokens):
         return of_dates(tokens, drop_later=dated, one_name=True)
     short = without_images(tokens, shown=shown)
-    found = of_dates(short, drop_later=dated)
+    found = _of_former(of_dates(short, drop_later=dated))
     if not _speaks_of_change(found):
         return of_dates(short, drop_later=dated, one_name=True)
     places = len(short) == len(tokens) and _may_tell_places(found)
@@ -152,19 +153,33 @@ def _with_word(tokens: list[Token]) -> list[Token]:
         while (at := find(tokens, said)) is not None and not _is_of_numbers(tokens, at):
             tokens = put(tokens, at, 1, "changes" if said.endswith("s") else "change")
     if tokens and tokens[0].text == "did":  # "did any houses disappear?"
-        tokens = [replace(token, text=_DID.get(token.text, token.text)) for token in tokens]
+        for at, token in enumerate(tokens):
+            if token.text in _DID and (token.text != "change" or ends(texts_of(tokens[at + 1 :]))):
+                tokens = [*tokens[:at], replace(token, text=_DID[token.text]), *tokens[at + 1 :]]
+    return _with_changes_of(tokens)
+
+
+def _of_former(tokens: list[Token]) -> list[Token]:
+    """ "new houses near the former river" as "... the earlier river"; where nothing changed, it is a name."""
+    for at, token in enumerate(tokens[:-1]):
+        if token.text in ("former", "previous") and is_name(tokens, at + 1):
+            tokens = [*tokens[:at], replace(token, text="earlier"), *tokens[at + 1 :]]
+    return tokens
+
+
+def _with_changes_of(tokens: list[Token]) -> list[Token]:
+    """ "building changes" as "changed buildings", of things that are known; a "change station" is none."""
     at = 0
     while at < len(tokens):
         start = name_start(tokens, at)
-        if tokens[at].text in ("change", "changes") and start < at and is_name(tokens, at - 1):
-            many = tokens[at].text == "changes"  # "building changes"
-            last = replace(tokens[at - 1], text=plural(tokens[at - 1].text)) if many else tokens[at - 1]
-            word = replace(tokens[start], text="changed", glued=False)
-            tokens = [*tokens[:start], word, *tokens[start : at - 1], last, *tokens[at + 1 :]]
+        thing = " ".join(texts_of(tokens[start:at]))
+        joined = start > 0 and tokens[start - 1].text in ("and", "or", ",")
+        known = lexicon.concept(thing) is not None and not joined and ends(texts_of(tokens[at + 1 :]))
+        if tokens[at].text == "changes" and known and is_name(tokens, at - 1):
+            last = replace(tokens[at - 1], text=plural(tokens[at - 1].text))
+            first = replace(tokens[start], text="changed", glued=False)
+            tokens = [*tokens[:start], first, *tokens[start : at - 1], last, *tokens[at + 1 :]]
         at += 1
-    for at, token in enumerate(tokens[:-1]):
-        if token.text in ("former", "previous") and is_name(tokens, at + 1) and tokens[at + 1].text not in SINGLE:
-            tokens = [*tokens[:at], replace(token, text="earlier"), *tokens[at + 1 :]]
     return tokens
 
 
@@ -206,10 +221,20 @@ def _whole_questions(tokens: list[Token], *, alone: bool) -> list[Token]:
             for question, said in _WHOLE:
                 length = len(question)
                 if texts[:length] == question and (len(texts) == length or texts[length] in RESERVED):
-                    body = put(body, at, length, said.removeprefix("detect ") if told else said)
+                    said, more = _either(said, texts[length : length + 2])
+                    body = put(body, at, length + more, said.removeprefix("detect ") if told else said)
                     break
         at += 1
     return [*body, *stops]
+
+
+def _either(said: str, after: list[str]) -> tuple[str, int]:
+    """The request with "or demolished" of "what was built or demolished?", and how many words that takes."""
+    meant = VERBS_OF_CHANGE.get(after[1], after[1]) if len(after) == 2 and after[0] in ("and", "or") else ""
+    one = next((word for word in ("new", "gone") if said == f"detect all {word} changes"), None)
+    if one is None or meant not in ("new", "gone", "altered", "changed"):
+        return said, 0
+    return ("detect all changes" if meant == "changed" else f"detect all {one} or {meant} changes"), 2
 
 
 def _noun_follows(tokens: list[Token], at: int) -> bool:
@@ -247,10 +272,17 @@ def _as_adjectives(tokens: list[Token], *, places: bool) -> list[Token]:
     while at < len(tokens):
         meant = VERBS_OF_CHANGE.get(tokens[at].text)
         before = tokens[at - 1].text if at else ""
+        if tokens[at].text == "new" and before in _BETWEEN:
+            meant = "new"  # "have been newly built"
         follows = _noun_follows(tokens, at + 1)
         by = at + 1 < len(tokens) and tokens[at + 1].text == "by" and tokens[at].text != "built"  # "by the flood"
         if meant is None or by or (places and _tells_place(tokens, at)):
             at += 1
+        elif follows and (before in ("have", "has") or (before == "which" and _begins(tokens, at - 1))):
+            tokens, at = (
+                put(tokens, at, 1, meant),
+                at + 1,
+            )  # "houses that have changed roofs", "which demolished houses"
         elif before in _HELPERS:
             tokens, at = _with_copula(tokens, at, meant)
         elif before in _PRONOUNS:
@@ -263,6 +295,11 @@ def _as_adjectives(tokens: list[Token], *, places: bool) -> list[Token]:
             joined = "are" if asks else "that are"
             tokens, at = put(tokens, at, 1, f"{joined} {meant}"), at + 1 + len(joined.split())
     return tokens
+
+
+def _begins(tokens: Sequence[Token], at: int) -> bool:
+    """Whether a question begins there: nothing stands before it, or a verb."""
+    return not at or tokens[at - 1].text in (*_BEFORE_QUESTIONS, *TELLING)
 
 
 def _with_copula(tokens: list[Token], at: int, meant: str) -> tuple[list[Token], int]:

@@ -15,6 +15,7 @@ from ...core.conditions import (
     Condition,
     InBox,
     Not,
+    Or,
     Orientation,
     Position,
     Selection,
@@ -79,8 +80,15 @@ def of_another_kind(named: Selection, conditions: Iterable[Condition]) -> Select
     if named.picks:
         return named
     parts, said = conjuncts(named.where), tuple(conditions)
-    kept = [part for part in parts if not any(exclude_each_other(part, other) for other in said)]
+    kept = [part for part in parts if not any(_rules_out(part, other) for other in said)]
     return named if len(kept) == len(parts) else named.model_copy(update={"where": all_of(kept), "expected": None})
+
+
+def _rules_out(part: Condition, other: Condition) -> bool:
+    """Whether nothing that meets the first meets the second, as far as colours, sizes and changes tell."""
+    if isinstance(part, Or):
+        return all(_rules_out(each, other) for each in part.conditions)
+    return exclude_each_other(part, other)
 
 
 def _empty_range(first: Compare, second: Compare) -> bool:

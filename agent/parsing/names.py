@@ -16,11 +16,15 @@ MAX_NOUN_WORDS = 5
 MAX_NOUN_CHARS = 60
 # alone; they only begin or end a name ("built area", "winter garden")
 _NO_NAMES = frozenset(
-    """image picture date changed built winter summer autumn night day week month year today yesterday tomorrow monday
-    tuesday wednesday thursday friday saturday sunday january february march april june july august september october
-    november december""".split()
+    """image picture photo date changed built focus concentrate still using winter summer autumn night day week month
+    year today yesterday tomorrow monday tuesday wednesday thursday friday saturday sunday january february march april
+    june july august september october november december""".split()
 )
-_PICTURES = frozenset("image picture photo photograph screenshot".split())  # "the later image" is none of its things
+_PICTURES = frozenset("image picture photo photograph screenshot scene".split())
+_OF_PICTURES = frozenset(  # "the later image" is none of its things, a "mosaic picture" is
+    """earlier later older newer former previous initial pre post new recent current latest original other same
+    satellite aerial drone""".split()
+)
 
 
 class NameReader(ConditionReader):
@@ -155,7 +159,8 @@ class NameReader(ConditionReader):
     @staticmethod
     def _may_be_said(name: str) -> bool:
         """Whether singular and plural of the name are read back as names ("nes": the singular is a place)."""
-        if set(singular(name).split()) <= _NO_NAMES or singular(name).split()[-1] in _PICTURES:
+        parts = singular(name).split()
+        if set(parts) <= _NO_NAMES or (parts[-1] in _PICTURES and parts[0] in _OF_PICTURES) or parts[-1] == "still":
             return False
         for form in (singular(name), plural(singular(name))):
             for word in form.split():

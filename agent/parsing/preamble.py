@@ -39,7 +39,8 @@ _PURPOSES = frozenset(
 )
 _NARROWING = frozenset(
     """only just solely not no nor never none except excluding exclude ignore ignoring skip without unless if when than
-    all each every both either between outside inside within whose which that where these those other same""".split()
+    all each every both either between outside inside within whose which that where these those other same
+    half quarter part""".split()
 )
 _PLAIN_PREPOSITIONS = ("at", "in", "on", "by", "over", "around", "across", "under", "above", "below")
 _TELLING: tuple[PhraseTable, ...] = (COLOURS, SIZES, SHAPES, ORIENTATIONS, COMPARATIVES, SUPERLATIVES, PLACES)
@@ -254,7 +255,7 @@ def _is_harmless(cursor: QuantityReader, start: int, stop: int, here: bool = Fal
     """Whether none of the words could be a condition."""
     for place in range(start, stop - here):
         token = cursor.tokens[place]
-        if token.text == "same" and cursor.tokens[place + 1].text in _GROUND:
+        if counted and token.text == "same" and cursor.tokens[place + 1].text in _GROUND:
             continue  # "of the same place"
         if token.kind != "word" or token.text in _NARROWING or any(t.match(cursor.tokens, place) for t in _TELLING):
             return False

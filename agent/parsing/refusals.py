@@ -9,8 +9,10 @@ from .cursor import Cursor
 from .reserved import RESERVED
 from .vocabulary import UNITS
 
-_OF_YEARS = ("in", "since", "between", "from", "before", "after", "until", "by", "during", "to", "the")
+_OF_YEARS = ("in", "since", "between", "from", "before", "after", "until", "by", "during", "to")
+_ENDS = (".", "?", "!", ";", ":")
 _YEAR = re.compile("(19|20)[0-9][0-9]")
+_THINGS = ("eed", "bed", "sled", "moped", "watershed")  # how what is no participle may end
 _PARTICIPLES = ("fallen", "sunk", "grown", "shrunk", "burnt", "become", "risen")
 
 
@@ -27,7 +29,9 @@ def refuse_years(cursor: Cursor) -> None:
         stop = at + 1
         if stop + 1 < len(tokens) and tokens[stop].text in ("and", "to") and tokens[stop + 1].kind == "number":
             stop += 2
-        if not cursor.sees_at(stop, UNITS):
+        counts = stop < len(tokens) and (tokens[stop].text in ("-", ",") or tokens[stop].text not in RESERVED)
+        ends = stop == len(tokens) or tokens[stop].text in _ENDS
+        if ends or not (counts or cursor.sees_at(stop, UNITS)):
             said = "years are not known; say 'new', 'gone' or 'changed' of two images, without a year"
             cursor.refuse(said, at - 1, stop)
 
@@ -40,10 +44,10 @@ def refuse_happenings(cursor: Cursor) -> None:
     """
     tokens = cursor.tokens
     for at, token in enumerate(tokens[1:], 1):
-        happened = token.text.endswith("ed") or token.text in _PARTICIPLES
+        happened = (token.text.endswith("ed") and not token.text.endswith(_THINGS)) or token.text in _PARTICIPLES
         if tokens[at - 1].text not in ("have", "has", "had") or not happened or token.text in RESERVED:
             continue
         ends = at + 1 == len(tokens) or tokens[at + 1].kind == "symbol" or tokens[at + 1].text in RESERVED
-        if ends and lexicon.concept(token.text) is None:
+        if ends and token.text != "shed" and lexicon.concept(token.text) is None:
             said = f"{token.text!r} cannot be told; of two images, 'new', 'gone', 'altered' and 'changed' can"
             cursor.refuse(said, at - 1, at + 1)

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from ...core import lexicon
 from ...core.changes import date_word, like_dated
-from ...core.conditions import ClassIs, Condition, Position, Relation, Selection, conjuncts, walk
+from ...core.conditions import ClassIs, Condition, Relation, Selection, conjuncts, walk
 from ...core.inflection import is_plural, plural
 from .noun import NounPhrase, Rank, conjunction, disjunction
 from .phrases import PhraseReader
@@ -178,8 +178,8 @@ class SetReader(PhraseReader):
             self.refuse("conditions on what is left after a superlative cannot be asked; put them first", phrase.start)
         kept = conjuncts(base.where)
         if phrase.switched:  # "the new houses near the river ... the demolished ones near the road": elsewhere
-            own = {type(part) for part in posts for part in conjuncts(part)}
-            kept = tuple(part for part in kept if not (isinstance(part, Relation | Position) and type(part) in own))
+            own = {part.relation for post in posts for part in conjuncts(post) if isinstance(part, Relation)}
+            kept = tuple(part for part in kept if not (isinstance(part, Relation) and part.relation in own))
         both = conjunction([*kept, *([] if where is None else [where])])
         expected = base.expected if not picks and where is None else None
         return Selection(phrases=base.phrases, where=both, picks=base.picks + picks, expected=expected)
@@ -194,7 +194,8 @@ def _are_bare(others: list[NounPhrase], first: NounPhrase) -> bool:
 def _all_dated(phrases: list[NounPhrase]) -> list[NounPhrase]:
     """ "changed ships and buildings" as "changed ships and changed buildings", as an adjective would be taken."""
     first = phrases[0]
-    if len(first.phrases) != 1 or not date_word(first.phrases[0]) or not _are_bare(phrases[1:], first):
+    alone = not any(phrase.posts or phrase.ranks for phrase in phrases[:-1])
+    if len(first.phrases) != 1 or not date_word(first.phrases[0]) or not alone or not _are_bare(phrases[1:], first):
         return phrases
     return [
         replace(phrase, phrases=tuple(like_dated(name, first.phrases[0]) for name in phrase.phrases))
