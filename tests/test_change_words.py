@@ -201,6 +201,7 @@ def test_every_sentence_is_read(query: str, said: str) -> None:
         ("compare ships in the first image with ships in the second image", "compare"),
         ("Find the road and the river, and what changed between the two.", "between"),
         ("which houses between the two are new?", "between"),
+        ("white planes near the terminal and the red ones near the hangar", "of which set"),
         ("find unchanged buildings", "unchanged"),
         ("newly planted trees", "newly"),
     ],

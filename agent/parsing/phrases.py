@@ -364,6 +364,9 @@ class PhraseReader(RankedPhraseReader):
             self.take("one", "ones")
             return
         if self.opened and phrase.adjectives and self.text() in ("one", "ones"):  # "green fields next to brown ones"
+            if phrase.start and self.tokens[phrase.start - 1].text in ("and", "or", ","):  # "near A and the red ones"
+                said = "of which set these are cannot be told here; ask for them in a sentence of their own"
+                self.refuse(said, phrase.start, self.at + 1)
             phrase.plural = self.take("one", "ones") == "ones"
             phrase.phrases = self.opened[0].phrases
             return
