@@ -74,7 +74,7 @@ _QUESTIONS = {
         "what has vanished", "what was demolished", "what has been demolished", "what was removed", "what departed",
         "what has been removed", "what was destroyed", "what has been destroyed",
     ),
-    "are there any changes": (
+    "are there any changes": (  # "did anything change" has become "did anything changed" (`_DID`)
         "did anything changed", "has anything changed", "is anything different", "did something changed",
         "is there a change", "has something changed", "is there any change", "are there changes", "anything changed",
         "any changes", "are they different", "are different",
@@ -85,8 +85,7 @@ _QUESTIONS = {
 _WHOLE = sorted(((q.split(), said) for said, some in _QUESTIONS.items() for q in some), key=lambda each: -len(each[0]))
 _TRIGGERS = {"new", "gone", "change", "changes", "changed", "compare", "same", "identical", "differs", "happened"} | {
     *VERBS_OF_CHANGE, *SINGLE, "differences", "difference", "alterations", "modifications", "longer", "any", "down",
-    "former", "previous",
-    "up",
+    "former", "previous", "up",
 }  # fmt: skip
 _ANYWHERE = ("areas", "area", "places", "parts", "regions", "things", "spots")
 _STOPS = (".", "?", "!", ";")
@@ -169,17 +168,15 @@ def _of_former(tokens: list[Token]) -> list[Token]:
 
 def _with_changes_of(tokens: list[Token]) -> list[Token]:
     """ "building changes" as "changed buildings", of things that are known; a "change station" is none."""
-    at = 0
-    while at < len(tokens):
+    for at in [at for at, token in enumerate(tokens) if token.text == "changes"]:  # as many tokens as before
         start = name_start(tokens, at)
-        thing = " ".join(texts_of(tokens[start:at]))
         joined = start > 0 and tokens[start - 1].text in ("and", "or", ",")
-        known = lexicon.concept(thing) is not None and not joined and ends(texts_of(tokens[at + 1 :]))
-        if tokens[at].text == "changes" and known and is_name(tokens, at - 1):
+        if start == at or not is_name(tokens, at - 1) or joined or not ends(texts_of(tokens[at + 1 :])):
+            continue
+        if lexicon.concept(" ".join(texts_of(tokens[start:at]))) is not None:
             last = replace(tokens[at - 1], text=plural(tokens[at - 1].text))
             first = replace(tokens[start], text="changed", glued=False)
             tokens = [*tokens[:start], first, *tokens[start : at - 1], last, *tokens[at + 1 :]]
-        at += 1
     return tokens
 
 
@@ -279,10 +276,7 @@ def _as_adjectives(tokens: list[Token], *, places: bool) -> list[Token]:
         if meant is None or by or (places and _tells_place(tokens, at)):
             at += 1
         elif follows and (before in ("have", "has") or (before == "which" and _begins(tokens, at - 1))):
-            tokens, at = (
-                put(tokens, at, 1, meant),
-                at + 1,
-            )  # "houses that have changed roofs", "which demolished houses"
+            tokens, at = put(tokens, at, 1, meant), at + 1  # "have changed roofs", "which demolished houses"
         elif before in _HELPERS:
             tokens, at = _with_copula(tokens, at, meant)
         elif before in _PRONOUNS:

@@ -19,8 +19,8 @@ _MEANTIME = [
     )
 ]  # fmt: skip
 _BETWEEN_THEM = [said.split() for said in ("between them", "between the two", "between these two", "between both")]
-_EARLIER = "earlier first before old older previous former initial pre".split()
-_LATER = "later second after new newer latest recent current last post".split()
+EARLIER = "earlier first before old older previous former initial pre".split()
+LATER = "later second after new newer latest recent current last post".split()
 
 
 def without_images(tokens: list[Token], *, shown: bool = False) -> list[Token]:
@@ -54,12 +54,12 @@ def _pair_length(texts: list[str], *, them: bool) -> int:
         return at + 1
     for lead in _SINCE:
         length = len(lead)
-        one = _one_image(texts[length:], _EARLIER) if texts[:length] == lead else 0
+        one = _one_image(texts[length:], EARLIER) if texts[:length] == lead else 0
         if not one:
             continue
         length += one
         if texts[length : length + 1] in (["to"], ["and"]):
-            other = _one_image(texts[length + 1 :], _LATER)
+            other = _one_image(texts[length + 1 :], LATER)
             length += 1 + other if other and ends(texts[length + 1 + other :]) else 0
             return length if ends(texts[length:]) else 0
         return length if ends(texts[length:]) and lead not in (["from"], ["between"]) else 0
@@ -86,7 +86,7 @@ def of_dates(tokens: list[Token], *, drop_later: bool = True, one_name: bool = F
     at = 0
     while at < len(tokens):
         texts = texts_of(tokens[at:])
-        earlier, later = (_one_image(texts[1:], which) for which in (_EARLIER, _LATER))
+        earlier, later = (_one_image(texts[1:], which) for which in (EARLIER, LATER))
         named = bool(earlier or later) and texts[earlier or later] in SINGLE
         if texts[0] not in ("in", "on", "at", "of", "from") or not named or (later and not drop_later):
             at += 1
@@ -101,9 +101,8 @@ def of_dates(tokens: list[Token], *, drop_later: bool = True, one_name: bool = F
             at += 1
             continue
         stop = at + 1 + (earlier or later)
-        stop += (
-            not at and tokens[stop : stop + 1] != [] and tokens[stop].text == ","
-        )  # "in the second image, which ..."
+        if not at and texts_of(tokens[stop : stop + 1]) == [","]:  # "in the second image, which ..."
+            stop += 1
         tokens = [*tokens[:at], *tokens[stop:]]
         if earlier and start is not None:
             tokens = [*tokens[:start], replace(tokens[start], text="earlier"), *tokens[start:]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...core.conditions import Colour, Condition, Group, Not, Relation
 from ...core.inflection import is_plural, plural, singular
 from .conditions import ConditionReader
+from .images import EARLIER, LATER
 from .noun import disjunction
 from .reserved import ADJECTIVES, DOING, NOUN_TAILS, RESERVED, UNIT_SYMBOLS
 from .tokens import is_plain
@@ -21,10 +22,8 @@ _NO_NAMES = frozenset(
     june july august september october november december""".split()
 )
 _PICTURES = frozenset("image picture photo photograph screenshot scene".split())
-_OF_PICTURES = frozenset(  # "the later image" is none of its things, a "mosaic picture" is
-    """earlier later older newer former previous initial pre post new recent current latest original other same
-    satellite aerial drone""".split()
-)
+# "the later image" is none of its things, a "mosaic picture" is
+_OF_PICTURES = frozenset((*EARLIER, *LATER, "original", "other", "same", "satellite", "aerial", "drone"))
 
 
 class NameReader(ConditionReader):
