@@ -202,6 +202,7 @@ def test_every_sentence_is_read(query: str, said: str) -> None:
         ("Find the road and the river, and what changed between the two.", "between"),
         ("which houses between the two are new?", "between"),
         ("white planes near the terminal and the red ones near the hangar", "of which set"),
+        ("road and building changes", "building changes"),
         ("find unchanged buildings", "unchanged"),
         ("newly planted trees", "newly"),
     ],
@@ -284,6 +285,7 @@ def test_a_verb_of_change_is_no_part_of_a_name_and_nothing_is_left_out_whole(que
         ("which areas are new?", "detect all new changes"),
         ("what happened at the airport?", "detect all changes near the airport"),
         ("show me all building changes", "detect all changed buildings"),
+        ("a river change", "detect all changed rivers"),
         ("new houses near the former river", "detect all new houses near the earlier river"),
         (
             "what was built or demolished near the river?",

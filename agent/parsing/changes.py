@@ -168,13 +168,14 @@ def _of_former(tokens: list[Token]) -> list[Token]:
 
 def _with_changes_of(tokens: list[Token]) -> list[Token]:
     """ "building changes" as "changed buildings", of things that are known; a "change station" is none."""
-    for at in [at for at, token in enumerate(tokens) if token.text == "changes"]:  # as many tokens as before
+    for at in [at for at, token in enumerate(tokens) if token.text in ("change", "changes")]:  # as many as before
         start = name_start(tokens, at)
         joined = start > 0 and tokens[start - 1].text in ("and", "or", ",")
         if start == at or not is_name(tokens, at - 1) or joined or not ends(texts_of(tokens[at + 1 :])):
             continue
         if lexicon.concept(" ".join(texts_of(tokens[start:at]))) is not None:
-            last = replace(tokens[at - 1], text=plural(tokens[at - 1].text))
+            many = tokens[at].text == "changes"
+            last = replace(tokens[at - 1], text=plural(tokens[at - 1].text)) if many else tokens[at - 1]
             first = replace(tokens[start], text="changed", glued=False)
             tokens = [*tokens[:start], first, *tokens[start : at - 1], last, *tokens[at + 1 :]]
     return tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...core import lexicon
 from ...core.conditions import Colour, Condition, Group, Not, Relation
 from ...core.inflection import is_plural, plural, singular
 from .conditions import ConditionReader
@@ -159,6 +160,8 @@ class NameReader(ConditionReader):
     def _may_be_said(name: str) -> bool:
         """Whether singular and plural of the name are read back as names ("nes": the singular is a place)."""
         parts = singular(name).split()
+        if parts[-1] == "change" and lexicon.concept(" ".join(parts[:-1])) is not None:
+            return False  # "building changes" are changed buildings, if they can be anything here
         if set(parts) <= _NO_NAMES or (parts[-1] in _PICTURES and parts[0] in _OF_PICTURES) or parts[-1] == "still":
             return False
         for form in (singular(name), plural(singular(name))):
